@@ -1,0 +1,3 @@
+//! The rows of this folder: the only SQL.
+
+pub(crate) const STATEMENTS: &[&str] = &[];

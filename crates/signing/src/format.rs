@@ -1,0 +1,1 @@
+//! The one bridge to ades: (format, level) → prepare / embed.

@@ -1,0 +1,29 @@
+//! The invariants of this crate, counted over the rows: for `kyso verify-store`.
+
+use crate::{Result, Signing};
+
+pub(crate) const STATEMENTS: &[&str] = &[];
+
+/// What was counted, and every disagreement found.
+#[derive(Debug, Clone, Default)]
+pub struct Verified {
+    /// Name of the count and the count, in a stable order.
+    pub counts: Vec<(&'static str, i64)>,
+    pub broken: Vec<Broken>,
+}
+
+/// One broken invariant.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// `I1`, `I2`, `I3`, `I7`.
+    pub invariant: &'static str,
+    /// What disagrees, with ids only.
+    pub message: String,
+}
+
+impl Signing {
+    /// Reads everything, changes nothing.
+    pub async fn verify(&self) -> Result<Verified> {
+        todo!()
+    }
+}
