@@ -55,6 +55,11 @@ pub use request::Requests;
 pub use verify::{Broken, Verified};
 pub use webhook::Webhooks;
 
+// What our verbs are called with, so that registration needs no crate below us.
+pub use kyso_ades::Mark;
+pub use kyso_pki::algorithm::KeyAlgorithm;
+pub use kyso_pki::name::SubjectName;
+
 /// What every verb of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
