@@ -1,0 +1,38 @@
+# What citizens are told by SMS and mail. SMS is plain GSM-7, without a link, the code first.
+activation-code-sms = { $code } is your Ky So activation code. Never read it to anyone, staff included. It expires in { $minutes } minutes.
+activation-code-subject = Your Ky So activation code
+activation-code-mail = Your activation code is: { $code }
+
+    It is valid for { $minutes } minutes. Do not read it to anyone; our staff never ask for it.
+    If you did not apply for a digital signature, ignore this message.
+approved-sms = Ky So: dossier { $reference } is approved. Open the Ky So icon to set your PIN and sign the acceptance record. Ky So never sends links.
+approved-subject = Dossier { $reference } is approved
+approved-mail = Dossier { $reference } is approved.
+
+    Open the Ky So icon on your phone (or scan the code on the guide), set a PIN and sign the acceptance record to start using your signature.
+    Ky So never sends links by mail.
+supplement-sms = Ky So: dossier { $reference } needs a correction. Open the Ky So icon to see what to do. Ky So never sends links.
+supplement-subject = Dossier { $reference } needs a correction
+supplement-mail = Dossier { $reference } needs a correction.
+
+    Open the Ky So icon on your phone to see which item to photograph or correct. Everything else is kept.
+rejected-sms = Ky So: dossier { $reference } was not approved. Open the Ky So icon for the reason and what to do next, or call { $hotline }.
+rejected-subject = Dossier { $reference } was not approved
+rejected-mail = Dossier { $reference } was not approved.
+
+    Open the Ky So icon on your phone for the reason and what to do next, or call { $hotline }.
+complete-sms = Ky So: your digital signature is ready. Never tell anyone your PIN. Help: { $hotline }.
+complete-subject = Your digital signature is ready
+complete-mail = Your digital signature is ready.
+
+    Never tell anyone your PIN. If you lose your phone, call { $hotline } at once to lock the signature.
+locked-sms = Ky So: WARNING. Your signature is locked after 5 wrong PINs. Was it not you? Call { $hotline } now.
+locked-subject = Your digital signature is locked
+locked-mail = Your digital signature was locked after 5 wrong PINs.
+
+    If it was not you, call { $hotline } now.
+request-sms = Ky So: a document is waiting for your signature. Open the Ky So icon to see it. If you did not ask for it, refuse. Ky So never sends links.
+request-subject = A document is waiting for your signature
+request-mail = A document is waiting for you to read and sign.
+
+    Open the Ky So icon on your phone. If you did not ask for it, choose “I did not ask for this”.

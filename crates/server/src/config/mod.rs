@@ -1,0 +1,469 @@
+//! The configuration: one TOML file, one struct a section, environment variables over it.
+//!
+//! `KYSO__SECTION__KEY=value` overrides `key` of `[section]`. Unknown sections and keys stop the start, so a
+//! misspelt key is never silently ignored. Secrets are never values here: a key that ends in `_file` names the
+//! file that holds one. Relative paths are relative to the folder of the configuration file.
+
+pub mod section;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use section::{Field, section};
+use serde::{Deserialize, Serialize};
+
+section! {
+    /// Where the server listens and what it accepts.
+    Server in "server" {
+        /// Address and port of the HTTP interface. Put a TLS proxy in front of it in production.
+        listen: String = "127.0.0.1:8080";
+        /// Address and port of `/metrics`, `/livez` and `/readyz`; empty turns the second listener off
+        /// and serves the health pages on `listen` only.
+        metrics_listen: String = "127.0.0.1:9464";
+        /// The URL by which phones and portals reach this server. It stands in certificates (AIA, CRL), so
+        /// choose it before the ceremony.
+        public_url: String = "http://127.0.0.1:8080";
+        /// What this process does: `all`, `web` (no key), `worker` (citizens' and issuing keys) or `status`
+        /// (OCSP and time-stamp keys).
+        role: Role = Role::All;
+        /// Largest request body in bytes. A request with documents is refused above it with 413.
+        body_bytes_max: usize = 64 * 1024 * 1024_usize;
+        /// Seconds before an unfinished request is answered with 503.
+        request_seconds_max: u64 = 60_u64;
+        /// Requests worked on at once; above it a request is shed with 503 and Retry-After.
+        concurrency_max: usize = 512_usize;
+        /// Requests a second that one caller (portal, session or address) may make on average.
+        rate_per_second: u32 = 50_u32;
+        /// Requests that one caller may make in one burst.
+        rate_burst: u32 = 200_u32;
+        /// Seconds that running requests and jobs are given to finish on shutdown.
+        drain_seconds: u64 = 20_u64;
+    }
+}
+
+section! {
+    /// Where rows are kept.
+    Database in "database" {
+        /// `sqlite://FILE` (nothing to install) or `postgres://USER@HOST/NAME`.
+        url: String = "sqlite://kyso.db";
+        /// Largest number of connections to PostgreSQL.
+        connections_max: u32 = 16_u32;
+        /// File with the 32-byte key that seals identity evidence and unsent codes (mode 0600). Made by `kyso init`.
+        data_key_file: PathBuf = "keys/data.key";
+        /// Folder outside the database that receives every ledger checkpoint. A database restored from an old
+        /// backup is recognised by it. Put it on another disk in production.
+        checkpoint_directory: PathBuf = "checkpoints";
+    }
+}
+
+section! {
+    /// Where private keys live.
+    Keystore in "keystore" {
+        /// Backend that makes new keys: `software` or `pkcs11`. Keys made earlier stay where they are.
+        backend: String = "software";
+        /// Folder of the software keystore. Its `master.key` must have mode 0600.
+        software_directory: PathBuf = "keys";
+        /// PKCS#11 module, e.g. `/usr/lib/softhsm/libsofthsm2.so`; empty when no module is used.
+        pkcs11_module: String = "";
+        /// Label of the token.
+        pkcs11_token_label: String = "kyso";
+        /// File that holds the user PIN of the token (mode 0600).
+        pkcs11_pin_file: PathBuf = "keys/token.pin";
+        /// Sessions, one thread each: cores for a soft token, 8 to 64 for a network module.
+        pkcs11_sessions: usize = 4_usize;
+        /// How the module names RFC 5649: `aes-key-wrap-pad` (SoftHSM) or `aes-key-wrap-kwp` (PKCS#11 3.x).
+        pkcs11_wrap_mechanism: String = "aes-key-wrap-pad";
+        /// Operations that may wait for a key; above it the keystore answers busy.
+        queue: usize = 4096_usize;
+        /// Algorithm of citizens' keys: `rsa-2048`, `rsa-3072`, `p-256` or `p-384`.
+        citizen_algorithm: String = "rsa-2048";
+        /// RSA key pairs made ahead of need.
+        pool_size: usize = 16_usize;
+    }
+}
+
+section! {
+    /// What stands in certificates.
+    Authority in "authority" {
+        /// Registered name of the provider (O of its certificates).
+        organisation: String = "Nhà cung cấp chữ ký số Sông Lam";
+        /// Country code of the provider.
+        country: String = "VN";
+        /// Name of the issuing authority (CN).
+        issuing_name: String = "Ky So Song Lam Issuing CA";
+        /// Name of the root (CN).
+        root_name: String = "Ky So Song Lam Root CA";
+        /// Object identifier of the certificate policy.
+        policy_oid: String = "1.3.6.1.4.1.99999.1.1.1";
+        /// Where the certification practice statement can be read.
+        cps_uri: String = "http://127.0.0.1:8080/cps";
+        /// The user notice of the policy (liability), at most 200 characters.
+        user_notice: String = "Chứng thư số cá nhân. Trách nhiệm của nhà cung cấp theo quy chế chứng thực (CPS).";
+        /// Hours between scheduled CRLs.
+        crl_hours: u32 = 24_u32;
+        /// Hours for which a CRL is valid. Must exceed `crl_hours` with room for a bad day.
+        crl_valid_hours: u32 = 96_u32;
+        /// Minutes for which an OCSP answer is valid.
+        ocsp_minutes: u32 = 60_u32;
+    }
+}
+
+section! {
+    /// Signature requests.
+    Signing in "signing" {
+        /// Seconds a request waits for the citizen.
+        request_seconds: u32 = 300_u32;
+        /// Most documents in one request.
+        documents_max: usize = 50_usize;
+        /// Largest document in bytes.
+        document_bytes_max: usize = 20 * 1024 * 1024_usize;
+        /// Jobs of one kind that a worker takes at a time.
+        batch: u32 = 64_u32;
+    }
+}
+
+section! {
+    /// Enrolment.
+    Registration in "registration" {
+        /// Youngest age, in years, of a subscriber.
+        age_min: u32 = 15_u32;
+        /// Officers that must approve one enrolment.
+        officers_required: u32 = 1_u32;
+        /// Largest photo in bytes.
+        photo_bytes_max: usize = 8 * 1024 * 1024_usize;
+        /// Hotline shown to citizens and printed in contracts.
+        hotline: String = "1900 0000";
+    }
+}
+
+section! {
+    /// Outgoing mail.
+    Mail in "mail" {
+        /// SMTP relay; empty turns mail off.
+        host: String = "";
+        /// Port of the relay.
+        port: u16 = 587_u16;
+        /// `none` (loopback only), `starttls` or `tls`.
+        tls: String = "starttls";
+        /// Sender address.
+        from: String = "Ky So <no-reply@kyso.example>";
+        /// User name at the relay; empty when none is asked.
+        user: String = "";
+        /// File with the password.
+        password_file: PathBuf = "";
+    }
+}
+
+section! {
+    /// Outgoing SMS by an HTTP gateway: POST JSON `{to, text, reference}` with a bearer token.
+    Sms in "sms" {
+        /// URL of the gateway; empty turns SMS off.
+        url: String = "";
+        /// File with the bearer token.
+        token_file: PathBuf = "";
+    }
+}
+
+section! {
+    /// Calls to portals.
+    Webhook in "webhook" {
+        /// Permit webhooks to loopback and private addresses. Only for a demo or a test.
+        danger_allow_private_addresses: bool = false;
+        /// Seconds before a call is given up and tried again later.
+        seconds_max: u64 = 10_u64;
+    }
+}
+
+section! {
+    /// Logs.
+    Log in "log" {
+        /// `json` for machines, `text` for people.
+        format: String = "text";
+        /// Level filter in `tracing` syntax.
+        filter: String = "info,sqlx=warn,hyper=warn";
+    }
+}
+
+/// Which part of the work a process does (architecture: the web role holds no key).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Everything: the default of a small office.
+    All,
+    /// HTTP for citizens, portals and officers; no key.
+    Web,
+    /// Jobs; citizens' keys, issuing, seal and ledger keys.
+    Worker,
+    /// OCSP, CRL and time-stamps; their keys only.
+    Status,
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// See [`Server`].
+    pub server: Server,
+    /// See [`Database`].
+    pub database: Database,
+    /// See [`Keystore`].
+    pub keystore: Keystore,
+    /// See [`Authority`].
+    pub authority: Authority,
+    /// See [`Signing`].
+    pub signing: Signing,
+    /// See [`Registration`].
+    pub registration: Registration,
+    /// See [`Mail`].
+    pub mail: Mail,
+    /// See [`Sms`].
+    pub sms: Sms,
+    /// See [`Webhook`].
+    pub webhook: Webhook,
+    /// See [`Log`].
+    pub log: Log,
+}
+
+/// Where a value came from, for `kyso config explain`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The default in the code.
+    Default,
+    /// The configuration file.
+    File,
+    /// An environment variable, by name.
+    Environment(String),
+}
+
+/// A configuration with the folder it belongs to and the origin of every value that is not a default.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Folder that relative paths start from.
+    pub directory: PathBuf,
+    /// `section.key` → origin.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is not there or cannot be read.
+    #[error("cannot read the configuration file {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("the configuration {path} is not valid: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with line and key.
+        message: String,
+    },
+    /// An environment variable that names no section and key.
+    #[error("the environment variable {name} names no configuration key")]
+    Variable {
+        /// Its name.
+        name: String,
+    },
+    /// A combination of values that cannot work.
+    #[error("{section}.{key}: {message}")]
+    Unsafe {
+        /// Section.
+        section: &'static str,
+        /// Key.
+        key: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+/// The manual of every key, in file order.
+pub fn manual() -> Vec<(&'static str, &'static str, &'static [Field])> {
+    vec![
+        (Server::SECTION, Server::DOC, Server::FIELDS),
+        (Database::SECTION, Database::DOC, Database::FIELDS),
+        (Keystore::SECTION, Keystore::DOC, Keystore::FIELDS),
+        (Authority::SECTION, Authority::DOC, Authority::FIELDS),
+        (Signing::SECTION, Signing::DOC, Signing::FIELDS),
+        (Registration::SECTION, Registration::DOC, Registration::FIELDS),
+        (Mail::SECTION, Mail::DOC, Mail::FIELDS),
+        (Sms::SECTION, Sms::DOC, Sms::FIELDS),
+        (Webhook::SECTION, Webhook::DOC, Webhook::FIELDS),
+        (Log::SECTION, Log::DOC, Log::FIELDS),
+    ]
+}
+
+impl Loaded {
+    /// Reads `path` and lays `variables` (the process environment) over it.
+    pub fn read(
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::parse(&text, path, directory, variables)
+    }
+
+    /// Reads configuration text as if it stood in `path`.
+    pub fn parse(
+        text: &str,
+        path: &Path,
+        directory: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        let invalid = |message: String| Error::Invalid { path: path.to_owned(), message };
+        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| invalid(e.to_string()))?;
+        // The file alone first, so that a fault is reported with its line.
+        toml::from_str::<Config>(text).map_err(|e| invalid(e.to_string()))?;
+        let mut origins = BTreeMap::new();
+        for (section, values) in &table {
+            for key in values.as_table().into_iter().flat_map(|t| t.keys()) {
+                origins.insert(format!("{section}.{key}"), Origin::File);
+            }
+        }
+        for (name, value) in variables {
+            let Some(rest) = name.strip_prefix("KYSO__") else { continue };
+            let (section, key) = rest
+                .split_once("__")
+                .map(|(s, k)| (s.to_ascii_lowercase(), k.to_ascii_lowercase()))
+                .filter(|(s, k)| known(s, k))
+                .ok_or_else(|| Error::Variable { name: name.clone() })?;
+            let value = scalar(&value);
+            let entry = table.entry(section.clone()).or_insert_with(|| toml::Table::new().into());
+            if let Some(section_table) = entry.as_table_mut() {
+                section_table.insert(key.clone(), value);
+            }
+            origins.insert(format!("{section}.{key}"), Origin::Environment(name));
+        }
+        let config: Config =
+            table.try_into().map_err(|e: toml::de::Error| invalid(e.to_string()))?;
+        config.check()?;
+        Ok(Self { config, directory: directory.to_owned(), origins })
+    }
+
+    /// A path of the configuration, made absolute from the file's folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        if path.is_absolute() { path.to_owned() } else { self.directory.join(path) }
+    }
+
+    /// The database URL with a relative SQLite file made relative to the configuration's folder.
+    pub fn database_url(&self) -> String {
+        match self.config.database.url.strip_prefix("sqlite://") {
+            Some(file) if !file.starts_with('/') && !file.starts_with(':') => {
+                format!("sqlite://{}", self.path(Path::new(file)).display())
+            }
+            _ => self.config.database.url.clone(),
+        }
+    }
+}
+
+impl Config {
+    /// Rules that no single type can say.
+    fn check(&self) -> Result<(), Error> {
+        if self.authority.crl_valid_hours <= self.authority.crl_hours {
+            return Err(Error::Unsafe {
+                section: "authority",
+                key: "crl_valid_hours",
+                message: format!(
+                    "must be more than crl_hours ({}), or a CRL expires before its successor is due",
+                    self.authority.crl_hours
+                ),
+            });
+        }
+        if self.mail.tls == "none" && !self.mail.host.is_empty() && !loopback(&self.mail.host) {
+            return Err(Error::Unsafe {
+                section: "mail",
+                key: "tls",
+                message: "mail without TLS is allowed to this machine only; use starttls or tls".into(),
+            });
+        }
+        if !["none", "starttls", "tls"].contains(&self.mail.tls.as_str()) {
+            return Err(Error::Unsafe {
+                section: "mail",
+                key: "tls",
+                message: "choose none, starttls or tls".into(),
+            });
+        }
+        if self.keystore.backend == "pkcs11" && self.keystore.pkcs11_module.is_empty() {
+            return Err(Error::Unsafe {
+                section: "keystore",
+                key: "pkcs11_module",
+                message: "the pkcs11 backend needs the path of a module".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
+}
+
+fn known(section: &str, key: &str) -> bool {
+    manual().iter().any(|(s, _, fields)| *s == section && fields.iter().any(|f| f.key == key))
+}
+
+/// An environment value as TOML: a number or a truth value if it reads as one, else text.
+fn scalar(value: &str) -> toml::Value {
+    match value.parse::<i64>() {
+        Ok(number) => number.into(),
+        Err(_) => match value {
+            "true" => true.into(),
+            "false" => false.into(),
+            _ => value.into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Error> {
+        let variables = variables.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+        Loaded::parse(text, Path::new("kyso.toml"), Path::new("/srv/kyso"), variables)
+    }
+
+    #[test]
+    fn an_empty_file_is_the_embedded_default() {
+        let loaded = parse("", &[]).unwrap();
+        assert_eq!(loaded.config.server.role, Role::All);
+        assert_eq!(loaded.database_url(), "sqlite:///srv/kyso/kyso.db");
+    }
+
+    #[test]
+    fn an_unknown_key_stops_the_start_and_is_named() {
+        let error = parse("[server]\nlisen = \"x\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_wins_and_its_origin_is_told() {
+        let loaded =
+            parse("[server]\nrole = \"web\"", &[("KYSO__SERVER__ROLE", "worker"), ("HOME", "/")]).unwrap();
+        assert_eq!(loaded.config.server.role, Role::Worker);
+        assert_eq!(
+            loaded.origins["server.role"],
+            Origin::Environment("KYSO__SERVER__ROLE".into())
+        );
+    }
+
+    #[test]
+    fn a_variable_that_names_no_key_is_refused() {
+        assert!(matches!(parse("", &[("KYSO__SERVER__ROLL", "web")]), Err(Error::Variable { .. })));
+    }
+
+    #[test]
+    fn mail_without_tls_leaves_this_machine_never() {
+        let text = "[mail]\nhost = \"mail.example\"\ntls = \"none\"";
+        assert!(matches!(parse(text, &[]), Err(Error::Unsafe { key: "tls", .. })));
+        assert!(parse(&text.replace("mail.example", "127.0.0.1"), &[]).is_ok());
+    }
+}
