@@ -1,0 +1,43 @@
+-- Every certificate we ever decided to sign. A row exists, with its serial and the exact bytes to be signed (`tbs`),
+-- before a key is asked to sign: a signature can be lost in a crash, a certificate without a row cannot exist.
+-- The expiry of a certificate is a fact of the clock, not a state: `not_after` says it.
+CREATE TABLE certificate (
+    id                  TEXT   PRIMARY KEY,
+    issuer_id           TEXT   NOT NULL,
+    serial              BYTEA  NOT NULL,
+    kind                TEXT   NOT NULL CHECK (kind IN ('root', 'issuing', 'ocsp', 'timestamp', 'seal', 'citizen', 'outside')),
+    for_what            TEXT   NOT NULL,
+    public_key_sha256   TEXT   NOT NULL,
+    signature_algorithm TEXT   NOT NULL,
+    not_before          BIGINT NOT NULL,
+    not_after           BIGINT NOT NULL CHECK (not_after > not_before),
+    state               TEXT   NOT NULL CHECK (state IN ('reserved', 'issued', 'suspended', 'revoked')),
+    tbs                 BYTEA,
+    der                 BYTEA,
+    reserved_at         BIGINT NOT NULL,
+    issued_at           BIGINT,
+    suspended_at        BIGINT,
+    revoked_at          BIGINT,
+    reason              TEXT,
+    changes             BIGINT NOT NULL DEFAULT 0,
+    -- known-issued only: a serial names one certificate of one issuer, for ever
+    UNIQUE (issuer_id, serial),
+    -- never two certificates for one credential or one service
+    UNIQUE (kind, for_what),
+    CHECK ((state = 'reserved') = (der IS NULL)),
+    CHECK ((state = 'reserved') = (tbs IS NOT NULL)),
+    CHECK ((state = 'reserved') = (issued_at IS NULL)),
+    CHECK (state <> 'suspended' OR suspended_at IS NOT NULL),
+    CHECK ((state = 'revoked') = (revoked_at IS NOT NULL)),
+    CHECK ((state IN ('suspended', 'revoked')) = (reason IS NOT NULL)),
+    CHECK (state IN ('suspended', 'revoked') OR suspended_at IS NULL)
+);
+
+-- One citizen's key is certified once: a key that comes a second time is a copied row or a broken generator.
+CREATE UNIQUE INDEX certificate_one_citizen_key ON certificate (public_key_sha256) WHERE kind = 'citizen';
+
+-- What a CRL lists, and what a crash left behind.
+CREATE INDEX certificate_not_good ON certificate (issuer_id, not_after) WHERE state IN ('suspended', 'revoked');
+CREATE INDEX certificate_unsigned ON certificate (reserved_at) WHERE state = 'reserved';
+-- The newest instant we certified anything at: time in certificates does not run backwards.
+CREATE INDEX certificate_newest ON certificate (reserved_at);

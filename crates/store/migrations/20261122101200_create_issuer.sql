@@ -1,0 +1,9 @@
+-- The certificates of ours that issue: what a CRL and an OCSP answer are about.
+-- `status_changes` counts every revocation, suspension and resumption of what it issued. Whoever changes a status and whoever
+-- writes a CRL touches this row first: so each CRL is one moment between two changes, and no change is forgotten by the next.
+CREATE TABLE issuer (
+    certificate_id TEXT   PRIMARY KEY REFERENCES certificate (id),
+    label          TEXT   NOT NULL UNIQUE REFERENCES service_key (label),
+    crl_number     BIGINT NOT NULL DEFAULT 0 CHECK (crl_number >= 0),
+    status_changes BIGINT NOT NULL DEFAULT 0 CHECK (status_changes >= 0)
+);
