@@ -1,1 +1,179 @@
-//! authority
+//! What we sign as an institution: certificates, their status, and the ceremonies that make the keys for it.
+//!
+//! ```text
+//! ceremony ──► service keys ──► issuing ──► certificate: reserved → issued ⇄ suspended → revoked
+//!                                                │                    │
+//!                                                └── status: OCSP answer, CRL (reserved → published | abandoned)
+//! ```
+//!
+//! # Invariants
+//! - What a key is about to sign is on disk, with a ledger line, before the key is asked: a crash can lose a signature, never leave
+//!   one without its row. No transaction is open while a key works.
+//! - One credential, one service: one certificate. Two tasks that race sign the same bytes and one result is kept.
+//! - Linted before reserved; what comes back is compared with what was linted before anybody sees it.
+//! - OCSP says *good* of certificates that were issued and of no others. CRL numbers strictly increase.
+//! - A function that can reach a private key takes `&Keystore`.
+//!
+//! Standards: RFC 5280 (profile, CRL), RFC 6960 and 9654 (OCSP), RFC 2986 (request to an outside root), ETSI EN 319 411-1,
+//! Decree 23/2025/NĐ-CP (validities: root 25 years, issuing 10, time-stamp 5, subscriber 3).
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![warn(missing_docs)]
+
+pub mod ceremony;
+mod error;
+pub mod issuing;
+pub mod revocation;
+pub mod status;
+pub mod subject;
+pub mod task;
+
+use std::sync::{Arc, RwLock};
+
+use kyso_pki::certificate::Certificate;
+use kyso_pki::profile::{Addresses, Policy};
+use kyso_store::Store;
+
+pub use error::{Error, ImportFault, Result};
+pub use kyso_pki::revocation::Reason;
+pub use task::Task;
+
+kyso_store::typed_id!(
+    /// A certificate of ours, from its reservation on.
+    CertificateId,
+    "crt"
+);
+
+/// One day in milliseconds.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+/// One year of the law: 365 days.
+pub(crate) const YEAR_MS: i64 = 365 * DAY_MS;
+
+/// What stands in certificates and how often status is published. The server's configuration explains each value.
+#[derive(Debug, Clone)]
+pub struct AuthorityConfig {
+    /// Registered name of the provider: O of every institutional certificate.
+    pub organisation: String,
+    /// Country of the provider, two capital letters.
+    pub country: String,
+    /// CN of the root.
+    pub root_name: String,
+    /// CN of the issuing authority.
+    pub issuing_name: String,
+    /// Where the public reaches us, without a slash at the end: `http://host` or `http://host:port`. Plain http, as RFC 5280 8 asks
+    /// for AIA and CRL (a TLS certificate's own status must not be needed to fetch them).
+    pub base_url: String,
+    /// Dotted object identifier of the certificate policy.
+    pub policy_oid: String,
+    /// Where the certification practice statement can be read.
+    pub cps_uri: String,
+    /// User notice of the policy (liability), at most 200 characters.
+    pub user_notice: String,
+    /// Hours between regular CRLs.
+    pub crl_hours: u32,
+    /// Hours for which a CRL is valid; more than `crl_hours`.
+    pub crl_valid_hours: u32,
+    /// Minutes for which an OCSP answer is valid.
+    pub ocsp_minutes: u32,
+    /// Adds digitalSignature to the key usage of citizens; some validators want it. Off: contentCommitment only.
+    pub citizen_digital_signature: bool,
+}
+
+impl AuthorityConfig {
+    /// An invented provider, for tests and samples.
+    #[must_use]
+    pub fn sample() -> AuthorityConfig {
+        AuthorityConfig {
+            organisation: "Nhà cung cấp chữ ký số Sông Lam".to_owned(),
+            country: "VN".to_owned(),
+            root_name: "Ky So Song Lam Root CA".to_owned(),
+            issuing_name: "Ky So Song Lam Issuing CA".to_owned(),
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            policy_oid: "1.3.6.1.4.1.99999.1.1.1".to_owned(),
+            cps_uri: "http://127.0.0.1:8080/cps".to_owned(),
+            user_notice: "Chứng thư số cá nhân. Trách nhiệm của nhà cung cấp theo quy chế chứng thực (CPS).".to_owned(),
+            crl_hours: 24,
+            crl_valid_hours: 96,
+            ocsp_minutes: 60,
+            citizen_digital_signature: false,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        Policy::new(&self.policy_oid, Some(&self.cps_uri), Some(&self.user_notice))
+            .map_err(|error| Error::Setting { setting: "policy_oid, cps_uri or user_notice", reason: error.to_string() })
+    }
+
+    /// Where things about the issuer with key `label` are found. `answers` says whether an OCSP responder answers for it: our
+    /// roots have none, their CRL is enough for the one certificate they issue.
+    pub(crate) fn addresses(&self, label: &str, answers: bool) -> Addresses {
+        let base = self.base_url.trim_end_matches('/');
+        Addresses {
+            issuer_certificate: Some(format!("{base}/ca/{label}.cer")),
+            ocsp: answers.then(|| format!("{base}/ocsp")),
+            crl: Some(format!("{base}/crl/{label}.crl")),
+        }
+    }
+}
+
+/// The institution. Clones share it.
+#[derive(Clone)]
+pub struct Authority {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    config: AuthorityConfig,
+    /// Certificates in use, read once and again when they may have changed.
+    known: RwLock<Option<Arc<ceremony::Known>>>,
+    /// One publisher of CRLs in this process at a time; between processes the row decides.
+    publishing: tokio::sync::Mutex<()>,
+}
+
+impl Authority {
+    /// The institution on these rows. Reads nothing yet.
+    #[must_use]
+    pub fn new(store: Store, config: AuthorityConfig) -> Authority {
+        Authority { inner: Arc::new(Inner { store, config, known: RwLock::new(None), publishing: tokio::sync::Mutex::new(()) }) }
+    }
+
+    /// What was configured.
+    #[must_use]
+    pub fn config(&self) -> &AuthorityConfig {
+        &self.inner.config
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The issuing certificate in use and what leads from it to its root, root last.
+    ///
+    /// # Errors
+    /// [`Error::NoServiceKey`] before a ceremony.
+    pub async fn chain(&self) -> Result<Vec<Certificate>> {
+        Ok(self.known().await?.chain.clone())
+    }
+
+    /// The organisation's seal in use: the label of its key and its certificate.
+    ///
+    /// # Errors
+    /// [`Error::NoServiceKey`] before a ceremony.
+    pub async fn seal_certificate(&self) -> Result<ceremony::Service> {
+        self.service(kyso_keystore::Role::Seal).await
+    }
+
+    /// The key that signs checkpoints of the ledger; it has no certificate.
+    ///
+    /// # Errors
+    /// [`Error::NoServiceKey`] before a ceremony.
+    pub async fn ledger_key(&self) -> Result<ceremony::Service> {
+        self.service(kyso_keystore::Role::Ledger).await
+    }
+}
+
+/// Every statement of this crate, for the test that prepares each on both databases.
+#[must_use]
+pub fn statements() -> Vec<&'static str> {
+    [ceremony::table::STATEMENTS, issuing::table::STATEMENTS, revocation::table::STATEMENTS, status::table::STATEMENTS].concat()
+}
