@@ -37,6 +37,6 @@ pub mod profile;
 pub mod public_key;
 pub mod revocation;
 mod signed;
-mod time;
+mod wire;
 
 pub use error::{Error, Result};
