@@ -19,7 +19,7 @@
 //! - a signature leaves only after its row, its debit and its ledger entry are durable (I1, I3);
 //! - one approval has at most one set of signatures; asking again returns the same bytes (I2, I7);
 //! - the failure count of a credential is durable before its PIN is compared: at most one approval
-//!   of a credential is in flight, named in the credential's row (`attempt_request`);
+//!   of a credential is in flight, named in the credential's row (`attempt`);
 //! - the key row that the keystore authenticates carries a version; the ledger has the same
 //!   version, so an older row put back is refused;
 //! - one person has one live credential, one device one account.
@@ -34,6 +34,7 @@ use kyso_authority::Authority;
 use kyso_store::Store;
 
 pub mod billing;
+mod chance;
 pub mod credential;
 pub mod device;
 mod error;
@@ -56,7 +57,7 @@ pub use verify::{Broken, Verified};
 pub use webhook::Webhooks;
 
 // What our verbs are called with, so that registration needs no crate below us.
-pub use kyso_ades::Mark;
+pub use kyso_ades::pades::{Mark, MarkPage, MarkRow, Placement};
 pub use kyso_pki::algorithm::KeyAlgorithm;
 pub use kyso_pki::name::SubjectName;
 
@@ -168,4 +169,11 @@ impl Signing {
     ) -> Result<Vec<task::Done>> {
         todo!()
     }
+}
+
+/// The detail of a ledger entry: ids, codes and counts.
+pub(crate) fn detail<const N: usize>(
+    fields: [(&str, serde_json::Value); N],
+) -> serde_json::Map<String, serde_json::Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -10,7 +10,7 @@ impl Signing {
         &self,
         keys: &Keystore,
         pdf: Vec<u8>,
-        mark: Option<kyso_ades::Mark>,
+        mark: Option<kyso_ades::pades::Mark>,
     ) -> Result<Vec<u8>> {
         todo!()
     }
