@@ -1,0 +1,123 @@
+//! What this crate asks the worker to do: the kinds of its jobs and their payloads. Ids only, never a code or a name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CodeId, ContractId, EnrolmentId};
+
+/// One job of this crate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "kebab-case")]
+pub enum Task {
+    /// Send an activation code. The server reads it with [`crate::Registration::code_to_send`].
+    SendCode {
+        /// Which.
+        code: CodeId,
+        /// `sms` or `email`, so that a dead gateway does not stand in the way of the other.
+        channel: String,
+    },
+    /// Tell the citizen what happened. The server reads it with [`crate::Registration::notice`].
+    Notify {
+        /// Whom.
+        enrolment: EnrolmentId,
+        /// What.
+        event: Event,
+        /// Of which round of vetting: the same event may happen again after a supplement.
+        round: i64,
+    },
+    /// Put the provider's seal on a signed contract.
+    SealContract {
+        /// Which version.
+        contract: ContractId,
+    },
+    /// Key and certificate for an approved enrolment.
+    OpenCredential {
+        /// Which.
+        enrolment: EnrolmentId,
+    },
+    /// Write the acceptance record and ask the citizen to sign it; then see whether it was signed.
+    Accept {
+        /// Which.
+        enrolment: EnrolmentId,
+    },
+    /// End what is due.
+    Expire,
+}
+
+/// What a citizen is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The certificate is ready: set a PIN.
+    Approved,
+    /// A piece has to be repaired.
+    Supplement,
+    /// Not approved.
+    Rejected,
+    /// The acceptance is signed: the credential is active.
+    Complete,
+}
+
+impl Event {
+    /// Name of the message in the server's catalog.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Event::Approved => "approved",
+            Event::Supplement => "supplement",
+            Event::Rejected => "rejected",
+            Event::Complete => "complete",
+        }
+    }
+}
+
+/// Kind of [`Task::SendCode`]: the server's, because it calls another machine.
+pub const SEND_CODE: &str = "registration.send-code";
+/// Kind of [`Task::Notify`]: the server's.
+pub const NOTIFY: &str = "registration.notify";
+/// Kind of [`Task::SealContract`].
+pub const SEAL_CONTRACT: &str = "registration.seal-contract";
+/// Kind of [`Task::OpenCredential`].
+pub const OPEN_CREDENTIAL: &str = "registration.open-credential";
+/// Kind of [`Task::Accept`].
+pub const ACCEPT: &str = "registration.accept";
+/// Kind of [`Task::Expire`].
+pub const EXPIRE: &str = "registration.expire";
+
+/// The kinds [`crate::Registration::work`] runs.
+pub const KINDS: &[&str] = &[SEAL_CONTRACT, OPEN_CREDENTIAL, ACCEPT, EXPIRE];
+/// The kinds the server runs with `code_to_send`/`code_sent` and `notice`.
+pub const OUTBOUND_KINDS: &[&str] = &[SEND_CODE, NOTIFY];
+
+impl Task {
+    /// The job kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Task::SendCode { .. } => SEND_CODE,
+            Task::Notify { .. } => NOTIFY,
+            Task::SealContract { .. } => SEAL_CONTRACT,
+            Task::OpenCredential { .. } => OPEN_CREDENTIAL,
+            Task::Accept { .. } => ACCEPT,
+            Task::Expire => EXPIRE,
+        }
+    }
+
+    /// What makes the job unique while it is open.
+    pub fn key(&self) -> String {
+        match self {
+            Task::SendCode { code, .. } => code.to_string(),
+            Task::Notify { enrolment, event, round } => format!("{enrolment}:{}:{round}", event.as_str()),
+            Task::SealContract { contract } => contract.to_string(),
+            Task::OpenCredential { enrolment } | Task::Accept { enrolment } => enrolment.to_string(),
+            Task::Expire => "expire".into(),
+        }
+    }
+
+    /// As stored with the job.
+    pub fn payload(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// As read back from a job's payload; `None` if another version wrote it.
+    pub fn read(payload: &serde_json::Value) -> Option<Task> {
+        serde_json::from_value(payload.clone()).ok()
+    }
+}
