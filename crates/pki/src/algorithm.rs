@@ -300,6 +300,18 @@ impl Digest {
         }
     }
 
+    /// The digest of these parts put one after the other: a document need not be copied to be digested.
+    pub fn of_parts(algorithm: DigestAlgorithm, parts: &[&[u8]]) -> Digest {
+        let mut context = aws_lc_rs::digest::Context::new(algorithm.aws());
+        for part in parts {
+            context.update(part);
+        }
+        Digest {
+            algorithm,
+            value: context.finish().as_ref().to_vec(),
+        }
+    }
+
     /// A digest that was made elsewhere. Its length must be that of the algorithm.
     pub fn new(algorithm: DigestAlgorithm, value: impl Into<Vec<u8>>) -> Result<Digest> {
         let value = value.into();
