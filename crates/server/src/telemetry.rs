@@ -28,3 +28,19 @@ pub fn start_metrics() -> PrometheusHandle {
     let _ = metrics::set_global_recorder(recorder);
     handle
 }
+
+/// Measures how long something took, for a metric and for nothing else.
+pub struct Timer(std::time::Instant);
+
+impl Timer {
+    /// Starts measuring.
+    #[expect(clippy::disallowed_methods, reason = "a duration for a metric decides nothing")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}

@@ -83,6 +83,30 @@ section! {
 }
 
 section! {
+    /// Who the provider is, as contracts name it.
+    Provider in "provider" {
+        /// Registered name in capitals, party A of the service contract.
+        name: String = "TỔ CHỨC CUNG CẤP DỊCH VỤ CHỨNG THỰC CHỮ KÝ SỐ SÔNG LAM";
+        /// Name of the service.
+        service: String = "Ký Số";
+        /// Registered address.
+        address: String = "1 Đường Ven Sông, Phường Vườn Lài, Thành phố Hồ Chí Minh";
+        /// Tax number.
+        tax_number: String = "0100000000";
+        /// Licence to provide public signatures.
+        licence: String = "Giấy phép mẫu số 00/GP-MAU";
+        /// Who signs for the provider.
+        representative: String = "Lê Thị Mẫu";
+        /// In which position.
+        position: String = "Giám đốc";
+        /// Hotline shown to citizens and printed in contracts.
+        hotline: String = "1900 0000";
+        /// Mail address for citizens.
+        email: String = "hotro@kyso.example";
+    }
+}
+
+section! {
     /// What stands in certificates.
     Authority in "authority" {
         /// Registered name of the provider (O of its certificates).
@@ -126,13 +150,11 @@ section! {
     /// Enrolment.
     Registration in "registration" {
         /// Youngest age, in years, of a subscriber.
-        age_min: u32 = 15_u32;
+        age_min: u32 = 14_u32;
         /// Officers that must approve one enrolment.
         officers_required: u32 = 1_u32;
         /// Largest photo in bytes.
         photo_bytes_max: usize = 8 * 1024 * 1024_usize;
-        /// Hotline shown to citizens and printed in contracts.
-        hotline: String = "1900 0000";
     }
 }
 
@@ -208,6 +230,8 @@ pub struct Config {
     pub database: Database,
     /// See [`Keystore`].
     pub keystore: Keystore,
+    /// See [`Provider`].
+    pub provider: Provider,
     /// See [`Authority`].
     pub authority: Authority,
     /// See [`Signing`].
@@ -289,6 +313,7 @@ pub fn manual() -> Vec<(&'static str, &'static str, &'static [Field])> {
         (Server::SECTION, Server::DOC, Server::FIELDS),
         (Database::SECTION, Database::DOC, Database::FIELDS),
         (Keystore::SECTION, Keystore::DOC, Keystore::FIELDS),
+        (Provider::SECTION, Provider::DOC, Provider::FIELDS),
         (Authority::SECTION, Authority::DOC, Authority::FIELDS),
         (Signing::SECTION, Signing::DOC, Signing::FIELDS),
         (Registration::SECTION, Registration::DOC, Registration::FIELDS),

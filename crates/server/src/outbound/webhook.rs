@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
+use kyso_signing::webhook::{Call, CallOutcome};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Url;
 
-use super::Delivery;
 use super::address::{PublicOnly, is_public};
 use crate::config;
 
@@ -30,24 +30,20 @@ impl Webhook {
         Ok(Self { client: builder.build()?, allow_private: config.danger_allow_private_addresses })
     }
 
-    /// Posts `body` as JSON. Any 2xx is accepted; 410 means the portal wants no more of these.
-    pub async fn post(&self, url: &str, headers: &[(String, String)], body: Vec<u8>) -> Delivery {
-        let Some(url) = self.permitted(url) else { return Delivery::Refused("webhook-address-refused") };
+    /// Makes one call. Redirects count as what they are: an answer that is not 2xx.
+    pub async fn call(&self, call: &Call) -> CallOutcome {
+        let unreachable = |code: &str| CallOutcome::Unreachable { code: code.to_owned() };
+        let Some(url) = self.permitted(&call.url) else { return unreachable("address-denied") };
         let mut map = HeaderMap::new();
-        map.insert("content-type", HeaderValue::from_static("application/json"));
-        for (name, value) in headers {
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
-            {
+        for (name, value) in &call.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
                 map.insert(name, value);
             }
         }
-        match self.client.post(url).headers(map).body(body).send().await {
-            Ok(answer) if answer.status().is_success() => Delivery::Accepted,
-            Ok(answer) if answer.status().as_u16() == 410 => Delivery::Refused("webhook-gone"),
-            Ok(_) => Delivery::Unreachable("webhook-status"),
-            Err(error) if error.is_timeout() => Delivery::Unreachable("webhook-timeout"),
-            Err(_) => Delivery::Unreachable("webhook-connection"),
+        match self.client.post(url).headers(map).timeout(call.timeout).body(call.body.clone()).send().await {
+            Ok(answer) => CallOutcome::Answered { status: answer.status().as_u16() },
+            Err(error) if error.is_timeout() => unreachable("timeout"),
+            Err(_) => unreachable("refused"),
         }
     }
 
@@ -70,6 +66,10 @@ impl Webhook {
 mod tests {
     use super::*;
 
+    fn call(url: &str) -> Call {
+        Call { url: url.into(), headers: vec![], body: b"{}".to_vec(), timeout: Duration::from_secs(2) }
+    }
+
     #[tokio::test]
     async fn a_webhook_reaches_no_private_address_by_literal_name_or_scheme() {
         let webhook = Webhook::new(&config::Webhook::default()).unwrap();
@@ -77,15 +77,12 @@ mod tests {
             "https://127.0.0.1:9/", "https://[::1]/", "http://example.com/", "file:///etc/passwd",
             "https://169.254.169.254/latest", "https://2130706433/", "not a url",
         ] {
-            assert_eq!(
-                webhook.post(url, &[], b"{}".to_vec()).await,
-                Delivery::Refused("webhook-address-refused"),
-                "{url}"
-            );
+            let denied = CallOutcome::Unreachable { code: "address-denied".into() };
+            assert_eq!(webhook.call(&call(url)).await, denied, "{url}");
         }
         assert_eq!(
-            webhook.post("https://localhost:9/", &[], b"{}".to_vec()).await,
-            Delivery::Unreachable("webhook-connection"),
+            webhook.call(&call("https://localhost:9/")).await,
+            CallOutcome::Unreachable { code: "refused".into() },
             "a name that resolves to this machine is dropped by the resolver"
         );
     }

@@ -1,0 +1,284 @@
+//! What a citizen's bound phone does: open a session with the device key, see, approve, refuse, lock.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kyso_signing::request::Approval;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::body::Body;
+use super::caller::{Anyone, Citizen};
+use super::request::parse_id;
+use super::wire::{
+    DeviceKeyWire, DeviceSignatureWire, RequestWire, SealedPinWire, from_base64url, to_base64url,
+};
+use crate::problem::{Problem, ProblemDocument};
+
+/// A nonce to sign.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChallengeWire {
+    /// Good for five minutes, once.
+    pub nonce: String,
+}
+
+/// The public key a PIN is sealed to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApprovalKeyWire {
+    /// Names the key.
+    pub key_id: String,
+    /// SubjectPublicKeyInfo of a P-256 key, base64url.
+    pub public_key: String,
+}
+
+/// What opens a session.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSessionWire {
+    /// Canonical bytes of a `kyso.session.v1` statement, base64url.
+    statement: String,
+    device: DeviceKeyWire,
+    signature: DeviceSignatureWire,
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionWire {
+    /// Bearer token.
+    token: String,
+    /// `dev_…`.
+    device: String,
+    /// `cred_…`.
+    credential: String,
+    /// Milliseconds since 1970.
+    expires_at: i64,
+}
+
+/// The citizen's credential as the phone's home screen shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CredentialWire {
+    id: String,
+    /// `opening`, `active`, `suspended`, `revoked`, `expired` or `failed`.
+    state: &'static str,
+    /// Lower-case hex of the certificate's serial number.
+    serial: Option<String>,
+    /// Milliseconds since 1970.
+    not_before: Option<i64>,
+    /// Milliseconds since 1970.
+    not_after: Option<i64>,
+    /// Signatures left; absent when unlimited.
+    units_left: Option<i64>,
+    /// Whether five wrong PINs locked the key.
+    pin_locked: bool,
+    /// The certificate, DER in base64.
+    certificate: Option<String>,
+}
+
+/// A citizen's approval.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalWire {
+    /// Canonical bytes of a `kyso.approval.v1` statement, base64url.
+    statement: String,
+    signature: DeviceSignatureWire,
+    sealed_pin: SealedPinWire,
+}
+
+/// Why the citizen refuses.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefusalWire {
+    /// `not-me`, `wrong-document` or `other`.
+    reason: String,
+}
+
+/// How many to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct Most {
+    /// At most 100; 20 when left out.
+    #[serde(default = "most_default")]
+    most: usize,
+}
+
+fn most_default() -> usize {
+    20
+}
+
+/// A nonce for a session or binding statement.
+#[utoipa::path(post, path = "/v1/device-challenges", tag = "citizen",
+    responses((status = 201, body = ChallengeWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn create_device_challenge(
+    State(app): State<App>,
+    _: Anyone,
+) -> Result<(StatusCode, Json<ChallengeWire>), Problem> {
+    let nonce = app.platform.signing.devices.challenge().await?;
+    Ok((StatusCode::CREATED, Json(ChallengeWire { nonce })))
+}
+
+/// The public key that PINs are sealed to.
+#[utoipa::path(get, path = "/v1/approval-key", tag = "citizen",
+    responses((status = 200, body = ApprovalKeyWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_approval_key(State(app): State<App>, _: Anyone) -> Result<Json<ApprovalKeyWire>, Problem> {
+    let key = app.platform.approval_key().await?;
+    Ok(Json(ApprovalKeyWire { key_id: key.key_id, public_key: to_base64url(&key.spki) }))
+}
+
+/// Open a session by the device key.
+#[utoipa::path(post, path = "/v1/device-sessions", tag = "citizen", request_body = NewSessionWire,
+    responses((status = 201, body = SessionWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn create_device_session(
+    State(app): State<App>,
+    _: Anyone,
+    Body(new): Body<NewSessionWire>,
+) -> Result<(StatusCode, Json<SessionWire>), Problem> {
+    let statement = from_base64url("statement", &new.statement)?;
+    let device = new.device.read(&app.relying_party)?;
+    let signature = new.signature.read()?;
+    let opened = app.platform.signing.devices.open_session(&statement, &device, &signature).await?;
+    Ok((StatusCode::CREATED, Json(opened.into())))
+}
+
+/// A new token for the session; the old one ends half a minute later.
+#[utoipa::path(post, path = "/v1/citizen/session/rotation", tag = "citizen",
+    responses((status = 200, body = SessionWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn rotate_device_session(
+    State(app): State<App>,
+    citizen: Citizen,
+) -> Result<Json<SessionWire>, Problem> {
+    Ok(Json(app.platform.signing.devices.rotate_session(&citizen.token).await?.into()))
+}
+
+/// End the session.
+#[utoipa::path(delete, path = "/v1/citizen/session", tag = "citizen",
+    responses((status = 204), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn close_device_session(State(app): State<App>, citizen: Citizen) -> Result<StatusCode, Problem> {
+    app.platform.signing.devices.close_session(&citizen.token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The credential this phone is bound to.
+#[utoipa::path(get, path = "/v1/citizen/credential", tag = "citizen",
+    responses((status = 200, body = CredentialWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_own_credential(
+    State(app): State<App>,
+    citizen: Citizen,
+) -> Result<Json<CredentialWire>, Problem> {
+    let credential = app.platform.signing.credentials.show(&citizen.session.credential).await?;
+    Ok(Json(credential.into()))
+}
+
+/// Lock now: no PIN is asked, nothing can be signed until it is resumed.
+#[utoipa::path(post, path = "/v1/citizen/credential/suspension", tag = "citizen",
+    responses((status = 200, body = CredentialWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn suspend_own_credential(
+    State(app): State<App>,
+    citizen: Citizen,
+) -> Result<Json<CredentialWire>, Problem> {
+    let credentials = &app.platform.signing.credentials;
+    let id = &citizen.session.credential;
+    credentials.suspend(id, "citizen-lock", &citizen.session.citizen).await?;
+    Ok(Json(credentials.show(id).await?.into()))
+}
+
+/// What waits for this citizen and what ended lately.
+#[utoipa::path(get, path = "/v1/citizen/signature-requests", tag = "citizen", params(Most),
+    responses((status = 200, body = Vec<RequestWire>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn list_own_signature_requests(
+    State(app): State<App>,
+    citizen: Citizen,
+    Query(most): Query<Most>,
+) -> Result<Json<Vec<RequestWire>>, Problem> {
+    let views = app.platform.signing.requests.list(&citizen.session, most.most.min(100)).await?;
+    Ok(Json(views.into_iter().map(RequestWire::from).collect()))
+}
+
+/// Everything the statement is made from.
+#[utoipa::path(get, path = "/v1/citizen/signature-requests/{id}", tag = "citizen", params(("id" = String, Path)),
+    responses((status = 200, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_own_signature_request(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path(id): Path<String>,
+) -> Result<Json<RequestWire>, Problem> {
+    Ok(Json(app.platform.signing.requests.show(&citizen.session, &parse_id(&id)?).await?.into()))
+}
+
+/// The very bytes whose digest is in the statement.
+#[utoipa::path(get, path = "/v1/citizen/signature-requests/{id}/documents/{position}", tag = "citizen",
+    params(("id" = String, Path), ("position" = usize, Path, description = "from 0")),
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn fetch_own_document(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path((id, position)): Path<(String, usize)>,
+) -> Result<Response, Problem> {
+    let bytes = app.platform.signing.requests.document(&citizen.session, &parse_id(&id)?, position).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+/// Approve: checked here in full except the PIN, which only the keystore can open.
+#[utoipa::path(post, path = "/v1/citizen/signature-requests/{id}/approval", tag = "citizen",
+    params(("id" = String, Path)), request_body = ApprovalWire,
+    responses((status = 202, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn approve_signature_request(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path(id): Path<String>,
+    Body(wire): Body<ApprovalWire>,
+) -> Result<(StatusCode, Json<RequestWire>), Problem> {
+    let approval = Approval {
+        statement: from_base64url("statement", &wire.statement)?,
+        signature: wire.signature.read()?,
+        sealed_pin: wire.sealed_pin.read()?,
+    };
+    let view = app.platform.signing.requests.approve(&citizen.session, &parse_id(&id)?, approval).await?;
+    Ok((StatusCode::ACCEPTED, Json(view.into())))
+}
+
+/// Refuse: one tap, no PIN.
+#[utoipa::path(post, path = "/v1/citizen/signature-requests/{id}/refusal", tag = "citizen",
+    params(("id" = String, Path)), request_body = RefusalWire,
+    responses((status = 200, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn refuse_signature_request(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path(id): Path<String>,
+    Body(refusal): Body<RefusalWire>,
+) -> Result<Json<RequestWire>, Problem> {
+    let id = parse_id(&id)?;
+    let view = app.platform.signing.requests.refuse(&citizen.session, &id, &refusal.reason).await?;
+    Ok(Json(view.into()))
+}
+
+impl From<kyso_signing::device::OpenedSession> for SessionWire {
+    fn from(opened: kyso_signing::device::OpenedSession) -> Self {
+        Self {
+            token: opened.token,
+            device: opened.session.device.to_string(),
+            credential: opened.session.credential.to_string(),
+            expires_at: opened.session.expires_at,
+        }
+    }
+}
+
+impl From<kyso_signing::credential::Credential> for CredentialWire {
+    fn from(credential: kyso_signing::credential::Credential) -> Self {
+        Self {
+            id: credential.id.to_string(),
+            state: credential.state.as_str(),
+            serial: credential.serial,
+            not_before: credential.not_before_at,
+            not_after: credential.not_after_at,
+            units_left: credential.units_left,
+            pin_locked: credential.pin_locked_at.is_some(),
+            certificate: credential.certificate.as_deref().map(super::wire::to_base64),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The HTTP interface: who is calling, one verb, the reply. No rule of the domain, no SQL, no key (but [`status`]).
+//!
+//! The whole surface is on this page: [`api`] lists every operation of `/v1` and of the compatibility interface, so
+//! that the access matrix test can walk it.
+
+pub mod body;
+pub mod caller;
+mod citizen;
+pub mod correlation;
+mod enrolment;
+mod health;
+pub mod openapi;
+mod ra;
+mod rate;
+mod request;
+mod sca;
+pub mod status;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::error_handling::HandleErrorLayer;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tower::{BoxError, ServiceBuilder};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::config::Role;
+use crate::platform::Platform;
+use crate::problem::Problem;
+
+pub use wire::RelyingParty;
+
+/// What every handler can reach. It holds no key.
+#[derive(Clone)]
+pub struct App {
+    /// The domain.
+    pub platform: Arc<Platform>,
+    /// Who we are to passkeys.
+    pub relying_party: RelyingParty,
+    limiter: Arc<rate::Limiter>,
+    metrics: PrometheusHandle,
+    probe: Option<Probe>,
+}
+
+/// Asks the keystore whether it answers, without being able to use it.
+#[derive(Clone)]
+struct Probe(Arc<dyn Fn() -> Probing + Send + Sync>);
+
+type Probing = std::pin::Pin<Box<dyn Future<Output = bool> + Send>>;
+
+impl Probe {
+    async fn ready(&self) -> bool {
+        (self.0)().await
+    }
+}
+
+impl App {
+    /// The application over a platform whose keys have been taken out by [`routers`].
+    fn new(platform: Platform, metrics: PrometheusHandle, probe: Option<Probe>) -> Self {
+        let server = &platform.loaded.config.server;
+        let origin = server.public_url.trim_end_matches('/').to_owned();
+        let host = origin.split("://").nth(1).unwrap_or(&origin);
+        let id = host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
+        Self {
+            relying_party: RelyingParty { id, origin },
+            limiter: Arc::new(rate::Limiter::new(server.rate_per_second, server.rate_burst)),
+            platform: Arc::new(platform),
+            metrics,
+            probe,
+        }
+    }
+}
+
+/// The public router and the operator's (metrics and health) for the role of the platform.
+pub fn routers(mut platform: Platform, metrics: PrometheusHandle) -> (Router, Router) {
+    let keys = platform.keys.take();
+    let role = platform.loaded.config.server.role;
+    let probe = keys.clone().map(|keys| {
+        Probe(Arc::new(move || {
+            let keys = keys.clone();
+            Box::pin(async move { keys.probe().await.iter().all(|(_, state)| state.is_ok()) }) as Probing
+        }))
+    });
+    let app = App::new(platform, metrics, probe);
+    let mut public = Router::new().merge(health_routes(&app));
+    if matches!(role, Role::All | Role::Web) {
+        let (api, _) = api().split_for_parts();
+        public = public.merge(api.with_state(app.clone())).route("/v1/openapi.json", get(serve_openapi));
+    }
+    if let (Role::All | Role::Status, Some(keys)) = (role, keys) {
+        public = public.merge(status_routes(&app, status::StatusKeys(keys)));
+    }
+    let public = protect(public.fallback(not_found).method_not_allowed_fallback(wrong_method), &app);
+    let operator = health_routes(&app)
+        .merge(Router::new().route("/metrics", get(health::metrics)).with_state(app.clone()))
+        .fallback(not_found);
+    (public, operator)
+}
+
+/// Every operation of `/v1` and of the SmartCA interface.
+pub fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        // anybody, and the phone that enrols
+        .routes(routes!(enrolment::list_plans))
+        .routes(routes!(enrolment::show_campaign))
+        .routes(routes!(enrolment::create_enrolment))
+        .routes(routes!(enrolment::show_enrolment, enrolment::abandon_enrolment))
+        .routes(routes!(enrolment::put_contact))
+        .routes(routes!(enrolment::put_owner))
+        .routes(routes!(enrolment::pay_enrolment))
+        .routes(routes!(enrolment::send_activation_code))
+        .routes(routes!(enrolment::activate_enrolment))
+        .routes(routes!(enrolment::put_evidence))
+        .routes(routes!(enrolment::show_contract))
+        .routes(routes!(enrolment::sign_contract))
+        .routes(routes!(enrolment::submit_enrolment))
+        .routes(routes!(enrolment::create_binding_challenge))
+        .routes(routes!(enrolment::bind_device))
+        .routes(routes!(enrolment::show_acceptance_record))
+        // the citizen's bound phone
+        .routes(routes!(citizen::create_device_challenge))
+        .routes(routes!(citizen::show_approval_key))
+        .routes(routes!(citizen::create_device_session))
+        .routes(routes!(citizen::rotate_device_session))
+        .routes(routes!(citizen::close_device_session))
+        .routes(routes!(citizen::show_own_credential))
+        .routes(routes!(citizen::suspend_own_credential))
+        .routes(routes!(citizen::list_own_signature_requests))
+        .routes(routes!(citizen::show_own_signature_request))
+        .routes(routes!(citizen::fetch_own_document))
+        .routes(routes!(citizen::approve_signature_request))
+        .routes(routes!(citizen::refuse_signature_request))
+        // portals
+        .routes(routes!(request::create_signature_request))
+        .routes(routes!(request::show_signature_request))
+        .routes(routes!(request::fetch_signed_document))
+        .routes(routes!(request::withdraw_signature_request))
+        // officers
+        .routes(routes!(ra::list_dossiers))
+        .routes(routes!(ra::show_dossier))
+        .routes(routes!(ra::open_dossier, ra::release_dossier))
+        .routes(routes!(ra::fetch_dossier_photo))
+        .routes(routes!(ra::approve_enrolment))
+        .routes(routes!(ra::reject_enrolment))
+        .routes(routes!(ra::ask_supplement))
+        .routes(routes!(ra::suspend_credential))
+        .routes(routes!(ra::resume_credential))
+        .routes(routes!(ra::revoke_credential))
+        // portals with a SmartCA client
+        .routes(routes!(sca::sca_get_certificate))
+        .routes(routes!(sca::sca_sign))
+        .routes(routes!(sca::sca_status))
+}
+
+fn health_routes(app: &App) -> Router {
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .with_state(app.clone())
+}
+
+fn status_routes(app: &App, keys: status::StatusKeys) -> Router {
+    let signed = Router::new()
+        .route("/ocsp", post(status::ocsp_post))
+        .route("/ocsp/{*request}", get(status::ocsp_get))
+        .with_state((app.clone(), keys));
+    Router::new()
+        .route("/crl/{name}", get(status::crl))
+        .route("/ca/{name}", get(status::issuer_certificate))
+        .with_state(app.clone())
+        .merge(signed)
+}
+
+/// Limits and headers around everything: size, time, concurrency, correlation id, panics, browser hardening.
+fn protect(router: Router, app: &App) -> Router {
+    let server = &app.platform.loaded.config.server;
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    router
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(server.body_bytes_max))
+        .layer(
+            ServiceBuilder::new()
+                .layer(HandleErrorLayer::new(overloaded))
+                .load_shed()
+                .concurrency_limit(server.concurrency_max)
+                .timeout(Duration::from_secs(server.request_seconds_max)),
+        )
+        .layer(middleware::from_fn(measure))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("x-frame-options", "DENY"))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
+        .layer(header("cache-control", "no-store"))
+        .layer(middleware::from_fn(correlation::layer))
+}
+
+async fn overloaded(error: BoxError) -> Problem {
+    if error.is::<tower::timeout::error::Elapsed>() {
+        Problem::new("timed-out").retry_after(5)
+    } else {
+        Problem::new("overloaded").retry_after(1)
+    }
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let cause = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("panic");
+    axum::response::IntoResponse::into_response(Problem::internal(cause))
+}
+
+/// Counts and times each operation by its route, never by its path.
+async fn measure(request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().to_string();
+    let timer = crate::telemetry::Timer::start();
+    let response = next.run(request).await;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("kyso_http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!("kyso_http_request_seconds", "route" => route).record(timer.seconds());
+    response
+}
+
+async fn serve_openapi() -> Response {
+    let headers = [(axum::http::header::CONTENT_TYPE, "application/json")];
+    axum::response::IntoResponse::into_response((headers, openapi::document_json()))
+}
+
+async fn not_found() -> Problem {
+    Problem::new("not-found")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new("method-not-allowed")
+}

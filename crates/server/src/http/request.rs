@@ -1,0 +1,240 @@
+//! Signature requests as portals see them: create, look, fetch the signed document, take back.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use kyso_signing::RequestId;
+use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Signer};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::caller::Portal;
+use super::wire::{DigestWire, RequestWire, from_base64};
+use super::{App, body};
+use crate::problem::{Problem, ProblemDocument};
+
+/// Whom the portal asks.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignerWire {
+    /// The citizen's identity number, twelve digits.
+    identity_number: String,
+    /// Hex serial of one certificate, when the portal insists on it.
+    #[serde(default)]
+    serial: Option<String>,
+}
+
+/// One thing to sign: a PDF (preferred) or a digest (blind, only for portals that may).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDocumentWire {
+    /// Shown to the citizen.
+    name: String,
+    /// A whole PDF in base64. Left out in a multipart request, where the parts named `document` follow in order.
+    #[serde(default)]
+    content: Option<String>,
+    /// A digest made by the portal.
+    #[serde(default)]
+    digest: Option<DigestWire>,
+}
+
+/// What a portal asks for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRequestWire {
+    signer: SignerWire,
+    documents: Vec<NewDocumentWire>,
+    /// At most 500 characters, shown to the citizen.
+    #[serde(default)]
+    description: Option<String>,
+    /// Where the citizen's browser goes afterwards.
+    #[serde(default)]
+    return_url: Option<String>,
+    /// How long the citizen has, in seconds.
+    #[serde(default)]
+    expires_in_seconds: Option<u32>,
+}
+
+/// `wait`: how many seconds to hold the answer until the request moves.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct Wait {
+    /// At most 25.
+    #[serde(default)]
+    wait: u64,
+}
+
+/// Ask a citizen to sign documents.
+#[utoipa::path(post, path = "/v1/signature-requests", tag = "portal",
+    request_body(content((NewRequestWire = "application/json"), (Vec<u8> = "multipart/form-data"))),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters")),
+    responses((status = 201, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn create_signature_request(
+    State(app): State<App>,
+    Portal(portal): Portal,
+    request: Request,
+) -> Result<Response, Problem> {
+    let key = idempotency_key(request.headers())?;
+    let (mut new, body_digest) = read_new_request(&app, request).await?;
+    new.idempotency = key.map(|key| Idempotency { key, body_digest });
+    let view = app.platform.signing.requests.create(&portal, new).await?;
+    let location = format!("/v1/signature-requests/{}", view.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RequestWire::from(view))).into_response())
+}
+
+/// The request and its state; with `wait`, answered when it moves.
+#[utoipa::path(get, path = "/v1/signature-requests/{id}", tag = "portal", params(("id" = String, Path), Wait),
+    responses((status = 200, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_signature_request(
+    State(app): State<App>,
+    Portal(portal): Portal,
+    Path(id): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Result<Json<RequestWire>, Problem> {
+    let id = parse_id(&id)?;
+    let requests = &app.platform.signing.requests;
+    let before = requests.of_portal(&portal, &id).await?;
+    if wait.wait == 0 || before.state.is_final() {
+        return Ok(Json(before.into()));
+    }
+    let mut view = before;
+    let state = view.state;
+    let until = app.platform.store.now() + i64::try_from(wait.wait.min(25)).unwrap_or(25) * 1000;
+    let mut wake = app.platform.store.wake();
+    while view.state == state && app.platform.store.now() < until {
+        wake.wait(Duration::from_millis(250)).await;
+        view = requests.of_portal(&portal, &id).await?;
+    }
+    Ok(Json(view.into()))
+}
+
+/// The signed PDF: the bytes that were sent, with the signature appended.
+#[utoipa::path(get, path = "/v1/signature-requests/{id}/documents/{position}", tag = "portal",
+    params(("id" = String, Path), ("position" = usize, Path, description = "from 0")),
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn fetch_signed_document(
+    State(app): State<App>,
+    Portal(portal): Portal,
+    Path((id, position)): Path<(String, usize)>,
+) -> Result<Response, Problem> {
+    let bytes = app.platform.signing.requests.signed_document(&portal, &parse_id(&id)?, position).await?;
+    Ok(([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response())
+}
+
+/// Take a request back that the citizen has not answered.
+#[utoipa::path(post, path = "/v1/signature-requests/{id}/withdrawal", tag = "portal", params(("id" = String, Path)),
+    responses((status = 200, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn withdraw_signature_request(
+    State(app): State<App>,
+    Portal(portal): Portal,
+    Path(id): Path<String>,
+) -> Result<Json<RequestWire>, Problem> {
+    Ok(Json(app.platform.signing.requests.withdraw(&portal, &parse_id(&id)?).await?.into()))
+}
+
+/// A request id; one of another shape is as unknown as one that does not exist.
+pub fn parse_id(text: &str) -> Result<RequestId, Problem> {
+    text.parse().map_err(|_| Problem::new("not-found"))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let refuse = || Problem::new("body-malformed").with_field("Idempotency-Key", "visible-ascii");
+    let key = value.to_str().map_err(|_| refuse())?;
+    let fits = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    if fits { Ok(Some(key.to_owned())) } else { Err(refuse()) }
+}
+
+async fn read_new_request(app: &App, request: Request) -> Result<(NewRequest, [u8; 32]), Problem> {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if kind.starts_with("multipart/form-data") {
+        return read_multipart(app, request).await;
+    }
+    if !kind.starts_with("application/json") {
+        return Err(Problem::new("media-type-unsupported"));
+    }
+    let bytes = body::bytes(request).await?;
+    let wire: NewRequestWire = body::json(&bytes)?;
+    Ok((wire.read(Vec::new())?, sha256(&[&bytes])))
+}
+
+/// One part named `request` (JSON), then one part named `document` for each PDF, in order.
+async fn read_multipart(app: &App, request: Request) -> Result<(NewRequest, [u8; 32]), Problem> {
+    let malformed = || Problem::new("body-malformed").with_field("multipart", "shape");
+    let mut parts = Multipart::from_request(request, app).await.map_err(|_| malformed())?;
+    let mut wire: Option<(NewRequestWire, Vec<u8>)> = None;
+    let mut files = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(|_| malformed())? {
+        let name = part.name().unwrap_or_default().to_owned();
+        let bytes = part.bytes().await.map_err(|_| Problem::new("body-too-large"))?;
+        match name.as_str() {
+            "request" if wire.is_none() => wire = Some((body::json(&bytes)?, bytes.to_vec())),
+            "document" => files.push(bytes.to_vec()),
+            _ => return Err(malformed()),
+        }
+    }
+    let (wire, json) = wire.ok_or_else(malformed)?;
+    let mut hashed: Vec<&[u8]> = vec![&json];
+    hashed.extend(files.iter().map(Vec::as_slice));
+    let digest = sha256(&hashed);
+    Ok((wire.read(files)?, digest))
+}
+
+/// SHA-256 over each piece's length and bytes, so that pieces cannot be shifted into each other.
+fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for piece in pieces {
+        context.update(&(piece.len() as u64).to_be_bytes());
+        context.update(piece);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
+impl NewRequestWire {
+    fn read(self, files: Vec<Vec<u8>>) -> Result<NewRequest, Problem> {
+        let mut files = files.into_iter();
+        let mut documents = Vec::with_capacity(self.documents.len());
+        for (position, document) in self.documents.into_iter().enumerate() {
+            documents.push(document.read(position, &mut files)?);
+        }
+        if files.next().is_some() {
+            return Err(Problem::new("body-malformed").with_field("multipart", "too-many-documents"));
+        }
+        Ok(NewRequest {
+            signer: Signer { identity_number: self.signer.identity_number, serial: self.signer.serial },
+            documents,
+            description: self.description,
+            return_url: self.return_url,
+            idempotency: None,
+            expires_in_ms: self.expires_in_seconds.map(|seconds| i64::from(seconds) * 1000),
+        })
+    }
+}
+
+impl NewDocumentWire {
+    fn read(self, position: usize, files: &mut impl Iterator<Item = Vec<u8>>) -> Result<NewDocument, Problem> {
+        let field = |key: &str| format!("documents[{position}].{key}");
+        match (self.content, self.digest) {
+            (Some(_), Some(_)) => Err(Problem::new("body-malformed").with_field(field("digest"), "either-or")),
+            (None, Some(digest)) => {
+                Ok(NewDocument::Digest { name: self.name, digest: digest.read(&field("digest"))? })
+            }
+            (Some(content), None) => {
+                Ok(NewDocument::Pdf { name: self.name, bytes: from_base64(&field("content"), &content)? })
+            }
+            (None, None) => match files.next() {
+                Some(bytes) => Ok(NewDocument::Pdf { name: self.name, bytes }),
+                None => Err(Problem::new("body-malformed").with_field(field("content"), "missing")),
+            },
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The wiring: opens the store and the keystore, and stands each crate on its neighbours. No framework, no globals.
+//!
+//! The web role has no [`Keystore`] value at all: [`Platform::keys`] is `None`, so nothing it serves can sign. What
+//! the web must know of the keystore, the public approval key, the worker writes into a setting.
+
+pub mod table;
+
+use kyso_authority::{Authority, AuthorityConfig};
+use kyso_keystore::{
+    ApprovalKey, BackendName, Keystore, KeystoreConfig, Pkcs11Config, SoftwareConfig, WrapMechanism,
+};
+use kyso_registration::{Registration, RegistrationConfig};
+use kyso_signing::{Signing, SigningConfig};
+use kyso_store::ledger::NoteKey;
+use kyso_store::{Clock, Options, SealedBlobs, Store};
+
+use crate::config::{Loaded, Role};
+
+/// Name of the setting that holds the public approval key (SubjectPublicKeyInfo).
+const APPROVAL_KEY: &str = "approval-key";
+/// Name of the setting that holds the approval key's id.
+const APPROVAL_KEY_ID: &str = "approval-key-id";
+/// Signature type of our ledger notes: ECDSA P-256 with SHA-256 (C2SP signed-note leaves 0xff to applications).
+const NOTE_ALGORITHM: &[u8] = b"\xffkyso-ecdsa-p256-sha256";
+
+/// Everything that serves: one value a process.
+#[derive(Clone)]
+pub struct Platform {
+    /// Rows.
+    pub store: Store,
+    /// What we sign as an institution.
+    pub authority: Authority,
+    /// From "please sign" to "signed".
+    pub signing: Signing,
+    /// From "who are you" to "you have a credential".
+    pub registration: Registration,
+    /// Private keys; `None` in the web role.
+    pub keys: Option<Keystore>,
+    /// The configuration it was made from.
+    pub loaded: Loaded,
+}
+
+/// Why the platform could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] kyso_store::Error),
+    /// The keystore refused.
+    #[error(transparent)]
+    Keystore(#[from] kyso_keystore::Error),
+    /// A value of the configuration cannot be used.
+    #[error("{section}.{key} is `{value}`: {message}")]
+    Value {
+        /// Section.
+        section: &'static str,
+        /// Key.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+        /// What may stand there.
+        message: String,
+    },
+    /// The ledger key is not there yet.
+    #[error(transparent)]
+    Authority(#[from] kyso_authority::Error),
+    /// The registration's preparation failed.
+    #[error(transparent)]
+    Registration(#[from] kyso_registration::Error),
+    /// No worker has started on this database yet.
+    #[error("no worker has published the approval key yet; start one with role worker or all")]
+    NoApprovalKey,
+}
+
+impl Platform {
+    /// Opens everything for the role of the configuration; does not migrate.
+    pub async fn open(loaded: &Loaded) -> Result<Self, Error> {
+        Self::open_at(loaded, Clock::System).await
+    }
+
+    /// As [`Platform::open`], with another clock (tests).
+    pub async fn open_at(loaded: &Loaded, clock: Clock) -> Result<Self, Error> {
+        let store = open_store(loaded, clock).await?;
+        let keys = match loaded.config.server.role {
+            Role::Web => None,
+            Role::All | Role::Worker | Role::Status => Some(open_keystore(loaded)?),
+        };
+        Self::wire(loaded, store, keys)
+    }
+
+    /// Stands the crates on an open store and keystore.
+    pub fn wire(loaded: &Loaded, store: Store, keys: Option<Keystore>) -> Result<Self, Error> {
+        let sealed = SealedBlobs::open(&loaded.path(&loaded.config.database.data_key_file))?;
+        let authority = Authority::new(store.clone(), authority_config(loaded));
+        let signing = Signing::new(store.clone(), authority.clone(), signing_config(loaded));
+        let registration = Registration::new(
+            store.clone(),
+            signing.clone(),
+            authority.clone(),
+            sealed,
+            registration_config(loaded)?,
+        );
+        Ok(Self { store, authority, signing, registration, keys, loaded: loaded.clone() })
+    }
+
+    /// Brings the schema up to this binary and puts what a new database needs into it. Returns migrations applied.
+    pub async fn prepare(&self) -> Result<u64, Error> {
+        let applied = self.store.migrate(kyso_store::MIGRATIONS).await?;
+        self.registration.prepare().await?;
+        Ok(applied)
+    }
+
+    /// Tells the web role the public approval key. The worker's, at start.
+    pub async fn publish_approval_key(&self, keys: &Keystore) -> Result<(), Error> {
+        let key = keys.approval_public_key().await?;
+        let mut tx = self.store.write().await?;
+        let now = tx.now();
+        for (name, value) in [(APPROVAL_KEY, key.spki), (APPROVAL_KEY_ID, key.key_id.into_bytes())] {
+            tx.execute(table::SET_SETTING, &[name.into(), value.into(), now.into()]).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// The public key that phones seal PINs to.
+    pub async fn approval_key(&self) -> Result<ApprovalKey, Error> {
+        let spki = self.store.optional(table::SETTING, &[APPROVAL_KEY.into()]).await?;
+        let key_id = self.store.optional(table::SETTING, &[APPROVAL_KEY_ID.into()]).await?;
+        match (spki, key_id) {
+            (Some(spki), Some(key_id)) => Ok(ApprovalKey {
+                spki: spki.bytes("value")?,
+                key_id: String::from_utf8_lossy(&key_id.bytes("value")?).into_owned(),
+            }),
+            _ => Err(Error::NoApprovalKey),
+        }
+    }
+
+    /// The key that ledger checkpoints are signed with, as their notes name it.
+    pub async fn note_key(&self) -> Result<NoteKey, Error> {
+        let service = self.authority.ledger_key().await?;
+        let url = &self.loaded.config.server.public_url;
+        let host = url.split("://").nth(1).unwrap_or(url).trim_end_matches('/');
+        Ok(NoteKey {
+            name: format!("{host}/ledger"),
+            algorithm: NOTE_ALGORITHM.to_vec(),
+            public_key: service.public_key.as_der().to_vec(),
+        })
+    }
+}
+
+/// Opens the database of the configuration.
+pub async fn open_store(loaded: &Loaded, clock: Clock) -> Result<Store, Error> {
+    let database = &loaded.config.database;
+    let options = Options {
+        clock,
+        connections: database.connections_max,
+        published: Some(loaded.path(&database.checkpoint_directory)),
+        ..Options::default()
+    };
+    Ok(Store::open_with(&loaded.database_url(), options).await?)
+}
+
+/// Opens the keystore of the configuration.
+pub fn open_keystore(loaded: &Loaded) -> Result<Keystore, Error> {
+    let config = &loaded.config.keystore;
+    let default_backend = match config.backend.as_str() {
+        "software" => BackendName::Software,
+        "pkcs11" => BackendName::Pkcs11,
+        other => return Err(value("keystore", "backend", other, "choose software or pkcs11")),
+    };
+    let pkcs11 = match config.pkcs11_module.as_str() {
+        "" => None,
+        module => Some(Pkcs11Config {
+            module: loaded.path(module.as_ref()),
+            token_label: config.pkcs11_token_label.clone(),
+            pin_file: loaded.path(&config.pkcs11_pin_file),
+            sessions: config.pkcs11_sessions,
+            wrap_mechanism: match config.pkcs11_wrap_mechanism.as_str() {
+                "aes-key-wrap-pad" => WrapMechanism::AesKeyWrapPad,
+                "aes-key-wrap-kwp" => WrapMechanism::AesKeyWrapKwp,
+                other => {
+                    let may = "choose aes-key-wrap-pad or aes-key-wrap-kwp";
+                    return Err(value("keystore", "pkcs11_wrap_mechanism", other, may));
+                }
+            },
+        }),
+    };
+    let software = SoftwareConfig { directory: loaded.path(&config.software_directory) };
+    Ok(Keystore::open(KeystoreConfig {
+        default_backend,
+        software: Some(software),
+        pkcs11,
+        queue: config.queue,
+    })?)
+}
+
+fn authority_config(loaded: &Loaded) -> AuthorityConfig {
+    let config = &loaded.config.authority;
+    AuthorityConfig {
+        organisation: config.organisation.clone(),
+        country: config.country.clone(),
+        root_name: config.root_name.clone(),
+        issuing_name: config.issuing_name.clone(),
+        base_url: loaded.config.server.public_url.clone(),
+        policy_oid: config.policy_oid.clone(),
+        cps_uri: config.cps_uri.clone(),
+        user_notice: config.user_notice.clone(),
+        crl_hours: config.crl_hours,
+        crl_valid_hours: config.crl_valid_hours,
+        ocsp_minutes: config.ocsp_minutes,
+        citizen_digital_signature: false,
+    }
+}
+
+fn signing_config(loaded: &Loaded) -> SigningConfig {
+    let config = &loaded.config.signing;
+    SigningConfig {
+        provider_name: loaded.config.authority.organisation.clone(),
+        documents_max: config.documents_max,
+        document_bytes_max: config.document_bytes_max,
+        expires_in_ms: i64::from(config.request_seconds) * 1000,
+        pool_size: loaded.config.keystore.pool_size,
+        ..SigningConfig::default()
+    }
+}
+
+fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
+    let config = &loaded.config.registration;
+    let provider = &loaded.config.provider;
+    let algorithm = &loaded.config.keystore.citizen_algorithm;
+    let key_algorithm = algorithm.parse().map_err(|_| {
+        value("keystore", "citizen_algorithm", algorithm, "choose rsa-2048, rsa-3072, p-256 or p-384")
+    })?;
+    Ok(RegistrationConfig {
+        provider: kyso_paper::Provider {
+            name: provider.name.clone(),
+            service: provider.service.clone(),
+            address: provider.address.clone(),
+            tax_number: provider.tax_number.clone(),
+            licence: provider.licence.clone(),
+            representative: provider.representative.clone(),
+            position: provider.position.clone(),
+            hotline: provider.hotline.clone(),
+            email: provider.email.clone(),
+            policy_url: loaded.config.authority.cps_uri.clone(),
+        },
+        age_min: i32::try_from(config.age_min).unwrap_or(i32::MAX),
+        officers_required: i64::from(config.officers_required),
+        photo_bytes_max: config.photo_bytes_max,
+        key_algorithm,
+        ..RegistrationConfig::default()
+    })
+}
+
+fn value(section: &'static str, key: &'static str, value: &str, message: &str) -> Error {
+    Error::Value { section, key, value: value.to_owned(), message: message.to_owned() }
+}

@@ -1,0 +1,289 @@
+//! The worker: takes jobs and gives each to the crate that owns its kind. The only role that holds citizens' keys.
+//!
+//! One loop a family of jobs, so that a slow mail relay never stands before a signature. A loop claims many jobs at
+//! once, works on them, and claims again; when there is nothing it sleeps until it is woken by a commit on this or
+//! another node, or until the next job is due. Stopping lets the batch in hand finish; a killed worker's jobs come
+//! back when their leases end.
+
+use std::time::Duration;
+
+use kyso_authority::Task as AuthorityTask;
+use kyso_keystore::Keystore;
+use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
+use kyso_signing::webhook::CallOutcome;
+use kyso_store::{Job, ledger};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::outbound::{Delivery, Outbound, message};
+use crate::platform::Platform;
+
+/// How long a claimed job is ours; far longer than any batch takes.
+const LEASE_MS: i64 = 60_000;
+/// The longest a loop sleeps without looking.
+const SLEEP: Duration = Duration::from_secs(5);
+/// Calls to other machines at the same time.
+const CALLS_MAX: usize = 16;
+
+/// What keeps a worker from running.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs every loop until `stop` becomes true.
+pub async fn run(platform: Platform, keys: Keystore, outbound: Outbound, stop: watch::Receiver<bool>) {
+    let worker = Worker { platform, keys, outbound };
+    if let Err(error) = worker.start().await {
+        tracing::error!(%error, "worker could not prepare; it goes on and tries with each job");
+    }
+    let mut loops = JoinSet::new();
+    for family in Family::ALL {
+        let (worker, stop) = (worker.clone(), stop.clone());
+        loops.spawn(async move { worker.work_on(family, stop).await });
+    }
+    let (clockwork, stop_clockwork) = (worker.clone(), stop.clone());
+    loops.spawn(async move { clockwork.every_minute(stop_clockwork).await });
+    loops.spawn(async move { worker.seal_ledger(stop).await });
+    while loops.join_next().await.is_some() {}
+}
+
+/// Runs what is due now and what that makes due, once, until nothing is left. For tests and the command line.
+pub async fn drain(platform: &Platform, keys: &Keystore, outbound: &Outbound) -> Result<u64, Error> {
+    let worker = Worker { platform: platform.clone(), keys: keys.clone(), outbound: outbound.clone() };
+    let mut done = 0;
+    loop {
+        let mut round = 0;
+        for family in Family::ALL {
+            round += worker.claim_and_work(family).await?;
+        }
+        worker.seal_once().await?;
+        if round == 0 {
+            return Ok(done);
+        }
+        done += round;
+    }
+}
+
+/// Jobs that share a loop.
+#[derive(Debug, Clone, Copy)]
+enum Family {
+    Signing,
+    Registration,
+    Authority,
+    Webhook,
+    Message,
+}
+
+#[derive(Clone)]
+struct Worker {
+    platform: Platform,
+    keys: Keystore,
+    outbound: Outbound,
+}
+
+impl Family {
+    const ALL: [Family; 5] =
+        [Self::Signing, Self::Registration, Self::Authority, Self::Webhook, Self::Message];
+
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::Signing => kyso_signing::task::KINDS,
+            Self::Registration => kyso_registration::task::KINDS,
+            Self::Authority => kyso_authority::task::KINDS,
+            Self::Webhook => &[kyso_signing::task::DELIVER],
+            Self::Message => kyso_registration::task::OUTBOUND_KINDS,
+        }
+    }
+}
+
+impl Worker {
+    /// What must be there before the first job: the approval key for phones, and jobs of rows left in the middle.
+    async fn start(&self) -> Result<(), Error> {
+        self.platform.publish_approval_key(&self.keys).await?;
+        self.platform.signing.recover().await?;
+        self.platform.registration.recover().await?;
+        self.platform.authority.schedule().await?;
+        Ok(())
+    }
+
+    async fn work_on(&self, family: Family, mut stop: watch::Receiver<bool>) {
+        let mut wake = self.platform.store.wake();
+        while !*stop.borrow() {
+            match self.claim_and_work(family).await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::warn!(?family, error = %chain(error.as_ref()), "jobs could not be worked on");
+                    pause(&mut stop, Duration::from_secs(1)).await;
+                    continue;
+                }
+            }
+            let sleep = self.until_due(family).await;
+            tokio::select! {
+                () = wake.wait(sleep) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// How long until the next job of the family is due, at most [`SLEEP`].
+    async fn until_due(&self, family: Family) -> Duration {
+        let due = self.platform.store.next_due(family.kinds()).await.ok().flatten();
+        let ms = due.map_or(i64::MAX, |at| at - self.platform.store.now()).max(1);
+        SLEEP.min(Duration::from_millis(u64::try_from(ms).unwrap_or(1)))
+    }
+
+    async fn claim_and_work(&self, family: Family) -> Result<u64, Error> {
+        let most = self.platform.loaded.config.signing.batch;
+        let jobs = self.platform.store.claim(family.kinds(), most, LEASE_MS).await?;
+        let count = jobs.len() as u64;
+        if count == 0 {
+            return Ok(0);
+        }
+        metrics::counter!("kyso_jobs_claimed_total", "family" => format!("{family:?}")).increment(count);
+        match family {
+            Family::Signing => {
+                let done = self.platform.signing.work(&self.keys, jobs).await?;
+                self.platform.registration.settle(&done).await?;
+                self.tell(&done).await;
+            }
+            Family::Registration => {
+                self.platform.registration.work(&self.keys, jobs).await?;
+            }
+            Family::Authority => {
+                for job in jobs {
+                    self.authority_job(job).await?;
+                }
+            }
+            Family::Webhook => self.side_by_side(jobs, Worker::webhook_job).await,
+            Family::Message => self.side_by_side(jobs, Worker::message_job).await,
+        }
+        Ok(count)
+    }
+
+    async fn authority_job(&self, job: Job) -> Result<(), Error> {
+        let result = match AuthorityTask::from_kind(&job.kind) {
+            Ok(task) => self.platform.authority.work(&self.keys, task).await,
+            Err(error) => Err(error),
+        };
+        let mut tx = self.platform.store.write().await?;
+        match result {
+            Ok(()) => tx.finish(&job).await?,
+            Err(error) => {
+                tracing::warn!(job = job.id, kind = job.kind, error = %chain(&error), "job is tried again");
+                let due_at = tx.now() + backoff_ms(job.attempts);
+                tx.retry(&job, due_at, "authority").await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Works on jobs that call other machines, several at a time; each records its own end.
+    async fn side_by_side<F>(&self, jobs: Vec<Job>, work: fn(Worker, Job) -> F)
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let mut running = JoinSet::new();
+        for job in jobs {
+            while running.len() >= CALLS_MAX {
+                running.join_next().await;
+            }
+            let worker = self.clone();
+            running.spawn(async move {
+                let id = job.id.clone();
+                if let Err(error) = work(worker, job).await {
+                    tracing::warn!(job = id, error = %chain(error.as_ref()), "job comes back when its lease ends");
+                }
+            });
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn webhook_job(self, job: Job) -> Result<(), Error> {
+        let webhooks = &self.platform.signing.webhooks;
+        let Some(call) = webhooks.call(&job).await? else { return Ok(()) };
+        let outcome = self.outbound.webhook.call(&call).await;
+        let label = if matches!(outcome, CallOutcome::Answered { status: 200..=299 }) { "accepted" } else { "failed" };
+        metrics::counter!("kyso_webhook_calls_total", "outcome" => label).increment(1);
+        Ok(webhooks.record(job, outcome).await?)
+    }
+
+    async fn message_job(self, job: Job) -> Result<(), Error> {
+        let registration = &self.platform.registration;
+        let Some(message) = registration.message(&job).await? else { return Ok(()) };
+        let outcome = self.outbound.send(&message).await;
+        metrics::counter!("kyso_messages_total", "outcome" => outcome.label()).increment(1);
+        Ok(registration.message_sent(job, outcome.code()).await?)
+    }
+
+    /// Tells a citizen on every channel what they must hear at once: five wrong PINs.
+    async fn tell(&self, done: &[kyso_signing::task::Done]) {
+        for event in done {
+            if let kyso_signing::task::Done::PinLocked { citizen, .. } = event {
+                if let Err(error) = self.platform.registration.notify_locked(citizen).await {
+                    tracing::warn!(error = %chain(&error), "the citizen could not be told of a lock");
+                }
+            }
+        }
+    }
+
+    async fn every_minute(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            pause(&mut stop, Duration::from_secs(60)).await;
+            if *stop.borrow() {
+                return;
+            }
+            if let Err(error) = self.platform.authority.schedule().await {
+                tracing::warn!(error = %chain(&error), "what is due could not be scheduled");
+            }
+        }
+    }
+
+    /// Seals the ledger about once a second while anything is recorded.
+    async fn seal_ledger(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            if let Err(error) = self.seal_once().await {
+                tracing::warn!(error = %chain(error.as_ref()), "the ledger could not be sealed");
+            }
+            if *stop.borrow() {
+                return;
+            }
+            pause(&mut stop, Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn seal_once(&self) -> Result<(), Error> {
+        let Ok(service) = self.platform.authority.ledger_key().await else { return Ok(()) };
+        let note_key = self.platform.note_key().await?;
+        let key = self.keys.service(&service.label).await?;
+        let keys = &self.keys;
+        ledger::seal(&self.platform.store, &note_key, |note| async move {
+            let digest = Digest::of(DigestAlgorithm::Sha256, &note);
+            keys.sign_for_service(&key, SignatureAlgorithm::EcdsaSha256, digest).await
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// An error and what caused it, on one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// 1 s, 2 s, 4 s … at most five minutes.
+fn backoff_ms(attempts: i64) -> i64 {
+    1000 * (1 << attempts.clamp(0, 8))
+}
+
+async fn pause(stop: &mut watch::Receiver<bool>, length: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(length) => {}
+        _ = stop.changed() => {}
+    }
+}
