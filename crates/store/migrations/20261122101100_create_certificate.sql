@@ -5,13 +5,13 @@ CREATE TABLE certificate (
     id                  TEXT   PRIMARY KEY,
     issuer_id           TEXT   NOT NULL,
     serial              BYTEA  NOT NULL,
-    kind                TEXT   NOT NULL CHECK (kind IN ('root', 'issuing', 'ocsp', 'timestamp', 'seal', 'citizen', 'outside')),
+    kind                TEXT   NOT NULL CONSTRAINT certificate_kind CHECK (kind IN ('root', 'issuing', 'ocsp', 'timestamp', 'seal', 'citizen', 'outside')),
     for_what            TEXT   NOT NULL,
     public_key_sha256   TEXT   NOT NULL,
     signature_algorithm TEXT   NOT NULL,
     not_before          BIGINT NOT NULL,
-    not_after           BIGINT NOT NULL CHECK (not_after > not_before),
-    state               TEXT   NOT NULL CHECK (state IN ('reserved', 'issued', 'suspended', 'revoked')),
+    not_after           BIGINT NOT NULL CONSTRAINT certificate_validity CHECK (not_after > not_before),
+    state               TEXT   NOT NULL CONSTRAINT certificate_state CHECK (state IN ('reserved', 'issued', 'suspended', 'revoked')),
     tbs                 BYTEA,
     der                 BYTEA,
     reserved_at         BIGINT NOT NULL,
@@ -19,19 +19,18 @@ CREATE TABLE certificate (
     suspended_at        BIGINT,
     revoked_at          BIGINT,
     reason              TEXT,
-    changes             BIGINT NOT NULL DEFAULT 0,
-    -- known-issued only: a serial names one certificate of one issuer, for ever
-    UNIQUE (issuer_id, serial),
-    -- never two certificates for one credential or one service
-    UNIQUE (kind, for_what),
-    CHECK ((state = 'reserved') = (der IS NULL)),
-    CHECK ((state = 'reserved') = (tbs IS NOT NULL)),
-    CHECK ((state = 'reserved') = (issued_at IS NULL)),
-    CHECK (state <> 'suspended' OR suspended_at IS NOT NULL),
-    CHECK ((state = 'revoked') = (revoked_at IS NOT NULL)),
-    CHECK ((state IN ('suspended', 'revoked')) = (reason IS NOT NULL)),
-    CHECK (state IN ('suspended', 'revoked') OR suspended_at IS NULL)
+    CONSTRAINT certificate_stage CHECK ((state = 'reserved') = (der IS NULL) AND (state = 'reserved') = (tbs IS NOT NULL)
+        AND (state = 'reserved') = (issued_at IS NULL)),
+    CONSTRAINT certificate_suspended CHECK ((state <> 'suspended' OR suspended_at IS NOT NULL)
+        AND (state IN ('suspended', 'revoked') OR suspended_at IS NULL)),
+    CONSTRAINT certificate_revoked CHECK ((state = 'revoked') = (revoked_at IS NOT NULL)),
+    CONSTRAINT certificate_reason CHECK ((state IN ('suspended', 'revoked')) = (reason IS NOT NULL))
 );
+
+-- Known-issued only: a serial names one certificate of one issuer, for ever.
+CREATE UNIQUE INDEX certificate_one_serial ON certificate (issuer_id, serial);
+-- Never two certificates for one credential or one service.
+CREATE UNIQUE INDEX certificate_one_purpose ON certificate (kind, for_what);
 
 -- One citizen's key is certified once: a key that comes a second time is a copied row or a broken generator.
 CREATE UNIQUE INDEX certificate_one_citizen_key ON certificate (public_key_sha256) WHERE kind = 'citizen';

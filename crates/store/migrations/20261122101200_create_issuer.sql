@@ -3,7 +3,9 @@
 -- writes a CRL touches this row first: so each CRL is one moment between two changes, and no change is forgotten by the next.
 CREATE TABLE issuer (
     certificate_id TEXT   PRIMARY KEY REFERENCES certificate (id),
-    label          TEXT   NOT NULL UNIQUE REFERENCES service_key (label),
-    crl_number     BIGINT NOT NULL DEFAULT 0 CHECK (crl_number >= 0),
-    status_changes BIGINT NOT NULL DEFAULT 0 CHECK (status_changes >= 0)
+    label          TEXT   NOT NULL REFERENCES service_key (label),
+    crl_number     BIGINT NOT NULL DEFAULT 0 CONSTRAINT issuer_crl_number CHECK (crl_number >= 0),
+    status_changes BIGINT NOT NULL DEFAULT 0 CONSTRAINT issuer_status_changes CHECK (status_changes >= 0)
 );
+
+CREATE UNIQUE INDEX issuer_one_label ON issuer (label);

@@ -2,26 +2,25 @@
 -- `scheduled` marks the regular ones: RFC 5280 3.3 counts only those when an expired certificate may leave the list.
 CREATE TABLE crl (
     issuer_id           TEXT    NOT NULL REFERENCES issuer (certificate_id),
-    number              BIGINT  NOT NULL CHECK (number > 0),
+    number              BIGINT  NOT NULL CONSTRAINT crl_number CHECK (number > 0),
     previous            BIGINT,
     scheduled           BOOLEAN NOT NULL,
     status_changes      BIGINT  NOT NULL,
-    entries             BIGINT  NOT NULL CHECK (entries >= 0),
+    entries             BIGINT  NOT NULL CONSTRAINT crl_entries CHECK (entries >= 0),
     signature_algorithm TEXT    NOT NULL,
     this_update         BIGINT  NOT NULL,
-    next_update         BIGINT  NOT NULL CHECK (next_update > this_update),
-    state               TEXT    NOT NULL CHECK (state IN ('reserved', 'published', 'abandoned')),
+    next_update         BIGINT  NOT NULL CONSTRAINT crl_validity CHECK (next_update > this_update),
+    state               TEXT    NOT NULL CONSTRAINT crl_state CHECK (state IN ('reserved', 'published')),
     tbs                 BYTEA,
     der                 BYTEA,
     reserved_at         BIGINT  NOT NULL,
     published_at        BIGINT,
     PRIMARY KEY (issuer_id, number),
-    -- each number follows exactly one other: two publishers cannot both write the next list
-    UNIQUE (issuer_id, previous),
-    CHECK ((number = 1) = (previous IS NULL)),
-    CHECK (previous IS NULL OR previous = number - 1),
-    CHECK ((state = 'reserved') = (tbs IS NOT NULL)),
-    CHECK ((state = 'published') = (der IS NOT NULL)),
-    CHECK ((state = 'published') = (published_at IS NOT NULL)),
+    CONSTRAINT crl_follows CHECK ((number = 1) = (previous IS NULL) AND (previous IS NULL OR previous = number - 1)),
+    CONSTRAINT crl_stage CHECK ((state = 'reserved') = (tbs IS NOT NULL) AND (state = 'published') = (der IS NOT NULL)
+        AND (state = 'published') = (published_at IS NOT NULL)),
     FOREIGN KEY (issuer_id, previous) REFERENCES crl (issuer_id, number)
 );
+
+-- Each number follows exactly one other: two publishers cannot both write the next list.
+CREATE UNIQUE INDEX crl_one_next ON crl (issuer_id, previous);

@@ -1,6 +1,6 @@
 -- A citizen's credential: the wrapped key, its certificate, and whether it may be used.
 -- `key_row` is authenticated by the keystore; `key_version` repeats the version inside it for guarded writes.
--- `attempt_request` names the one approval whose PIN is being compared: while it is set, no other may raise the failure count.
+-- `attempt` names the one approval whose PIN is being compared: while it is set, no other may raise the failure count.
 CREATE TABLE credential (
     id               TEXT   PRIMARY KEY,
     enrolment        TEXT   NOT NULL,
@@ -13,11 +13,12 @@ CREATE TABLE credential (
     key_row          BYTEA,
     key_version      BIGINT,
     certificate      BYTEA,
+    certificate_id   TEXT,
     serial           TEXT,
     chain_blob       TEXT,
     not_before_at    BIGINT,
     not_after_at     BIGINT,
-    attempt_request  TEXT,
+    attempt          TEXT,
     pin_locked_at    BIGINT,
     created_at       BIGINT NOT NULL,
     issued_at        BIGINT,
@@ -28,6 +29,7 @@ CREATE TABLE credential (
     reason           TEXT,
     CHECK ((key_row IS NULL) = (key_version IS NULL)),
     CHECK ((issued_at IS NULL) = (certificate IS NULL)),
+    CHECK ((issued_at IS NULL) = (certificate_id IS NULL)),
     CHECK ((issued_at IS NULL) = (serial IS NULL)),
     CHECK ((issued_at IS NULL) = (chain_blob IS NULL)),
     CHECK ((issued_at IS NULL) = (not_before_at IS NULL)),

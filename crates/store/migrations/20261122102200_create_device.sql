@@ -7,6 +7,7 @@ CREATE TABLE binding (
     state         TEXT   NOT NULL CHECK (state IN ('pending', 'bound', 'refused')),
     nonce         TEXT   NOT NULL,
     statement     BYTEA  NOT NULL,
+    device_id     TEXT   NOT NULL,
     device_key    BYTEA  NOT NULL,
     device_digest BYTEA  NOT NULL,
     signature     BYTEA  NOT NULL,

@@ -1,0 +1,34 @@
+-- Activation codes. What is compared is an HMAC under a salt that is itself sealed with the data key: who has only the
+-- database cannot try the million codes. The code itself is sealed in a blob until it is sent, then wiped.
+CREATE TABLE activation_code (
+    id               TEXT   PRIMARY KEY,
+    enrolment_id     TEXT   NOT NULL REFERENCES enrolment (id),
+    channel          TEXT   NOT NULL CHECK (channel IN ('sms', 'email')),
+    destination      TEXT   NOT NULL,
+    state            TEXT   NOT NULL CHECK (state IN ('live', 'used', 'void', 'spent')),
+    salt_blob        TEXT,
+    code_blob        TEXT,
+    verifier         BYTEA,
+    tries            BIGINT NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    created_at       BIGINT NOT NULL,
+    resend_at        BIGINT NOT NULL,
+    expires_at       BIGINT NOT NULL,
+    sent_at          BIGINT,
+    ended_at         BIGINT,
+    CHECK ((state = 'live') = (ended_at IS NULL)),
+    CHECK ((state = 'live') = (verifier IS NOT NULL)),
+    CHECK ((state = 'live') = (salt_blob IS NOT NULL)),
+    -- no plain text after sending, nor after the end
+    CHECK (code_blob IS NULL OR (state = 'live' AND sent_at IS NULL))
+);
+CREATE UNIQUE INDEX activation_code_one_live ON activation_code (enrolment_id) WHERE state = 'live';
+CREATE INDEX activation_code_ending ON activation_code (expires_at) WHERE state = 'live';
+
+-- How often something was done within the hour that began at `since`: codes sent per enrolment and per destination
+-- (SMS pumping), wrong tries per enrolment. The subject is a digest: the table is no list of telephone numbers.
+CREATE TABLE allowance (
+    subject TEXT   PRIMARY KEY,
+    since   BIGINT NOT NULL,
+    used    BIGINT NOT NULL CHECK (used > 0)
+);
+CREATE INDEX allowance_since ON allowance (since);
