@@ -1,1 +1,320 @@
-//! The interactive form: which signature fields there are, what authors forbade (ISO 32000-1 12.7, 12.8.2).
+//! The interactive form: which signature fields there are, and what authors forbade (ISO 32000-1 12.7, 12.8.2).
+
+use std::collections::HashSet;
+
+use super::pdf::object::text_of;
+use super::pdf::{Dictionary, Object, Reader, Reference, Update};
+use crate::Error;
+
+/// Deepest tree of fields.
+const DEPTH_MAX: usize = 64;
+
+/// The form of a document, as far as signing needs it.
+pub struct Form {
+    place: Place,
+    fields: Vec<Object>,
+    /// The array's own object, when `/Fields` is a reference.
+    fields_reference: Option<Reference>,
+    /// Signature fields in the order of the form.
+    pub signature_fields: Vec<SignatureField>,
+    /// Fully qualified names of all fields.
+    names: HashSet<String>,
+    /// The strictest P of DocMDP that a signature states: 2 or 3.
+    pub certified: Option<i64>,
+}
+
+enum Place {
+    Absent,
+    InCatalog(Dictionary),
+    Indirect(Reference, Dictionary),
+}
+
+/// A signature field.
+#[derive(Debug, Clone)]
+pub struct SignatureField {
+    /// Fully qualified name.
+    pub name: String,
+    /// The field's object.
+    pub reference: Reference,
+    /// The field's dictionary.
+    pub dictionary: Dictionary,
+    /// The widget, when it is an object of its own.
+    pub kid: Option<(Reference, Dictionary)>,
+    /// Whether there is a value.
+    pub signed: bool,
+}
+
+struct Visit {
+    reference: Reference,
+    prefix: String,
+    kind: Option<Vec<u8>>,
+    depth: usize,
+}
+
+impl Form {
+    /// Reads the form.
+    ///
+    /// # Errors
+    /// [`Error::DynamicForm`], [`Error::ChangesForbidden`], and what reading may give.
+    pub fn read(reader: &Reader<'_>, catalog: &Dictionary) -> Result<Form, Error> {
+        let place = Place::of(reader, catalog)?;
+        let empty = Dictionary::new();
+        let dictionary = place.dictionary().unwrap_or(&empty);
+        let rendered = catalog.get(b"NeedsRendering") == Some(&Object::Boolean(true));
+        if rendered && dictionary.get(b"XFA").is_some() {
+            return Err(Error::DynamicForm);
+        }
+        let fields_reference = dictionary.get(b"Fields").and_then(Object::as_reference);
+        let fields = reader.array(dictionary, b"Fields")?.unwrap_or_default();
+        let mut form = Form {
+            place,
+            fields,
+            fields_reference,
+            signature_fields: Vec::new(),
+            names: HashSet::new(),
+            certified: None,
+        };
+        form.walk(reader)?;
+        form.read_permissions(reader, catalog)?;
+        Ok(form)
+    }
+
+    /// How many signature fields are signed.
+    pub fn signatures(&self) -> usize {
+        self.signature_fields
+            .iter()
+            .filter(|field| field.signed)
+            .count()
+    }
+
+    /// Whether there is any field.
+    pub fn has_fields(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
+    /// The field of that name: signed, empty, or of another kind.
+    pub fn named(&self, name: &str) -> Result<Option<&SignatureField>, Error> {
+        match self
+            .signature_fields
+            .iter()
+            .find(|field| field.name == name)
+        {
+            Some(field) if field.signed => Err(Error::FieldSigned),
+            Some(field) => Ok(Some(field)),
+            None if self.names.contains(name) => Err(Error::FieldNotSignature),
+            None => Ok(None),
+        }
+    }
+
+    /// The first of `Signature1`, `Signature2`, … that no field has.
+    pub fn free_name(&self) -> String {
+        (1..=self.names.len() + 1)
+            .map(|number| format!("Signature{number}"))
+            .find(|name| !self.names.contains(name))
+            .unwrap_or_default()
+    }
+
+    /// Writes the form with `field` added (if it is new) and SigFlags set (12.7.2: signatures exist, append only).
+    pub fn write(
+        &self,
+        update: &mut Update<'_, '_>,
+        catalog: (Reference, &Dictionary),
+        field: Option<Reference>,
+    ) -> Result<(), Error> {
+        let mut form = self.place.dictionary().cloned().unwrap_or_default();
+        let flags = form
+            .get(b"SigFlags")
+            .and_then(Object::as_integer)
+            .unwrap_or(0);
+        let mut changed = flags & 3 != 3;
+        form.set(b"SigFlags", (flags | 3).into());
+        if let Some(field) = field {
+            let mut fields = self.fields.clone();
+            fields.push(field.into());
+            match self.fields_reference {
+                Some(reference) => update.put(reference, &fields.into()),
+                None => {
+                    form.set(b"Fields", fields.into());
+                    changed = true;
+                }
+            }
+        }
+        let (root, catalog) = catalog;
+        match &self.place {
+            _ if !changed => {}
+            Place::Indirect(reference, _) => update.put(*reference, &form.into()),
+            Place::InCatalog(_) => {
+                update.put(root, &catalog.clone().with(b"AcroForm", form).into())
+            }
+            Place::Absent => {
+                let reference = update.add(form)?;
+                update.put(root, &catalog.clone().with(b"AcroForm", reference).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self, reader: &Reader<'_>) -> Result<(), Error> {
+        let visit = |reference, prefix: &str, kind: &Option<Vec<u8>>, depth| Visit {
+            reference,
+            prefix: prefix.to_owned(),
+            kind: kind.clone(),
+            depth,
+        };
+        let mut seen = HashSet::new();
+        let mut stack: Vec<Visit> = references(&self.fields)
+            .rev()
+            .map(|reference| visit(reference, "", &None, 0))
+            .collect();
+        while let Some(Visit {
+            reference,
+            prefix,
+            kind,
+            depth,
+        }) = stack.pop()
+        {
+            if !seen.insert(reference) {
+                continue;
+            }
+            if depth > DEPTH_MAX {
+                return Err(Error::TooComplex {
+                    limit: "depth of the form",
+                });
+            }
+            let Object::Dictionary(dictionary) = reader.object(reference)? else {
+                continue;
+            };
+            let name = self.qualified(reader, &prefix, &dictionary)?;
+            reader.charge(name.len())?;
+            let kind = match reader.value(&dictionary, b"FT")? {
+                Some(Object::Name(kind)) => Some(kind),
+                _ => kind,
+            };
+            let kids = reader.array(&dictionary, b"Kids")?.unwrap_or_default();
+            let mut widget = None;
+            for kid in references(&kids).rev() {
+                match reader.object(kid)? {
+                    Object::Dictionary(found) if found.get(b"T").is_none() => {
+                        widget = Some((kid, found))
+                    }
+                    _ => stack.push(visit(kid, &name, &kind, depth + 1)),
+                }
+            }
+            if kind.as_deref() == Some(b"Sig") && (kids.is_empty() || widget.is_some()) {
+                let signed = matches!(
+                    reader.value(&dictionary, b"V")?,
+                    Some(Object::Dictionary(_))
+                );
+                self.signature_fields.push(SignatureField {
+                    name: name.clone(),
+                    reference,
+                    dictionary,
+                    kid: widget,
+                    signed,
+                });
+            }
+            self.names.insert(name);
+        }
+        Ok(())
+    }
+
+    /// Fully qualified name (12.7.3.2): the partial names from the root, with full stops between.
+    fn qualified(
+        &self,
+        reader: &Reader<'_>,
+        prefix: &str,
+        dictionary: &Dictionary,
+    ) -> Result<String, Error> {
+        let partial = match reader.value(dictionary, b"T")? {
+            Some(Object::String(bytes)) => text_of(&bytes),
+            _ => return Ok(prefix.to_owned()),
+        };
+        Ok(if prefix.is_empty() {
+            partial
+        } else {
+            format!("{prefix}.{partial}")
+        })
+    }
+
+    /// 12.8.2.2: the certification that the catalog names, and (ISO 32000-2 12.8.2.2.1) any signature's own DocMDP.
+    fn read_permissions(&mut self, reader: &Reader<'_>, catalog: &Dictionary) -> Result<(), Error> {
+        let mut signatures = Vec::new();
+        if let Some(permissions) = reader.dictionary(catalog, b"Perms")? {
+            signatures.extend(reader.dictionary(&permissions, b"DocMDP")?);
+        }
+        for field in self.signature_fields.iter().filter(|field| field.signed) {
+            signatures.extend(reader.dictionary(&field.dictionary, b"V")?);
+        }
+        for signature in signatures {
+            for entry in reader.array(&signature, b"Reference")?.unwrap_or_default() {
+                let Object::Dictionary(entry) = reader.resolve(&entry)? else {
+                    continue;
+                };
+                let method = reader.value(&entry, b"TransformMethod")?;
+                if method.as_ref().and_then(Object::as_name) != Some(b"DocMDP") {
+                    continue;
+                }
+                let parameters = reader
+                    .dictionary(&entry, b"TransformParams")?
+                    .unwrap_or_default();
+                let permission = reader
+                    .value(&parameters, b"P")?
+                    .and_then(|permission| permission.as_integer())
+                    .unwrap_or(2);
+                if permission == 1 {
+                    return Err(Error::ChangesForbidden);
+                }
+                self.certified = Some(
+                    self.certified
+                        .map_or(permission, |other| other.min(permission)),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn of(reader: &Reader<'_>, catalog: &Dictionary) -> Result<Place, Error> {
+        Ok(match catalog.get(b"AcroForm") {
+            None => Place::Absent,
+            Some(Object::Dictionary(form)) => Place::InCatalog(form.clone()),
+            Some(Object::Reference(reference)) => match reader.object(*reference)? {
+                Object::Dictionary(form) => Place::Indirect(*reference, form),
+                _ => Place::Absent,
+            },
+            Some(_) => Place::Absent,
+        })
+    }
+
+    fn dictionary(&self) -> Option<&Dictionary> {
+        match self {
+            Place::Absent => None,
+            Place::InCatalog(form) | Place::Indirect(_, form) => Some(form),
+        }
+    }
+}
+
+impl SignatureField {
+    /// The widget annotation: the field itself or its kid.
+    pub fn widget(&self) -> (Reference, &Dictionary) {
+        match &self.kid {
+            Some((reference, dictionary)) => (*reference, dictionary),
+            None => (self.reference, &self.dictionary),
+        }
+    }
+
+    /// Where the widget is on its page, unless it has no area.
+    pub fn rectangle(&self, reader: &Reader<'_>) -> Result<Option<[f32; 4]>, Error> {
+        match self.widget().1.get(b"Rect") {
+            Some(rectangle) => Ok(reader
+                .rectangle(rectangle)?
+                .filter(|[left, bottom, right, top]| left < right && bottom < top)),
+            None => Ok(None),
+        }
+    }
+}
+
+fn references(objects: &[Object]) -> impl DoubleEndedIterator<Item = Reference> + '_ {
+    objects.iter().filter_map(Object::as_reference)
+}

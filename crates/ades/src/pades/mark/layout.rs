@@ -1,0 +1,241 @@
+//! Where the words go: two columns, labels and values; long values wrap, and if the box is full everything shrinks.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::MarkRow;
+use super::font::Font;
+use crate::Error;
+
+/// Largest and smallest type, in points.
+const SIZE_MAX: f32 = 8.5;
+const SIZE_MIN: f32 = 3.5;
+/// The first row's value against the others.
+const FIRST_ROW: f32 = 1.25;
+/// Baseline to baseline, in sizes; Vietnamese capitals carry two marks above.
+const LEADING: f32 = 1.42;
+/// Between the columns, in sizes.
+const GAP: f32 = 0.5;
+
+/// A piece of text at its place, in points from the box's lower left corner.
+#[derive(Debug, PartialEq)]
+pub struct Piece {
+    /// Left end of the baseline.
+    pub left: f32,
+    /// The baseline.
+    pub baseline: f32,
+    /// Size of type.
+    pub size: f32,
+    /// The text, in NFC.
+    pub text: String,
+    /// Whether it is a label.
+    pub is_label: bool,
+}
+
+/// Lays the rows out in the box from (left, bottom) of this width and height, centred vertically.
+///
+/// # Errors
+/// [`Error::MarkBox`] when even the smallest type does not fit, [`Error::MarkGlyph`].
+pub fn lay_out(font: &Font, rows: &[MarkRow], area: [f32; 4]) -> Result<Vec<Piece>, Error> {
+    let rows: Vec<MarkRow> = rows
+        .iter()
+        .map(|row| MarkRow {
+            label: cleaned(&row.label),
+            value: cleaned(&row.value),
+        })
+        .filter(|row| !row.label.is_empty() || !row.value.is_empty())
+        .collect();
+    if rows.is_empty() {
+        return Err(Error::MarkBox { reason: "no text" });
+    }
+    let mut size = SIZE_MAX;
+    while size >= SIZE_MIN {
+        if let Some(pieces) = at_size(font, &rows, area, size)? {
+            return Ok(pieces);
+        }
+        size -= 0.25;
+    }
+    Err(Error::MarkBox {
+        reason: "the text does not fit the box",
+    })
+}
+
+fn at_size(
+    font: &Font,
+    rows: &[MarkRow],
+    area: [f32; 4],
+    size: f32,
+) -> Result<Option<Vec<Piece>>, Error> {
+    let [left, bottom, width, height] = area;
+    let mut labels = 0f32;
+    for row in rows {
+        labels = labels.max(font.width(&row.label, size)?);
+    }
+    let column = if labels > 0.0 {
+        labels + GAP * size
+    } else {
+        0.0
+    };
+    let room = width - column;
+    if room < 6.0 * size {
+        return Ok(None);
+    }
+    let mut lines: Vec<(f32, Option<&str>, String)> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let value_size = if index == 0 { size * FIRST_ROW } else { size };
+        for (number, line) in wrapped(font, &row.value, value_size, room)?
+            .into_iter()
+            .enumerate()
+        {
+            lines.push((
+                value_size,
+                (number == 0).then_some(row.label.as_str()),
+                line,
+            ));
+        }
+    }
+    // From the first line's tall capitals to the last line's descenders.
+    let capital = font.capital_height();
+    let inner: f32 = lines.iter().skip(1).map(|(size, ..)| size * LEADING).sum();
+    let first = lines[0].0 * (capital + 0.32);
+    let last = lines[lines.len() - 1].0 * 0.24;
+    let total = first + inner + last;
+    if total > height {
+        return Ok(None);
+    }
+    let mut baseline = bottom + (height + total) / 2.0 - first;
+    let mut pieces = Vec::new();
+    for (index, (value_size, label, line)) in lines.into_iter().enumerate() {
+        if index > 0 {
+            baseline -= value_size * LEADING;
+        }
+        if let Some(label) = label.filter(|label| !label.is_empty()) {
+            pieces.push(piece(left, baseline, size, label.to_owned(), true));
+        }
+        if !line.is_empty() {
+            pieces.push(piece(left + column, baseline, value_size, line, false));
+        }
+    }
+    Ok(Some(pieces))
+}
+
+fn piece(left: f32, baseline: f32, size: f32, text: String, is_label: bool) -> Piece {
+    Piece {
+        left,
+        baseline,
+        size,
+        text,
+        is_label,
+    }
+}
+
+/// Lines no wider than `room`, broken at spaces, and within a word only where the word alone is too wide.
+fn wrapped(font: &Font, text: &str, size: f32, room: f32) -> Result<Vec<String>, Error> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let current = lines.last_mut().expect("there is always a line");
+        let longer = if current.is_empty() {
+            word.to_owned()
+        } else {
+            format!("{current} {word}")
+        };
+        if font.width(&longer, size)? <= room {
+            *current = longer;
+            continue;
+        }
+        if !current.is_empty() {
+            lines.push(String::new());
+        }
+        for character in word.chars() {
+            let current = lines.last_mut().expect("there is always a line");
+            current.push(character);
+            if font.width(current, size)? > room {
+                current.pop();
+                lines.push(character.to_string());
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// NFC, with runs of white space and control characters as one space.
+fn cleaned(text: &str) -> String {
+    let composed: String = text
+        .nfc()
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect();
+    composed.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AREA: [f32; 4] = [44.0, 6.0, 168.0, 58.0];
+
+    fn rows(signer: &str) -> Vec<MarkRow> {
+        super::super::Mark::vietnamese(
+            signer,
+            1_795_334_645_000,
+            "kyso Demo CA",
+            Some("KS-7F3K-29QD"),
+        )
+        .rows
+    }
+
+    fn check(pieces: &[Piece], font: &Font) {
+        for piece in pieces {
+            let right = piece.left + font.width(&piece.text, piece.size).unwrap();
+            assert!(
+                right <= AREA[0] + AREA[2] + 0.01,
+                "{} ends at {right}",
+                piece.text
+            );
+            assert!(piece.baseline - piece.size * 0.24 >= AREA[1] - 0.01);
+            assert!(piece.baseline + piece.size * 0.9 <= AREA[1] + AREA[3] + 0.01);
+        }
+    }
+
+    #[test]
+    fn long_names_wrap_and_shrink_and_stay_in_the_box() {
+        let font = Font::noto_sans();
+        let short = lay_out(&font, &rows("Lê An"), AREA).unwrap();
+        check(&short, &font);
+        let name = "Nguyễn Phúc Hoàng Thiên Ân Trường Thịnh Vượng Quý Đức Bảo Khánh";
+        let long = lay_out(&font, &rows(name), AREA).unwrap();
+        check(&long, &font);
+        assert!(long.len() > short.len() && long[0].size < short[0].size);
+        let signer: Vec<&str> = long[1..]
+            .iter()
+            .take_while(|piece| !piece.is_label)
+            .map(|piece| piece.text.as_str())
+            .collect();
+        assert_eq!(signer.join(" "), name);
+    }
+
+    #[test]
+    fn a_word_wider_than_the_box_is_broken() {
+        let font = Font::noto_sans();
+        let pieces = lay_out(&font, &rows(&"Ễ".repeat(60)), AREA).unwrap();
+        check(&pieces, &font);
+    }
+
+    #[test]
+    fn decomposed_names_are_composed() {
+        let font = Font::noto_sans();
+        let composed = lay_out(&font, &rows("Đỗ Thị Ánh"), AREA).unwrap();
+        let decomposed: String = "Đỗ Thị\tÁnh\n".nfd().collect();
+        assert_eq!(lay_out(&font, &rows(&decomposed), AREA).unwrap(), composed);
+    }
+
+    #[test]
+    fn text_without_end_is_refused() {
+        let refused = lay_out(&Font::noto_sans(), &rows(&"An ".repeat(5000)), AREA);
+        assert!(matches!(refused, Err(Error::MarkBox { .. })));
+    }
+}
