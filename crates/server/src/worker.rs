@@ -10,12 +10,15 @@ use std::time::Duration;
 use kyso_authority::Task as AuthorityTask;
 use kyso_keystore::Keystore;
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
+use kyso_registration::citizen::Channel;
+use kyso_registration::task::Event;
+use kyso_registration::{CodeId, EnrolmentId, Task as RegistrationTask};
 use kyso_signing::webhook::CallOutcome;
 use kyso_store::{Job, ledger};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::outbound::{Delivery, Outbound, message};
+use crate::outbound::{Delivery, Letter, Outbound};
 use crate::platform::Platform;
 
 /// How long a claimed job is ours; far longer than any batch takes.
@@ -143,7 +146,6 @@ impl Worker {
             Family::Signing => {
                 let done = self.platform.signing.work(&self.keys, jobs).await?;
                 self.platform.registration.settle(&done).await?;
-                self.tell(&done).await;
             }
             Family::Registration => {
                 self.platform.registration.work(&self.keys, jobs).await?;
@@ -207,22 +209,65 @@ impl Worker {
     }
 
     async fn message_job(self, job: Job) -> Result<(), Error> {
-        let registration = &self.platform.registration;
-        let Some(message) = registration.message(&job).await? else { return Ok(()) };
-        let outcome = self.outbound.send(&message).await;
-        metrics::counter!("kyso_messages_total", "outcome" => outcome.label()).increment(1);
-        Ok(registration.message_sent(job, outcome.code()).await?)
-    }
-
-    /// Tells a citizen on every channel what they must hear at once: five wrong PINs.
-    async fn tell(&self, done: &[kyso_signing::task::Done]) {
-        for event in done {
-            if let kyso_signing::task::Done::PinLocked { citizen, .. } = event {
-                if let Err(error) = self.platform.registration.notify_locked(citizen).await {
-                    tracing::warn!(error = %chain(&error), "the citizen could not be told of a lock");
-                }
+        let delivery = match RegistrationTask::read(&job.payload) {
+            Some(RegistrationTask::SendCode { code, .. }) => self.send_code(&code, &job).await?,
+            Some(RegistrationTask::Notify { enrolment, event, .. }) => self.notify(&enrolment, event, &job).await?,
+            _ => Delivery::Refused("task-unknown"),
+        };
+        metrics::counter!("kyso_messages_total", "outcome" => delivery.label()).increment(1);
+        let mut tx = self.platform.store.write().await?;
+        match delivery {
+            Delivery::Accepted => tx.finish(&job).await?,
+            Delivery::Refused(code) => tx.fail(&job, code).await?,
+            Delivery::Unreachable(code) => {
+                let due_at = tx.now() + backoff_ms(job.attempts);
+                tx.retry(&job, due_at, code).await?;
             }
         }
+        Ok(tx.commit().await?)
+    }
+
+    async fn send_code(&self, code: &CodeId, job: &Job) -> Result<Delivery, Error> {
+        let registration = &self.platform.registration;
+        let Some(waiting) = registration.code_to_send(code).await? else { return Ok(Delivery::Accepted) };
+        let minutes = waiting.minutes.to_string();
+        let letter = Letter {
+            channel: waiting.channel,
+            destination: &waiting.destination,
+            name: "activation-code",
+            language: &waiting.language,
+            variables: &[("code", &waiting.code), ("minutes", &minutes)],
+            reference: &job.id,
+        };
+        let delivery = self.outbound.send(&letter).await;
+        if delivery == Delivery::Accepted {
+            registration.code_sent(code).await?;
+        }
+        Ok(delivery)
+    }
+
+    /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured.
+    async fn notify(&self, enrolment: &EnrolmentId, event: Event, job: &Job) -> Result<Delivery, Error> {
+        let notice = self.platform.registration.notice(enrolment, event).await?;
+        let by_mail = notice.email.as_deref().map(|address| (Channel::Email, address));
+        let by_sms = Some((Channel::Sms, notice.phone.as_str()));
+        let ways = if notice.channel == Channel::Email { [by_mail, by_sms] } else { [by_sms, by_mail] };
+        let mut delivery = Delivery::Unreachable("channel-not-configured");
+        for (channel, destination) in ways.into_iter().flatten() {
+            let letter = Letter {
+                channel,
+                destination,
+                name: event.as_str(),
+                language: &notice.language,
+                variables: &[("reference", &notice.reference)],
+                reference: &job.id,
+            };
+            delivery = self.outbound.send(&letter).await;
+            if delivery == Delivery::Accepted {
+                break;
+            }
+        }
+        Ok(delivery)
     }
 
     async fn every_minute(&self, mut stop: watch::Receiver<bool>) {

@@ -5,6 +5,7 @@
 mod campaign;
 mod ceremony;
 mod config;
+pub mod console;
 mod doctor;
 mod init;
 mod ledger;

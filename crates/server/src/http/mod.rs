@@ -39,7 +39,7 @@ use crate::config::Role;
 use crate::platform::Platform;
 use crate::problem::Problem;
 
-pub use wire::RelyingParty;
+pub use wire::{RelyingParty, to_instant as instant};
 
 /// What every handler can reach. It holds no key.
 #[derive(Clone)]

@@ -1,0 +1,116 @@
+//! `kyso init`: from an empty folder to an installation that can hold its ceremony.
+//!
+//! Everything it makes is local and can be made again; nothing that exists is overwritten.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use clap::Args;
+use kyso_store::Entropy;
+
+use super::{Failure, Outcome, console};
+use crate::config::{Config, Loaded};
+use crate::platform::Platform;
+
+/// Options of `kyso init`.
+#[derive(Args)]
+pub struct Init {
+    /// URL by which phones and portals will reach the server; it stands in certificates.
+    #[arg(long)]
+    public_url: Option<String>,
+    /// Address and port to listen on.
+    #[arg(long)]
+    listen: Option<String>,
+    /// Database URL: `sqlite://kyso.db` or `postgres://…`.
+    #[arg(long)]
+    database: Option<String>,
+    /// Registered name of the provider (O of its certificates).
+    #[arg(long)]
+    organisation: Option<String>,
+    /// Algorithm of citizens' keys.
+    #[arg(long)]
+    citizen_algorithm: Option<String>,
+}
+
+impl Init {
+    /// Makes what is missing and says what it made.
+    pub async fn run(self, path: &Path) -> Outcome {
+        if path.exists() {
+            println!("{} is there already and is kept", path.display());
+        } else {
+            self.write_configuration(path)?;
+        }
+        let loaded = super::loaded(path)?;
+        make_directory(&loaded.path(&loaded.config.keystore.software_directory))?;
+        make_directory(&loaded.path(&loaded.config.database.checkpoint_directory))?;
+        make_data_key(&loaded.path(&loaded.config.database.data_key_file))?;
+        let platform = Platform::open(&loaded).await?;
+        let applied = platform.prepare().await?;
+        console::done(&format!("database ready ({applied} migrations applied)"));
+        if loaded.config.keystore.backend == "software" {
+            println!();
+            console::warn("Keys are kept in files on this machine. That is right for a trial and for development.");
+            console::warn("A public service keeps them in a PKCS#11 module: set keystore.backend = \"pkcs11\".");
+        }
+        println!("\nNext: kyso ceremony run   (makes the root, the issuing authority and the service keys)");
+        Ok(true)
+    }
+
+    fn write_configuration(&self, path: &Path) -> Result<(), Failure> {
+        let mut text = String::from(
+            "# kyso. `kyso config reference` prints the manual of every key, `kyso config explain` the values in force.\n",
+        );
+        let mut section = |name: &str, values: &[(&str, &Option<String>)]| {
+            let given: Vec<_> = values.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))).collect();
+            if !given.is_empty() {
+                text.push_str(&format!("\n[{name}]\n"));
+                for (key, value) in given {
+                    text.push_str(&format!("{key} = {}\n", toml::Value::from(value.as_str())));
+                }
+            }
+        };
+        let cps = self.public_url.as_ref().map(|url| format!("{}/cps", url.trim_end_matches('/')));
+        section("server", &[("public_url", &self.public_url), ("listen", &self.listen)]);
+        section("database", &[("url", &self.database)]);
+        section("keystore", &[("citizen_algorithm", &self.citizen_algorithm)]);
+        section("authority", &[("organisation", &self.organisation), ("cps_uri", &cps)]);
+        Loaded::parse(&text, path, Path::new("."), [])?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent)?;
+        }
+        OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?.write_all(text.as_bytes())?;
+        let defaults = Config::default();
+        console::done(&format!(
+            "{} written (public URL {})",
+            path.display(),
+            self.public_url.as_ref().unwrap_or(&defaults.server.public_url)
+        ));
+        Ok(())
+    }
+}
+
+fn make_directory(path: &Path) -> Result<(), Failure> {
+    if !path.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        console::done(&format!("{} made", path.display()));
+    }
+    Ok(())
+}
+
+/// The key that seals evidence: 32 random bytes that only we may read.
+fn make_data_key(path: &Path) -> Result<(), Failure> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let mut key = [0; 32];
+            Entropy::System.fill(&mut key);
+            file.write_all(&key)?;
+            file.sync_all()?;
+            console::done(&format!("{} made: without it, identity evidence cannot be read; back it up", path.display()));
+            Ok(())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,105 @@
+//! `kyso portal`: who may ask citizens to sign.
+
+use clap::Subcommand;
+use kyso_signing::PortalId;
+use kyso_signing::portal::{NewPortal, Scopes};
+
+use super::{Failure, Outcome, console};
+use crate::config::Loaded;
+use crate::platform::Platform;
+
+/// Verbs on portals.
+#[derive(Subcommand)]
+pub enum Portal {
+    /// Register a portal and print its secrets, once.
+    Add {
+        /// Name as citizens read it.
+        #[arg(long)]
+        name: String,
+        /// What the portal presents with its secret (`sp_id` of a SmartCA client); made when left out.
+        #[arg(long)]
+        client_id: Option<String>,
+        /// Where results are announced.
+        #[arg(long)]
+        webhook: Option<String>,
+        /// Allow bare digests, which the citizen cannot see.
+        #[arg(long)]
+        allow_digests: bool,
+        /// Allow the SmartCA interface, which is digests by another door.
+        #[arg(long)]
+        allow_smartca: bool,
+        /// Print JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A new secret; the old one stays valid for an hour.
+    Rotate {
+        /// `ptl_…` or the client id.
+        portal: String,
+    },
+    /// The portal may no longer call; its history stays.
+    Disable {
+        /// `ptl_…` or the client id.
+        portal: String,
+    },
+    /// List portals.
+    List,
+}
+
+/// How long an old secret stays valid beside a new one.
+const OVERLAP_MS: i64 = 3_600_000;
+
+impl Portal {
+    /// Runs the verb.
+    pub async fn run(self, loaded: &Loaded) -> Outcome {
+        let platform = Platform::open(loaded).await?;
+        let portals = &platform.signing.portals;
+        match self {
+            Self::Add { name, client_id, webhook, allow_digests, allow_smartca, json } => {
+                let scopes = Scopes { documents: true, digests: allow_digests, sp769: allow_smartca };
+                let new = NewPortal { name, client_id, scopes, webhook_url: webhook, public_key: None };
+                let added = portals.register(new, "cli").await?;
+                if json {
+                    let line = serde_json::json!({
+                        "id": added.portal.id.to_string(),
+                        "client_id": added.portal.client_id,
+                        "secret": added.secret,
+                        "webhook_secret": added.webhook_secret,
+                    });
+                    println!("{line}");
+                    return Ok(true);
+                }
+                console::done(&format!("portal {} registered", added.portal.id));
+                println!("client id:      {}", added.portal.client_id);
+                println!("secret:         {}   (shown once; `kyso portal rotate` makes another)", added.secret);
+                if let Some(secret) = added.webhook_secret {
+                    println!("webhook secret: {secret}");
+                }
+            }
+            Self::Rotate { portal } => {
+                let id = find(&platform, &portal).await?;
+                println!("{}", portals.rotate_secret(&id, OVERLAP_MS, "cli").await?);
+            }
+            Self::Disable { portal } => {
+                portals.disable(&find(&platform, &portal).await?, "cli").await?;
+                console::done(&format!("{portal} disabled"));
+            }
+            Self::List => {
+                for portal in portals.list().await? {
+                    let state = if portal.disabled_at.is_some() { "disabled" } else { "active" };
+                    println!("{}  {}  {}  {state}", portal.id, portal.client_id, portal.name);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A portal by id or client id.
+pub async fn find(platform: &Platform, word: &str) -> Result<PortalId, Failure> {
+    if let Ok(id) = word.parse() {
+        return Ok(id);
+    }
+    let found = platform.signing.portals.find(word).await?;
+    found.map(|portal| portal.id).ok_or_else(|| Failure(format!("no portal has the id or client id {word}")))
+}

@@ -1,0 +1,108 @@
+//! `kyso serve`: the service itself, until it is told to stop.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Failure, Outcome};
+use crate::config::{Loaded, Role};
+use crate::outbound::Outbound;
+use crate::platform::Platform;
+use crate::{http, telemetry, worker};
+
+/// Options of `kyso serve`.
+#[derive(Args)]
+pub struct Serve {
+    /// Apply missing migrations at start.
+    #[arg(long)]
+    migrate: bool,
+}
+
+impl Serve {
+    /// Serves until SIGTERM or SIGINT, then lets running work finish.
+    pub async fn run(self, loaded: &Loaded) -> Outcome {
+        telemetry::start_logs(&loaded.config.log);
+        let metrics = telemetry::start_metrics();
+        let platform = Platform::open(loaded).await?;
+        if self.migrate {
+            platform.prepare().await?;
+        }
+        platform.store.check_migrated().await?;
+        kyso_store::ledger::check_published(&platform.store).await?;
+
+        let server = &loaded.config.server;
+        let public = bind(&server.listen).await?;
+        let operator = match server.metrics_listen.as_str() {
+            "" => None,
+            address => Some(bind(address).await?),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let work = start_worker(&platform, loaded, &stopped)?;
+        let (public_router, operator_router) = http::routers(platform, metrics);
+
+        tracing::info!(listen = %public.local_addr()?, role = ?server.role, "serving");
+        let serving = axum::serve(public, public_router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(until(stopped.clone()));
+        let serving = tokio::spawn(serving.into_future());
+        let watching = operator.map(|listener| {
+            tokio::spawn(axum::serve(listener, operator_router).with_graceful_shutdown(until(stopped)).into_future())
+        });
+
+        signalled().await?;
+        tracing::info!("stopping: running requests and jobs may finish");
+        stop.send_replace(true);
+        let drain = Duration::from_secs(server.drain_seconds);
+        let finished = tokio::time::timeout(drain, async {
+            let _ = serving.await;
+            if let Some(watching) = watching {
+                let _ = watching.await;
+            }
+            if let Some(work) = work {
+                let _ = work.await;
+            }
+        });
+        match finished.await {
+            Ok(()) => tracing::info!("stopped"),
+            Err(_) => tracing::warn!("stopped with work unfinished; it goes on at the next start"),
+        }
+        Ok(true)
+    }
+}
+
+fn start_worker(
+    platform: &Platform,
+    loaded: &Loaded,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
+    if !matches!(loaded.config.server.role, Role::All | Role::Worker) {
+        return Ok(None);
+    }
+    let Some(keys) = platform.keys.clone() else { return Ok(None) };
+    let outbound = Outbound::new(loaded)?;
+    Ok(Some(tokio::spawn(worker::run(platform.clone(), keys, outbound, stopped.clone()))))
+}
+
+async fn bind(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure(format!("cannot listen on {address}: {error}; is another kyso running?")))
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn signalled() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
