@@ -20,7 +20,11 @@ pub struct Date {
 impl Date {
     /// The day given; refuses one the calendar does not have, or a year outside 1..=9999.
     pub fn new(year: i32, month: u8, day: u8) -> Result<Self> {
-        if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || day < 1 || day > days_in(year, month) {
+        if !(1..=9999).contains(&year)
+            || !(1..=12).contains(&month)
+            || day < 1
+            || day > days_in(year, month)
+        {
             return Err(Error::NoSuchDay { year, month, day });
         }
         Ok(Self { year, month, day })
@@ -75,9 +79,28 @@ impl FromStr for Date {
 }
 
 impl serde::Serialize for Date {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:04}-{:02}-{:02}", self.year, self.month, self.day))
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!(
+            "{:04}-{:02}-{:02}",
+            self.year, self.month, self.day
+        ))
     }
+}
+
+/// Serialises a moment (milliseconds since 1970-01-01 UTC) as the papers print it: `09:24:00, 22/11/2026 (GMT+7)`.
+pub(crate) fn moment<S: serde::Serializer>(
+    at: &i64,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let second = (at + VIETNAM_OFFSET_MS).rem_euclid(DAY_MS) / 1_000;
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    serializer.collect_str(&format_args!(
+        "{hour:02}:{minute:02}:{second:02}, {} (GMT+7)",
+        Date::in_vietnam(*at)
+    ))
 }
 
 fn days_in(year: i32, month: u8) -> u8 {
@@ -95,11 +118,16 @@ fn civil(days: i64) -> (i32, u8, u8) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year as i32, month as u8, day as u8)
 }
@@ -131,17 +159,39 @@ mod tests {
 
     #[test]
     fn a_day_outside_the_calendar_is_refused() {
-        for (year, month, day) in [(2026, 2, 29), (2026, 13, 1), (2026, 0, 1), (2026, 4, 31), (0, 1, 1)] {
-            assert!(matches!(Date::new(year, month, day), Err(Error::NoSuchDay { .. })));
+        for (year, month, day) in [
+            (2026, 2, 29),
+            (2026, 13, 1),
+            (2026, 0, 1),
+            (2026, 4, 31),
+            (0, 1, 1),
+        ] {
+            assert!(matches!(
+                Date::new(year, month, day),
+                Err(Error::NoSuchDay { .. })
+            ));
         }
         assert!(Date::new(2028, 2, 29).is_ok());
     }
 
     #[test]
     fn only_the_iso_form_is_read() {
-        assert_eq!("1985-03-07".parse::<Date>().unwrap().to_string(), "07/03/1985");
-        for text in ["", "1985-3-7", "07/03/1985", "1985-03-07-01", "1985-03-0a", "+985-03-07"] {
-            assert!(matches!(text.parse::<Date>(), Err(Error::DateForm)), "{text}");
+        assert_eq!(
+            "1985-03-07".parse::<Date>().unwrap().to_string(),
+            "07/03/1985"
+        );
+        for text in [
+            "",
+            "1985-3-7",
+            "07/03/1985",
+            "1985-03-07-01",
+            "1985-03-0a",
+            "+985-03-07",
+        ] {
+            assert!(
+                matches!(text.parse::<Date>(), Err(Error::DateForm)),
+                "{text}"
+            );
         }
     }
 }

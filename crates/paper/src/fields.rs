@@ -64,6 +64,7 @@ pub struct Plan {
     /// How long the certificate runs, months.
     pub months: u32,
     /// Price in đồng, VAT included; 0 = free.
+    #[serde(serialize_with = "crate::money::vnd")]
     pub price_vnd: u64,
     /// Signatures included; `None` = not counted.
     pub signatures: Option<u32>,
@@ -114,8 +115,10 @@ pub struct AcceptanceFields {
     /// Key and algorithm in words, such as `RSA 2048 bit`.
     pub certificate_key: String,
     /// Valid from, milliseconds since 1970-01-01 UTC; printed in Vietnam time.
+    #[serde(serialize_with = "crate::date::moment")]
     pub not_before: i64,
     /// Valid to.
+    #[serde(serialize_with = "crate::date::moment")]
     pub not_after: i64,
 }
 
@@ -150,6 +153,7 @@ pub struct Business {
     /// Where it stands.
     pub address: String,
     /// Capital in đồng.
+    #[serde(serialize_with = "crate::money::vnd")]
     pub capital_vnd: u64,
     /// People employed.
     pub employees: u32,
@@ -178,6 +182,7 @@ pub struct Member {
     /// Relation to the applicant.
     pub relation: String,
     /// Contribution in đồng.
+    #[serde(serialize_with = "crate::money::vnd")]
     pub contribution_vnd: u64,
 }
 

@@ -17,12 +17,15 @@
 mod date;
 mod error;
 mod fields;
+mod money;
+pub mod sample;
 mod typeset;
 
 pub use date::Date;
 pub use error::{Error, Result};
 pub use fields::{
-    AcceptanceFields, Attachment, Business, ContractFields, DossierFields, Member, Plan, Provider, Subscriber, Trade,
+    AcceptanceFields, Attachment, Business, ContractFields, DossierFields, Member, Plan, Provider,
+    Subscriber, Trade,
 };
 pub use typeset::{Pdf, Place};
 
@@ -37,7 +40,11 @@ pub fn contract(fields: &ContractFields) -> Result<Pdf> {
 ///
 /// Places for visible marks: `subscriber`.
 pub fn acceptance(fields: &AcceptanceFields) -> Result<Pdf> {
-    typeset::typeset(typeset::Template::Acceptance, fields, &fields.certificate_serial)
+    typeset::typeset(
+        typeset::Template::Acceptance,
+        fields,
+        &fields.certificate_serial,
+    )
 }
 
 /// A filled public-service form («Tờ khai đăng ký hộ kinh doanh»), 3 to 4 pages: what a portal asks a citizen to sign.
