@@ -11,7 +11,7 @@ CREATE TABLE evidence (
     height        BIGINT NOT NULL,
     byte_count    BIGINT NOT NULL,
     created_at    BIGINT NOT NULL,
-    superseded_at BIGINT,
-    UNIQUE (enrolment_id, kind, version)
+    superseded_at BIGINT
 );
+CREATE UNIQUE INDEX evidence_version_once ON evidence (enrolment_id, kind, version);
 CREATE UNIQUE INDEX evidence_one_in_force ON evidence (enrolment_id, kind) WHERE superseded_at IS NULL;

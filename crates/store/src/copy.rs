@@ -2,6 +2,8 @@
 
 use crate::{Result, Store};
 
+pub(crate) const STATEMENTS: &[&str] = &[];
+
 impl Store {
     /// Copies every row of this store into `to`, which is migrated alike and empty. `progress` hears (table, rows so far).
     /// Says how many rows were copied.

@@ -71,7 +71,7 @@ pub enum Error {
         during: &'static str,
         /// What the driver said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No room: disk full or a quota reached. Nothing was written.
     #[error("database has no room left during {during}")]
@@ -80,7 +80,7 @@ pub enum Error {
         during: &'static str,
         /// What the driver said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The statement is wrong (or a value does not fit it); a defect of ours.
     #[error("{statement}: the database refused the statement")]

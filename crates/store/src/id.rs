@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use ulid::Ulid;
 
-use crate::{Clock, Entropy};
+use crate::Entropy;
 
 /// A text that is not an id of the expected type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,12 +103,6 @@ impl Ids {
             }
         };
         *last
-    }
-}
-
-impl Clock {
-    pub(crate) fn id<T: TypedId>(&self, ids: &Ids) -> T {
-        T::from_ulid(ids.next(self.now()))
     }
 }
 

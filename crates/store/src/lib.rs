@@ -25,6 +25,7 @@
 pub mod blob;
 mod clock;
 mod copy;
+mod driver;
 mod entropy;
 mod error;
 pub mod failpoint;
@@ -37,6 +38,7 @@ mod store;
 pub mod testing;
 mod tx;
 mod value;
+mod writer;
 
 pub use blob::{BlobId, SealedBlobs};
 pub use clock::Clock;
@@ -49,3 +51,15 @@ pub use migrate::{MIGRATIONS, Migration};
 pub use store::{Engine, Options, Store};
 pub use tx::Tx;
 pub use value::{Row, Value};
+
+/// Every statement of this crate that both databases run.
+pub fn statements() -> Vec<&'static str> {
+    [
+        jobs::STATEMENTS,
+        ledger::STATEMENTS,
+        blob::STATEMENTS,
+        migrate::STATEMENTS,
+        copy::STATEMENTS,
+    ]
+    .concat()
+}

@@ -1,51 +1,92 @@
-//! A transaction.
+//! A transaction: statements, guarded changes, and what is written with the commit.
 
+use sqlx::{Postgres, SqlSafeStr as _, SqlStr, Sqlite, Transaction};
+
+use crate::driver::{Connection, meaning, repeat_values, sqlite_index_name, statement_name};
 use crate::id::TypedId;
-use crate::{BlobId, Event, Job, Result, Row, Value};
+use crate::store::check_arguments;
+use crate::writer::Turn;
+use crate::{Error, Event, Result, Row, Rule, Store, Value, jobs, ledger};
 
 /// An open transaction. Dropped without [`commit`](Tx::commit), it never happened.
 ///
-/// After a statement failed, every further call is [`Error::Aborted`](crate::Error::Aborted). `Conflict` with nothing
-/// changed and `NotFound` are answers, not failures: reading on to say why is fine.
+/// After a statement failed, every further call is [`Error::Aborted`], on both databases. `Conflict` with nothing changed
+/// and `NotFound` are answers, not failures: reading on to say why is fine.
 #[derive(Debug)]
-pub struct Tx {}
+pub struct Tx {
+    connection: Held,
+    store: Store,
+    now: i64,
+    writes: bool,
+    failed: bool,
+    pub(crate) events: Vec<Vec<Value>>,
+    pub(crate) jobs: Vec<jobs::Asked>,
+}
+
+#[derive(Debug)]
+enum Held {
+    SqliteWrite(Turn),
+    SqliteRead(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
 
 impl Tx {
     /// The one instant of this transaction, ms since 1970.
     pub fn now(&self) -> i64 {
-        todo!()
+        self.now
     }
 
     /// A new id.
     pub fn id<T: TypedId>(&self) -> T {
-        todo!()
+        self.store.id()
     }
 
-    /// Exactly the first row; [`Error::NotFound`](crate::Error::NotFound) if there is none.
+    /// The first row.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none.
     pub async fn one(&mut self, sql: &'static str, args: &[Value]) -> Result<Row> {
-        let _ = (sql, args);
-        todo!()
+        self.optional(sql, args).await?.ok_or(Error::NotFound {
+            statement: statement_name(sql),
+        })
     }
 
     /// The first row, or none.
+    ///
+    /// # Errors
+    /// What the database says: [`Error::Constraint`], [`Error::Unavailable`], … So for all that follow.
     pub async fn optional(&mut self, sql: &'static str, args: &[Value]) -> Result<Option<Row>> {
-        let _ = (sql, args);
-        todo!()
+        self.ready(sql, args)?;
+        let outcome = self.connection().optional(sql.into_sql_str(), args).await;
+        self.settle(sql, outcome).await
     }
 
     /// All rows.
+    ///
+    /// # Errors
+    /// As [`Tx::optional`].
     pub async fn all(&mut self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>> {
-        let _ = (sql, args);
-        todo!()
+        self.ready(sql, args)?;
+        let outcome = self.connection().all(sql.into_sql_str(), args).await;
+        self.settle(sql, outcome).await
     }
 
     /// Runs a write and says how many rows it changed.
+    ///
+    /// # Errors
+    /// As [`Tx::optional`]; [`Error::ReadOnly`] in a transaction that only reads.
     pub async fn execute(&mut self, sql: &'static str, args: &[Value]) -> Result<u64> {
-        let _ = (sql, args);
-        todo!()
+        self.ready(sql, args)?;
+        self.may_write(sql)?;
+        let outcome = self.connection().execute(sql.into_sql_str(), args).await;
+        self.settle(sql, outcome).await
     }
 
-    /// Runs a write that must change exactly `expected` rows of `table`, or [`Error::Conflict`](crate::Error::Conflict).
+    /// Runs a write that must change exactly `expected` rows of `table`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] otherwise. If other rows than expected were changed, the transaction is over; if none were, it may
+    /// be used to find out why.
     pub async fn change(
         &mut self,
         table: &'static str,
@@ -53,66 +94,214 @@ impl Tx {
         sql: &'static str,
         args: &[Value],
     ) -> Result<()> {
-        let _ = (table, expected, sql, args);
-        todo!()
+        let changed = self.execute(sql, args).await?;
+        if changed == expected {
+            return Ok(());
+        }
+        self.failed |= changed > 0;
+        Err(Error::Conflict {
+            table,
+            expected,
+            changed,
+        })
     }
 
-    /// Runs a single-row `INSERT … VALUES ($1, …)` for many rows, a few statements for all of them.
+    /// Runs a statement that has one `VALUES ($1, …)` tuple for many rows, in a few statements of many tuples each.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
     pub async fn execute_many(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<u64> {
-        let _ = (sql, rows);
-        todo!()
+        let mut changed = 0;
+        for (text, args) in in_portions(sql, &[], rows) {
+            self.ready_many(sql)?;
+            let outcome = self.connection().execute(text, &args).await;
+            changed += self.settle(sql, outcome).await?;
+        }
+        Ok(changed)
     }
 
-    /// Asks for work after this commit. While a job of this kind and key is open there is no second one: if it is waiting,
-    /// it becomes due at the earlier time; if a worker holds it, it runs once more afterwards. Written at commit.
-    pub fn enqueue(&mut self, kind: &str, key: &str, payload: &serde_json::Value, due_at: i64) {
-        let _ = (kind, key, payload, due_at);
-        todo!()
-    }
-
-    /// The job is done. [`Error::LeaseLost`](crate::Error::LeaseLost) if another worker took it meanwhile; then this transaction cannot commit.
-    pub async fn finish(&mut self, job: &Job) -> Result<()> {
-        self.finish_many(std::slice::from_ref(job)).await
-    }
-
-    /// Many jobs are done, in one statement; refused as a whole if one lease is lost.
-    pub async fn finish_many(&mut self, jobs: &[Job]) -> Result<()> {
-        let _ = jobs;
-        todo!()
-    }
-
-    /// The job is to run again at `due_at`; `error_code` says why.
-    pub async fn retry(&mut self, job: &Job, due_at: i64, error_code: &str) -> Result<()> {
-        let _ = (job, due_at, error_code);
-        todo!()
-    }
-
-    /// The job will not run again; it stays visible as failed.
-    pub async fn fail(&mut self, job: &Job, error_code: &str) -> Result<()> {
-        let _ = (job, error_code);
-        todo!()
+    /// Like [`Tx::execute_many`], for a statement with arguments of its own before the tuple, that returns rows.
+    pub async fn all_many(
+        &mut self,
+        sql: &'static str,
+        before: &[Value],
+        rows: &[Vec<Value>],
+    ) -> Result<Vec<Row>> {
+        let mut found = Vec::new();
+        for (text, args) in in_portions(sql, before, rows) {
+            self.ready_many(sql)?;
+            let outcome = self.connection().all(text, &args).await;
+            found.extend(self.settle(sql, outcome).await?);
+        }
+        Ok(found)
     }
 
     /// Writes a line of the audit ledger with this commit. Ids and codes only, no personal data.
     pub fn record(&mut self, event: Event<'_>) {
-        let _ = event;
-        todo!()
-    }
-
-    /// Stores bytes under their SHA-256; storing the same bytes twice is one blob.
-    pub async fn put_blob(&mut self, bytes: &[u8]) -> Result<BlobId> {
-        let _ = bytes;
-        todo!()
-    }
-
-    /// The bytes of a blob.
-    pub async fn read_blob(&mut self, id: &BlobId) -> Result<Vec<u8>> {
-        let _ = id;
-        todo!()
+        let row = ledger::row(self.id(), &event, self.now);
+        self.events.push(row);
     }
 
     /// Makes it durable.
-    pub async fn commit(self) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Error::Aborted`] if a statement failed before. [`Error::Unavailable`] leaves open whether it happened.
+    pub async fn commit(mut self) -> Result<()> {
+        if self.failed {
+            return Err(Error::Aborted);
+        }
+        crate::failpoint!("store.commit.before");
+        if !self.events.is_empty() {
+            let events = std::mem::take(&mut self.events);
+            self.execute_many(ledger::INSERT, &events).await?;
+        }
+        let rings = !self.jobs.is_empty();
+        if rings {
+            let rows = jobs::rows(&self.store, std::mem::take(&mut self.jobs), self.now);
+            self.execute_many(jobs::ENQUEUE, &rows).await?;
+        }
+        match self.connection {
+            Held::SqliteWrite(turn) => turn.commit().await?,
+            Held::SqliteRead(transaction) => transaction
+                .commit()
+                .await
+                .map_err(|error| meaning(error, "commit"))?,
+            Held::Postgres(transaction) => transaction
+                .commit()
+                .await
+                .map_err(|error| meaning(error, "commit"))?,
+        }
+        if rings {
+            self.store.0.bell.ring();
+        }
+        crate::failpoint!("store.commit.after");
+        Ok(())
     }
+
+    pub(crate) fn sqlite_write(store: Store, turn: Turn) -> Tx {
+        Tx::new(store, Held::SqliteWrite(turn), true)
+    }
+
+    pub(crate) fn sqlite_read(store: Store, transaction: Transaction<'static, Sqlite>) -> Tx {
+        Tx::new(store, Held::SqliteRead(transaction), false)
+    }
+
+    pub(crate) fn postgres(
+        store: Store,
+        transaction: Transaction<'static, Postgres>,
+        writes: bool,
+    ) -> Tx {
+        Tx::new(store, Held::Postgres(transaction), writes)
+    }
+
+    fn new(store: Store, connection: Held, writes: bool) -> Tx {
+        Tx {
+            now: store.now(),
+            connection,
+            store,
+            writes,
+            failed: false,
+            events: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+
+    /// Nothing of this transaction may be kept.
+    pub(crate) fn doom(&mut self) {
+        self.failed = true;
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn connection(&mut self) -> Connection<'_> {
+        match &mut self.connection {
+            Held::SqliteWrite(turn) => Connection::Sqlite(turn.connection()),
+            Held::SqliteRead(transaction) => Connection::Sqlite(transaction),
+            Held::Postgres(transaction) => Connection::Postgres(transaction),
+        }
+    }
+
+    /// Several statements of our own, without arguments.
+    pub(crate) async fn script(&mut self, sql: &'static str) -> Result<()> {
+        let outcome = self.connection().script(sql).await;
+        self.settle(sql, outcome).await
+    }
+
+    fn ready(&self, sql: &'static str, args: &[Value]) -> Result<()> {
+        if self.failed {
+            return Err(Error::Aborted);
+        }
+        check_arguments(sql, args)
+    }
+
+    fn ready_many(&self, sql: &'static str) -> Result<()> {
+        if self.failed {
+            return Err(Error::Aborted);
+        }
+        self.may_write(sql)
+    }
+
+    fn may_write(&self, sql: &'static str) -> Result<()> {
+        if self.writes {
+            Ok(())
+        } else {
+            Err(Error::ReadOnly {
+                statement: statement_name(sql),
+            })
+        }
+    }
+
+    /// Turns the driver's error into ours. PostgreSQL refuses everything after a failed statement and commits nothing,
+    /// silently; SQLite goes on. Neither is good: after an error the transaction is over, and says so.
+    async fn settle<T>(&mut self, sql: &'static str, outcome: sqlx::Result<T>) -> Result<T> {
+        let error = match outcome {
+            Ok(value) => return Ok(value),
+            Err(error) => meaning(error, statement_name(sql)),
+        };
+        self.failed = true;
+        match (error, self.connection()) {
+            (
+                Error::Constraint {
+                    rule: Rule::Unique,
+                    name,
+                    source,
+                },
+                Connection::Sqlite(connection),
+            ) => {
+                let name = sqlite_index_name(connection, &name).await;
+                Err(Error::Constraint {
+                    rule: Rule::Unique,
+                    name,
+                    source,
+                })
+            }
+            (error, _) => Err(error),
+        }
+    }
+}
+
+/// Portions of 128, 64, … rows, so that few texts are prepared however many rows there are.
+fn in_portions<'r>(
+    sql: &'static str,
+    before: &'r [Value],
+    mut rows: &'r [Vec<Value>],
+) -> impl Iterator<Item = (SqlStr, Vec<Value>)> + use<'r> {
+    std::iter::from_fn(move || {
+        let size = 1usize << rows.len().min(128).checked_ilog2()?;
+        let (portion, rest) = rows.split_at(size);
+        rows = rest;
+        let args = before
+            .iter()
+            .chain(portion.iter().flatten())
+            .cloned()
+            .collect();
+        let text = if size == 1 {
+            sql.into_sql_str()
+        } else {
+            sqlx::AssertSqlSafe(repeat_values(sql, size)).into_sql_str()
+        };
+        Some((text, args))
+    })
 }

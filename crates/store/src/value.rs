@@ -104,12 +104,6 @@ impl Row {
             .map(|text| T::parse(&text))
             .transpose()?)
     }
-
-    /// Whatever the column holds.
-    pub fn value(&self, column: &str) -> Result<Value> {
-        let _ = column;
-        todo!()
-    }
 }
 
 fn null(column: &str, expected: &'static str) -> Error {

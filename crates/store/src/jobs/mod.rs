@@ -1,34 +1,288 @@
-//! Jobs.
+//! Work that must happen after a commit.
+//!
+//! A job is asked for in the transaction that makes it necessary ([`Tx::enqueue`]), claimed by a worker for the time of a
+//! lease ([`Store::claim`]), and ended in the transaction that holds its result ([`Tx::finish`], [`Tx::retry`],
+//! [`Tx::fail`]).
+//!
+//! ```text
+//!            enqueue                claim                     finish
+//!   (none) ──────────► waiting ───────────────► leased ─────────────────────► (none)
+//!                         ▲  ▲                   │ │ │
+//!                         │  └── lease ran out ──┘ │ └── fail ──► failed, kept to be seen
+//!                         └───── retry ────────────┘              (revive: waiting again)
+//! ```
+//!
+//! # Invariants
+//!
+//! - While a job is open there is no second one of its kind and key. Asked for again while a worker holds it, it runs once
+//!   more: the worker may have read the state before the second change.
+//! - A lease is a number that rises with every claim (a fencing token). A worker whose lease was taken over cannot commit
+//!   its result, however late it wakes up.
+//! - An open job ends: lease or worker lost, it becomes due again.
 
-use std::time::Duration;
+mod table;
+pub(crate) mod wake;
 
-/// A job somebody holds the lease of.
+use std::collections::BTreeMap;
+
+pub(crate) use table::{ENQUEUE, STATEMENTS, STATEMENTS_POSTGRES, STATEMENTS_SQLITE};
+pub use wake::Wake;
+
+use crate::store::Db;
+use crate::{Error, Result, Store, Tx, Value};
+
+crate::typed_id!(
+    /// A job.
+    JobId, "job"
+);
+
+/// A job this worker holds the lease of.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// `job_…`
-    pub id: String,
+    /// Its id.
+    pub id: JobId,
     /// What kind of work.
     pub kind: String,
     /// What it is about; unique per kind while open.
     pub key: String,
     /// Parameters: ids and codes.
     pub payload: serde_json::Value,
-    /// How many times it has been claimed, this one included.
+    /// How many times it has been claimed since it was asked for, this one included.
     pub attempts: i64,
     /// When the lease ends, ms since 1970.
     pub leased_until: i64,
-    /// The fencing token: rises with every claim.
+    /// The fencing token.
     pub lease: i64,
 }
 
-/// A worker's ear.
-#[derive(Debug)]
-pub struct Wake {}
+/// A job that will not run again unless somebody revives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedJob {
+    /// Its id.
+    pub id: JobId,
+    /// What kind of work.
+    pub kind: String,
+    /// What it is about.
+    pub key: String,
+    /// How many times it was tried.
+    pub attempts: i64,
+    /// Why it failed.
+    pub error_code: String,
+    /// When, ms since 1970.
+    pub failed_at: i64,
+}
 
-impl Wake {
-    /// Returns when jobs were enqueued since the last call, or after `at_most`.
-    pub async fn wait(&mut self, at_most: Duration) {
-        let _ = at_most;
-        todo!()
+/// A job asked for in a transaction, not yet written.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    kind: String,
+    key: String,
+    payload: String,
+    due_at: i64,
+}
+
+impl Tx {
+    /// Asks for work after this commit, at `due_at` or later. While a job of this kind and key is open there is no second
+    /// one: if it waits, it becomes due at the earlier of both times; if a worker holds it, it runs once more afterwards.
+    /// The newer payload counts. Written at commit, so statements before do not see it.
+    pub fn enqueue(&mut self, kind: &str, key: &str, payload: &serde_json::Value, due_at: i64) {
+        let asked = Asked {
+            kind: kind.to_owned(),
+            key: key.to_owned(),
+            payload: payload.to_string(),
+            due_at,
+        };
+        self.jobs.push(asked);
     }
+
+    /// The job is done.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] if another worker took it meanwhile; then this transaction cannot commit.
+    pub async fn finish(&mut self, job: &Job) -> Result<()> {
+        self.finish_many(std::slice::from_ref(job)).await
+    }
+
+    /// Many jobs are done, in one statement.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] if another worker took one of them; then this transaction cannot commit.
+    pub async fn finish_many(&mut self, jobs: &[Job]) -> Result<()> {
+        let held: Vec<Vec<Value>> = jobs
+            .iter()
+            .map(|job| vec![job.id.into(), job.lease.into()])
+            .collect();
+        let mut ended = self.execute_many(table::FINISH, &held).await?;
+        if ended < jobs.len() as u64 {
+            ended += self.execute_many(table::RUN_AGAIN, &held).await?;
+        }
+        self.all_held(jobs, ended)
+    }
+
+    /// The job is to run again at `due_at`; `error_code` says why.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`].
+    pub async fn retry(&mut self, job: &Job, due_at: i64, error_code: &str) -> Result<()> {
+        let args = [
+            job.id.into(),
+            job.lease.into(),
+            due_at.into(),
+            error_code.into(),
+        ];
+        let changed = self.execute(table::RETRY, &args).await?;
+        self.all_held(std::slice::from_ref(job), changed)
+    }
+
+    /// The job will not run again; it stays to be seen. If it was asked for again meanwhile, it does run again.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`].
+    pub async fn fail(&mut self, job: &Job, error_code: &str) -> Result<()> {
+        let args = [
+            job.id.into(),
+            job.lease.into(),
+            self.now().into(),
+            error_code.into(),
+        ];
+        let changed = self.execute(table::FAIL, &args).await?;
+        self.all_held(std::slice::from_ref(job), changed)
+    }
+
+    /// Holds a job for `lease_ms` from now, for work that takes longer than thought.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`].
+    pub async fn extend(&mut self, job: &mut Job, lease_ms: i64) -> Result<()> {
+        let until = self.now() + lease_ms;
+        let changed = self
+            .execute(
+                table::EXTEND,
+                &[job.id.into(), job.lease.into(), until.into()],
+            )
+            .await?;
+        self.all_held(std::slice::from_ref(job), changed)?;
+        job.leased_until = until;
+        Ok(())
+    }
+
+    /// Makes a failed job due now.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not failed; [`Error::Constraint`] if one of its kind and key is open already.
+    pub async fn revive(&mut self, job: &JobId) -> Result<()> {
+        self.change("job", 1, table::REVIVE, &[job.into(), self.now().into()])
+            .await
+    }
+
+    /// Fencing: a result without the lease must not be kept.
+    fn all_held(&mut self, jobs: &[Job], ended: u64) -> Result<()> {
+        if ended == jobs.len() as u64 {
+            return Ok(());
+        }
+        self.doom();
+        let job = match jobs {
+            [one] => one.id.to_string(),
+            many => format!("one of {}", many.len()),
+        };
+        Err(Error::LeaseLost { job })
+    }
+}
+
+impl Store {
+    /// Leases up to `most` due jobs of these kinds for `lease_ms`, oldest first, in one statement. Durable when it returns.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn claim(&self, kinds: &[&str], most: u32, lease_ms: i64) -> Result<Vec<Job>> {
+        let mut tx = self.write().await?;
+        let sql = match self.0.db {
+            Db::Sqlite { .. } => table::CLAIM_SQLITE,
+            Db::Postgres(_) => table::CLAIM_POSTGRES,
+        };
+        let (now, until) = (tx.now(), tx.now() + lease_ms);
+        let kinds: Vec<Vec<Value>> = kinds.iter().map(|kind| vec![(*kind).into()]).collect();
+        let mut jobs = Vec::new();
+        for row in tx
+            .all_many(sql, &[until.into(), now.into(), most.into()], &kinds)
+            .await?
+        {
+            jobs.push(table::read_job(&row)?);
+        }
+        tx.commit().await?;
+        jobs.sort_by_key(|job| job.id);
+        Ok(jobs)
+    }
+
+    /// When the next job of these kinds is due (or its lease ends), if any is open.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn next_due(&self, kinds: &[&str]) -> Result<Option<i64>> {
+        let kinds: Vec<Vec<Value>> = kinds.iter().map(|kind| vec![(*kind).into()]).collect();
+        let mut tx = self.read().await?;
+        let mut next = None;
+        for row in tx.all_many(table::NEXT_DUE, &[], &kinds).await? {
+            let due = row.opt_int("due_at")?;
+            next = [next, due].into_iter().flatten().min();
+        }
+        Ok(next)
+    }
+
+    /// How many jobs are open, per kind: waiting or leased.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn open_jobs(&self) -> Result<BTreeMap<String, i64>> {
+        let rows = self.all(table::OPEN, &[]).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("kind")?, row.int("open")?)))
+            .collect()
+    }
+
+    /// The failed jobs, newest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn failed_jobs(&self, most: u32) -> Result<Vec<FailedJob>> {
+        self.all(table::FAILED, &[most.into()])
+            .await?
+            .iter()
+            .map(table::read_failed)
+            .collect()
+    }
+
+    /// Tells a worker that jobs were asked for, here or on another node.
+    pub fn wake(&self) -> Wake {
+        self.0.bell.listen()
+    }
+}
+
+/// The rows to insert: one per kind and key (one statement must not touch a row twice), in one order everywhere (two nodes
+/// must not wait for each other).
+pub(crate) fn rows(store: &Store, asked: Vec<Asked>, now: i64) -> Vec<Vec<Value>> {
+    let mut jobs: BTreeMap<(String, String), (String, i64)> = BTreeMap::new();
+    for Asked {
+        kind,
+        key,
+        payload,
+        due_at,
+    } in asked
+    {
+        jobs.entry((kind, key))
+            .and_modify(|(older, due)| (*older, *due) = (payload.clone(), due_at.min(*due)))
+            .or_insert((payload, due_at));
+    }
+    jobs.into_iter()
+        .map(|((kind, key), (payload, due_at))| {
+            vec![
+                store.id::<JobId>().into(),
+                kind.into(),
+                key.into(),
+                payload.into(),
+                due_at.into(),
+                now.into(),
+            ]
+        })
+        .collect()
 }

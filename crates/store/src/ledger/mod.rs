@@ -1,8 +1,47 @@
-//! The ledger.
+//! The audit ledger: what happened, provably.
+//!
+//! ```text
+//!  Tx::record ──► ledger_entry (unsealed)          in the commit of the change it speaks of
+//!  seal       ──► position, hash = H(previous hash, position, content)     one chain, one order
+//!             ──► ledger_checkpoint: "n entries, ending with this hash", a signed note
+//!             ──► published/checkpoint, outside the database
+//!  verify     ◄── needs the public key only; names the first entry that is not what was sealed
+//! ```
+//!
+//! Recording costs one more row in a commit that happens anyway. Sealing runs beside, about once a second.
+//!
+//! # Invariants
+//!
+//! - An entry holds ids, codes and counts, never personal data: it outlives the right to be forgotten.
+//! - A sealed entry never changes, and has one position; positions have no gaps.
+//! - Two nodes sealing at once: one wins, the other finds nothing to do.
+//! - Never publishes a checkpoint that is behind the published one, or of another history: see [`check_published`].
+//!
+//! # Known limits
+//!
+//! What is recorded and not yet sealed can still be edited unseen: keep the interval short.
 
-use crate::{Result, Store};
+mod note;
+mod published;
+mod table;
+mod verify;
 
-/// One line of the ledger. Ids and codes only.
+use serde_json::{Map, Value as Json};
+
+pub use note::NoteKey;
+pub use published::{check_published, published};
+pub(crate) use table::{INSERT, STATEMENTS, row};
+pub use verify::verify;
+
+use crate::{Error, Result, Store, Value};
+use note::Claim;
+
+crate::typed_id!(
+    /// A line of the ledger.
+    EventId, "evt"
+);
+
+/// What happened. Ids and codes only.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
     /// What happened: `signing.request.approved`.
@@ -12,7 +51,7 @@ pub struct Event<'a> {
     /// Who did it: an id, or `system`.
     pub actor: &'a str,
     /// Ids, codes, counts.
-    pub detail: serde_json::Map<String, serde_json::Value>,
+    pub detail: Map<String, Json>,
 }
 
 /// One line as it was recorded.
@@ -27,25 +66,14 @@ pub struct Entry {
     /// Who did it.
     pub actor: String,
     /// Ids, codes, counts.
-    pub detail: serde_json::Map<String, serde_json::Value>,
+    pub detail: Map<String, Json>,
     /// When, ms since 1970.
     pub at: i64,
     /// Its place in the chain, from 1; none before it is sealed.
     pub position: Option<i64>,
 }
 
-/// The key the checkpoints are signed with, as a C2SP signed note names it.
-#[derive(Debug, Clone)]
-pub struct NoteKey {
-    /// Key name and origin of the note: `ledger.example.org`; no space, no plus.
-    pub name: String,
-    /// Signature type identifier: `[0x01]` for Ed25519, `[0xff, …]` for one of our own.
-    pub algorithm: Vec<u8>,
-    /// The public key's bytes as the algorithm wants them in the key id.
-    pub public_key: Vec<u8>,
-}
-
-/// A checkpoint.
+/// A signed statement about the whole ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Entries it covers.
@@ -61,7 +89,7 @@ pub struct Checkpoint {
 pub struct Sealed {
     /// Entries put into the chain by this call.
     pub entries: u64,
-    /// The checkpoint made, if there was anything new.
+    /// The checkpoint made by this call, if there was anything new.
     pub checkpoint: Option<Checkpoint>,
 }
 
@@ -83,7 +111,7 @@ pub struct Report {
 pub struct Broken {
     /// Position in the chain, from 1.
     pub position: i64,
-    /// The entry's id, where there is one.
+    /// The id of the entry that stands there, where there is one.
     pub entry: Option<String>,
     /// What is wrong there.
     pub how: How,
@@ -92,7 +120,7 @@ pub struct Broken {
 /// What is wrong with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum How {
-    /// Its content is not what was sealed.
+    /// Its content or hash is not what was sealed.
     Edited,
     /// It was deleted.
     Deleted,
@@ -103,25 +131,34 @@ pub enum How {
         /// The other position.
         with: i64,
     },
-    /// The chain ends before the checkpoint does: the tail was cut off, or an old database restored.
+    /// The chain ends before a checkpoint does: the tail was cut off, or an old database restored.
     Truncated {
         /// Entries the checkpoint covers.
         checkpoint: i64,
     },
-    /// The whole chain was computed anew: the checkpoint says otherwise.
+    /// The chain was computed anew from about here: a checkpoint says otherwise.
     Rewritten {
-        /// The first checkpoint that disagrees.
+        /// Size of the first checkpoint that disagrees.
         checkpoint: i64,
     },
-    /// The checkpoint of this size is not signed by the key, or cannot be read.
+    /// A checkpoint is not signed by the key, or does not say what its row says.
     CheckpointForged {
         /// Its size.
         checkpoint: i64,
     },
 }
 
-/// Orders what is unsealed, chains it, has the checkpoint signed (no transaction open meanwhile), stores and publishes it.
-/// `sign` gets the text of the note.
+/// Entries sealed in one transaction.
+const BATCH: u32 = 1024;
+
+const BEFORE_FIRST: [u8; 32] = [0; 32];
+
+/// Orders and chains what is unsealed, has the new head signed (no transaction is open meanwhile), keeps the checkpoint and
+/// publishes it. `sign` gets the note's text and returns the signature's bytes.
+///
+/// # Errors
+/// [`Error::Sign`]; [`Error::LedgerBehind`] and [`Error::LedgerForked`] if the published checkpoint says that this is an old
+/// database: then nothing is sealed.
 pub async fn seal<F, E>(
     store: &Store,
     key: &NoteKey,
@@ -131,41 +168,126 @@ where
     F: Future<Output = std::result::Result<Vec<u8>, E>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let _ = (store, key, sign);
-    todo!()
-}
+    key.check()?;
+    check_published(store).await?;
 
-/// Reads the whole ledger and names the first entry that is not what was sealed. `valid` checks a signature over a text.
-/// `published` is a signed note kept outside the database, if there is one.
-pub async fn verify(
-    store: &Store,
-    key: &NoteKey,
-    valid: impl Fn(&[u8], &[u8]) -> bool,
-    published: Option<&str>,
-) -> Result<Report> {
-    let _ = (store, key, valid, published);
-    todo!()
-}
+    // Step 1. Chain, a batch per transaction. Another node may be at it: then it does the rest.
+    let mut entries = 0;
+    loop {
+        match chain(store).await {
+            Ok(0) => break,
+            Ok(count) => entries += count,
+            Err(Error::Conflict { .. } | Error::Constraint { .. } | Error::Contended { .. }) => {
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    crate::failpoint!("store.ledger.chained");
 
-/// At start: refuses a database older than (or another than) the last published checkpoint in the store's `published` folder.
-pub async fn check_published(store: &Store) -> Result<()> {
-    let _ = store;
-    todo!()
-}
+    // Step 2. Is there anything no checkpoint covers? (Also what a crash left between these steps.)
+    let Some(head) = store.optional(table::HEAD, &[]).await? else {
+        return Ok(Sealed {
+            entries,
+            checkpoint: None,
+        });
+    };
+    let (size, head) = (head.int("position")?, table::read_hash(&head.text("hash")?));
+    let last = store
+        .optional(table::LAST_CHECKPOINT, &[])
+        .await?
+        .map(|row| table::read_checkpoint(&row))
+        .transpose()?;
+    if let Some(last) = last.filter(|last| last.size >= size) {
+        published::publish(store, last.size, &last.note).await?;
+        return Ok(Sealed {
+            entries,
+            checkpoint: None,
+        });
+    }
 
-/// The published note in the store's `published` folder, if any.
-pub fn published(store: &Store) -> Result<Option<String>> {
-    let _ = store;
-    todo!()
+    // Step 3. Sign, keep, publish; in this order, so that what is published is in the database.
+    let claim = Claim {
+        origin: key.name.clone(),
+        size,
+        head,
+    };
+    let signature = sign(claim.text().into_bytes())
+        .await
+        .map_err(|error| Error::Sign(error.into()))?;
+    let note = note::sign(&claim, key, &signature);
+    let mut tx = store.write().await?;
+    let args = [
+        size.into(),
+        hex::encode(head).into(),
+        note.as_str().into(),
+        tx.now().into(),
+    ];
+    let kept = tx.execute(table::INSERT_CHECKPOINT, &args).await?;
+    tx.commit().await?;
+    crate::failpoint!("store.ledger.signed");
+    published::publish(store, size, &note).await?;
+    let checkpoint = (kept == 1).then_some(Checkpoint { size, head, note });
+    Ok(Sealed {
+        entries,
+        checkpoint,
+    })
 }
 
 /// The entries of a subject, newest first; `kind` narrows it.
+///
+/// # Errors
+/// What the database says.
 pub async fn tail(
     store: &Store,
     subject: &str,
     kind: Option<&str>,
     most: u32,
 ) -> Result<Vec<Entry>> {
-    let _ = (store, subject, kind, most);
-    todo!()
+    let mut args: Vec<Value> = vec![subject.into(), most.into()];
+    args.extend(kind.map(Value::from));
+    let sql = if kind.is_some() {
+        table::TAIL_OF_KIND
+    } else {
+        table::TAIL
+    };
+    store
+        .all(sql, &args)
+        .await?
+        .iter()
+        .map(table::read_entry)
+        .collect()
+}
+
+/// Gives the next unsealed entries their positions and hashes. The unique index on positions and the guard on `position IS
+/// NULL` make sure that of two nodes one fails.
+async fn chain(store: &Store) -> Result<u64> {
+    let mut tx = store.write().await?;
+    let head = tx.optional(table::HEAD, &[]).await?;
+    let (mut position, mut hash) = match head {
+        Some(row) => (row.int("position")?, table::read_hash(&row.text("hash")?)),
+        None => (0, BEFORE_FIRST),
+    };
+    let mut rows = Vec::new();
+    for row in tx.all(table::UNSEALED, &[BATCH.into()]).await? {
+        let entry = table::read_stored(&row)?;
+        position += 1;
+        hash = entry.hash_at(position, &hash);
+        rows.push(vec![
+            entry.id.into(),
+            position.into(),
+            hex::encode(hash).into(),
+        ]);
+    }
+    let expected = rows.len() as u64;
+    let changed = tx.execute_many(table::SEAL, &rows).await?;
+    if changed != expected {
+        return Err(Error::Conflict {
+            table: "ledger_entry",
+            expected,
+            changed,
+        });
+    }
+    tx.commit().await?;
+    Ok(expected)
 }

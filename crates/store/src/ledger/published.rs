@@ -1,0 +1,94 @@
+//! The last checkpoint, kept outside the database: what tells a restored old database from a new one.
+//!
+//! One file, `checkpoint`, in the store's `published` folder, replaced atomically and only by a checkpoint that is ahead.
+//! The folder should lie where a restore of the database does not reach it: another disk, another machine.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::note;
+use super::table::{self, read_hash};
+use crate::{Error, Result, Store};
+
+const FILE: &str = "checkpoint";
+
+/// At start: refuses a database older than the last published checkpoint, or with another history. Nothing published, or no
+/// folder configured, is fine.
+///
+/// # Errors
+/// [`Error::LedgerBehind`], [`Error::LedgerForked`]; [`Error::Note`] or [`Error::File`] if the file cannot be read.
+pub async fn check_published(store: &Store) -> Result<()> {
+    let Some(published) = published(store)? else {
+        return Ok(());
+    };
+    check(store, &published).await
+}
+
+/// The published note, if any.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn published(store: &Store) -> Result<Option<String>> {
+    let Some(folder) = &store.0.published else {
+        return Ok(None);
+    };
+    match std::fs::read_to_string(folder.join(FILE)) {
+        Ok(note) => Ok(Some(note)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File {
+            what: "the published checkpoint cannot be read".to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Publishes `note`, which covers `size` entries, unless something further is published already.
+pub(super) async fn publish(store: &Store, size: i64, note: &str) -> Result<()> {
+    let Some(folder) = store.0.published.clone() else {
+        return Ok(());
+    };
+    if let Some(older) = published(store)? {
+        check(store, &older).await?;
+        if note::read(&older)?.size >= size {
+            return Ok(());
+        }
+    }
+    let note = note.to_owned();
+    tokio::task::spawn_blocking(move || replace(&folder, &note))
+        .await
+        .unwrap_or_else(|gone| Err(std::io::Error::other(gone)))
+        .map_err(|source| Error::File {
+            what: "the checkpoint cannot be published".to_owned(),
+            source,
+        })
+}
+
+async fn check(store: &Store, published: &str) -> Result<()> {
+    let claim = note::read(published)?;
+    if claim.size == 0 {
+        return Ok(());
+    }
+    match store.optional(table::HASH_AT, &[claim.size.into()]).await? {
+        Some(row) if read_hash(&row.text("hash")?) == claim.head => Ok(()),
+        Some(_) => Err(Error::LedgerForked { size: claim.size }),
+        None => {
+            let head = store.optional(table::HEAD, &[]).await?;
+            let found = head.map_or(Ok(0), |row| row.int("position"))?;
+            Err(Error::LedgerBehind {
+                published: claim.size,
+                found,
+            })
+        }
+    }
+}
+
+/// Writes beside, then renames: a crash leaves the old file or the new one.
+fn replace(folder: &Path, note: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let beside = folder.join(format!("{FILE}.new"));
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(note.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, folder.join(FILE))?;
+    std::fs::File::open(folder)?.sync_all()
+}

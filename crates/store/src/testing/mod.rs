@@ -1,0 +1,171 @@
+//! Temporary databases for tests, of this crate and of those above (feature `testing`).
+//!
+//! ```no_run
+//! # async fn example() {
+//! use kyso_store::testing::Database;
+//!
+//! for database in Database::each().await {
+//!     let tx = database.store.write().await.unwrap();
+//!     // …
+//! }
+//! # }
+//! ```
+//!
+//! A SQLite database is a file in memory. A PostgreSQL database is one of many in a cluster of the test process' own, made
+//! with the installed programs (or in the one `KYSO_TEST_POSTGRES` names), without waiting for disks. Where PostgreSQL is
+//! missing, tests say `skipped: postgres`, unless `KYSO_PEERS=required`.
+
+mod cluster;
+mod prepare;
+
+use std::path::{Path, PathBuf};
+
+pub use cluster::Cluster;
+pub use prepare::prepare_all;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+
+use crate::{Clock, Engine, Entropy, MIGRATIONS, Options, Store};
+
+/// 2026-11-22T10:00:00Z, where the clocks of test databases start.
+pub const START: i64 = 1_795_341_600_000;
+
+/// A migrated database of its own for one test.
+#[derive(Debug)]
+pub struct Database {
+    /// The open store, with a fixed clock at [`START`].
+    pub store: Store,
+    /// Its URL, to open it a second time.
+    pub url: String,
+    /// The store's clock.
+    pub clock: Clock,
+    /// A folder for the test's files (published checkpoints in `published`), gone with this value.
+    pub folder: Folder,
+}
+
+impl Database {
+    /// A new SQLite file.
+    pub async fn sqlite() -> Database {
+        let folder = Folder::new();
+        let url = format!("sqlite://{}", folder.path().join("kyso.db").display());
+        Database::open(url, folder).await
+    }
+
+    /// A new PostgreSQL database, or none (said on the console) where PostgreSQL is not installed.
+    pub async fn postgres() -> Option<Database> {
+        let url = cluster::shared()?.create_database().await;
+        Some(Database::open(url, Folder::new()).await)
+    }
+
+    /// One of each that there is.
+    pub async fn each() -> Vec<Database> {
+        let mut databases = vec![Database::sqlite().await];
+        databases.extend(Database::postgres().await);
+        databases
+    }
+
+    /// Opens the same database again, as another node would. The clock is shared, the ids are not.
+    pub async fn another_node(&self) -> Store {
+        open(&self.url, &self.clock, self.folder.path()).await
+    }
+
+    /// Runs SQL behind the store's back, on a connection of its own: an attacker with the database's rights, or a broken disk.
+    pub async fn tamper(&self, sql: &str) {
+        let script = sqlx::AssertSqlSafe(sql.to_owned());
+        match self.store.engine() {
+            Engine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&self.url)
+                    .await
+                    .expect("the test's database opens");
+                sqlx::raw_sql(script)
+                    .execute(&mut connection)
+                    .await
+                    .expect("the tampering works");
+                connection.close().await.expect("the connection closes");
+            }
+            Engine::Postgres => {
+                let mut connection = PgConnection::connect(&self.url)
+                    .await
+                    .expect("the test's database opens");
+                sqlx::raw_sql(script)
+                    .execute(&mut connection)
+                    .await
+                    .expect("the tampering works");
+                connection.close().await.expect("the connection closes");
+            }
+        }
+    }
+
+    async fn open(url: String, folder: Folder) -> Database {
+        let clock = Clock::fixed(START);
+        let store = open(&url, &clock, folder.path()).await;
+        store
+            .migrate(MIGRATIONS)
+            .await
+            .expect("the migrations apply");
+        Database {
+            store,
+            url,
+            clock,
+            folder,
+        }
+    }
+}
+
+async fn open(url: &str, clock: &Clock, folder: &Path) -> Store {
+    let options = Options {
+        clock: clock.clone(),
+        durable: false,
+        connections: 4,
+        published: Some(folder.join("published")),
+        ..Options::default()
+    };
+    Store::open_with(url, options)
+        .await
+        .expect("the test's database opens")
+}
+
+/// A folder that goes with its value; in memory where the system has such a place.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A new, empty one.
+    #[expect(clippy::new_without_default, reason = "each is another folder")]
+    pub fn new() -> Folder {
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        let folder = parent.join(format!("kyso-test-{}", random_word()));
+        std::fs::create_dir(&folder).expect("a folder for the test");
+        Folder(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Says that a peer program is missing, or fails where none may be.
+pub fn skip(peer: &str) {
+    assert!(
+        std::env::var("KYSO_PEERS").as_deref() != Ok("required"),
+        "{peer} is required here and missing"
+    );
+    println!("skipped: {peer}");
+}
+
+fn random_word() -> String {
+    let mut random = [0u8; 8];
+    Entropy::System.fill(&mut random);
+    hex::encode(random)
+}

@@ -1,0 +1,1 @@
+//! Moving from one database to the other.
