@@ -157,9 +157,9 @@ pub enum ImportFault {
     /// No certificate in the text has the key we asked for.
     #[error("is not for the key we asked with")]
     OtherKey,
-    /// The subject is not the one we asked for.
-    #[error("names another subject than we asked for")]
-    OtherSubject,
+    /// Issued by itself, not by the outside root.
+    #[error("is issued by itself")]
+    SelfSigned,
     /// Not CA:TRUE, or without keyCertSign and cRLSign.
     #[error("is not a certificate of an authority")]
     NotAnAuthority,

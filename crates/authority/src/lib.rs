@@ -3,7 +3,7 @@
 //! ```text
 //! ceremony ──► service keys ──► issuing ──► certificate: reserved → issued ⇄ suspended → revoked
 //!                                                │                    │
-//!                                                └── status: OCSP answer, CRL (reserved → published | abandoned)
+//!                                                └── status: OCSP answer, CRL (reserved → published)
 //! ```
 //!
 //! # Invariants
@@ -22,6 +22,7 @@
 pub mod ceremony;
 mod error;
 pub mod issuing;
+mod known;
 pub mod revocation;
 pub mod status;
 pub mod subject;
@@ -90,7 +91,9 @@ impl AuthorityConfig {
             base_url: "http://127.0.0.1:8080".to_owned(),
             policy_oid: "1.3.6.1.4.1.99999.1.1.1".to_owned(),
             cps_uri: "http://127.0.0.1:8080/cps".to_owned(),
-            user_notice: "Chứng thư số cá nhân. Trách nhiệm của nhà cung cấp theo quy chế chứng thực (CPS).".to_owned(),
+            user_notice:
+                "Chứng thư số cá nhân. Trách nhiệm của nhà cung cấp theo quy chế chứng thực (CPS)."
+                    .to_owned(),
             crl_hours: 24,
             crl_valid_hours: 96,
             ocsp_minutes: 60,
@@ -99,8 +102,15 @@ impl AuthorityConfig {
     }
 
     pub(crate) fn policy(&self) -> Result<Policy> {
-        Policy::new(&self.policy_oid, Some(&self.cps_uri), Some(&self.user_notice))
-            .map_err(|error| Error::Setting { setting: "policy_oid, cps_uri or user_notice", reason: error.to_string() })
+        Policy::new(
+            &self.policy_oid,
+            Some(&self.cps_uri),
+            Some(&self.user_notice),
+        )
+        .map_err(|error| Error::Setting {
+            setting: "policy_oid, cps_uri or user_notice",
+            reason: error.to_string(),
+        })
     }
 
     /// Where things about the issuer with key `label` are found. `answers` says whether an OCSP responder answers for it: our
@@ -125,7 +135,7 @@ struct Inner {
     store: Store,
     config: AuthorityConfig,
     /// Certificates in use, read once and again when they may have changed.
-    known: RwLock<Option<Arc<ceremony::Known>>>,
+    known: RwLock<Option<Arc<known::Known>>>,
     /// One publisher of CRLs in this process at a time; between processes the row decides.
     publishing: tokio::sync::Mutex<()>,
 }
@@ -134,7 +144,14 @@ impl Authority {
     /// The institution on these rows. Reads nothing yet.
     #[must_use]
     pub fn new(store: Store, config: AuthorityConfig) -> Authority {
-        Authority { inner: Arc::new(Inner { store, config, known: RwLock::new(None), publishing: tokio::sync::Mutex::new(()) }) }
+        Authority {
+            inner: Arc::new(Inner {
+                store,
+                config,
+                known: RwLock::new(None),
+                publishing: tokio::sync::Mutex::new(()),
+            }),
+        }
     }
 
     /// What was configured.
@@ -152,7 +169,9 @@ impl Authority {
     /// # Errors
     /// [`Error::NoServiceKey`] before a ceremony.
     pub async fn chain(&self) -> Result<Vec<Certificate>> {
-        Ok(self.known().await?.chain.clone())
+        let known = self.known().await?;
+        known.issuing()?;
+        Ok(known.chain.clone())
     }
 
     /// The organisation's seal in use: the label of its key and its certificate.
@@ -172,8 +191,24 @@ impl Authority {
     }
 }
 
+/// The detail of a ledger line: ids, codes and counts by name.
+pub(crate) fn detail(
+    fields: &[(&str, serde_json::Value)],
+) -> serde_json::Map<String, serde_json::Value> {
+    fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
+}
+
 /// Every statement of this crate, for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
-    [ceremony::table::STATEMENTS, issuing::table::STATEMENTS, revocation::table::STATEMENTS, status::table::STATEMENTS].concat()
+    [
+        ceremony::table::STATEMENTS,
+        issuing::table::STATEMENTS,
+        revocation::table::STATEMENTS,
+        status::table::STATEMENTS,
+    ]
+    .concat()
 }

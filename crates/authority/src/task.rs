@@ -48,7 +48,9 @@ impl Task {
             PUBLISH_CRL => Ok(Task::PublishCrl),
             RECOVER_RESERVED => Ok(Task::RecoverReserved),
             RENEW_RESPONDER => Ok(Task::RenewResponder),
-            _ => Err(Error::UnknownTask { kind: kind.to_owned() }),
+            _ => Err(Error::UnknownTask {
+                kind: kind.to_owned(),
+            }),
         }
     }
 }
@@ -66,3 +68,6 @@ impl Authority {
         }
     }
 }
+
+/// Key of the job rows: one open task of a kind is enough, each reads for itself what is due.
+pub(crate) const KEY: &str = "authority";

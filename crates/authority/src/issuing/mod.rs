@@ -1,13 +1,33 @@
-//! Issuing.
-pub(crate) mod state;
+//! Issuing: from an order to a certificate, in two steps with a durable row between them.
+//!
+//! ```text
+//! prepare  subject, profile, lint ──► row: serial + exact bytes (reserved) ──► Prepared
+//! issue    Prepared ──► keystore signs ──► compared with what was linted ──► row: certificate (issued)
+//! ```
+//!
+//! RFC 5280 4 and 6; serial numbers of 16 random octets, 126 of their bits by chance (CA/B ballot 164 asks for 64).
+//!
+//! # Invariants
+//! - [`Prepared`] is made by a reservation only and consumed by [`Authority::issue`]: nothing unlinted or unrecorded is signed.
+//! - A reserved row is never given up and never rewritten: after a crash the same bytes are signed again. With ECDSA that may be
+//!   another signature over the same bytes; the guarded write keeps one of them and only that one leaves.
+
+pub mod state;
 pub(crate) mod table;
 
 use kyso_keystore::Keystore;
-use kyso_pki::certificate::Certificate;
-use kyso_pki::name::SubjectName;
+use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
+use kyso_pki::certificate::{self, Certificate, Issuer, Serial, Template};
+use kyso_pki::lint::{self, Finding};
+use kyso_pki::name::{Name, SubjectName};
+use kyso_pki::profile::{Kind, Profile};
 use kyso_pki::public_key::PublicKey;
+use kyso_store::{Event, Rule, failpoint};
+use serde_json::json;
 
-use crate::{Authority, CertificateId, Result};
+use self::state::Stage;
+use self::table::{CertificateRow, NewRow, kind_word};
+use crate::{Authority, CertificateId, Error, Result, YEAR_MS, detail, subject};
 
 /// What a citizen's certificate is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +49,14 @@ pub struct Order {
 #[derive(Debug)]
 #[must_use = "a reserved certificate waits for its signature"]
 pub struct Prepared {
-    id: CertificateId,
+    row: CertificateRow,
 }
 
 impl Prepared {
     /// The certificate's id.
     #[must_use]
     pub fn id(&self) -> CertificateId {
-        self.id
+        self.row.id
     }
 }
 
@@ -51,41 +71,157 @@ pub struct Issued {
     pub certificate: Certificate,
 }
 
-#[allow(unused_variables)]
+/// Who signs a certificate that is about to be reserved.
+pub(crate) enum Signer {
+    /// The subject itself: a root.
+    Itself,
+    /// One of our issuers.
+    Ours {
+        id: CertificateId,
+        certificate: Certificate,
+    },
+}
+
+/// A certificate to be reserved, for a citizen or for ourselves.
+pub(crate) struct Wanted {
+    pub for_what: String,
+    pub subject: Name,
+    pub public_key: PublicKey,
+    pub signer: Signer,
+    pub profile: Profile,
+    /// It lasts at most this long.
+    pub life_ms: i64,
+    /// It ends then at the latest.
+    pub ends_at: i64,
+}
+
+/// Decree 23/2025: a subscriber's certificate lasts three years at most.
+pub(crate) const CITIZEN_LIFE_MS: i64 = 3 * YEAR_MS;
+
 impl Authority {
     /// Checks, lints and reserves a citizen's certificate. Asked again for the same credential it returns the same one, reserved or
     /// issued.
     ///
     /// # Errors
-    /// [`Subject`](crate::Error::Subject), [`Lint`](crate::Error::Lint), [`Differs`](crate::Error::Differs),
-    /// [`KeyCertified`](crate::Error::KeyCertified), [`ClockBack`](crate::Error::ClockBack), [`NoValidity`](crate::Error::NoValidity).
+    /// [`Error::Subject`], [`Error::Lint`], [`Error::Differs`], [`Error::KeyCertified`], [`Error::ClockBack`],
+    /// [`Error::NoValidity`]; [`Error::NoServiceKey`] before a ceremony.
     pub async fn prepare(&self, keys: &Keystore, order: &Order) -> Result<Prepared> {
-        todo!()
+        subject::check(&order.subject)?;
+        let known = self.known().await?;
+        let issuer = known.issuing()?;
+        let config = self.config();
+        let mut profile = Profile::citizen(config.policy()?, config.addresses(&issuer.label, true));
+        profile.digital_signature = config.citizen_digital_signature;
+        profile.email.clone_from(&order.email);
+        let wanted = Wanted {
+            for_what: order.credential.clone(),
+            subject: order.subject.encode()?,
+            public_key: order.public_key.clone(),
+            signer: Signer::Ours {
+                id: issuer.id,
+                certificate: issuer.certificate.clone(),
+            },
+            profile,
+            life_ms: CITIZEN_LIFE_MS,
+            ends_at: order.plan_ends_at,
+        };
+        self.reserve(keys, &wanted).await
     }
 
     /// Signs what was prepared and keeps it; or returns it if it is issued already. Called twice at once, both get the same
     /// certificate.
     ///
     /// # Errors
-    /// The keystore's; [`NotWhatWasReserved`](crate::Error::NotWhatWasReserved).
+    /// The keystore's; [`Error::NotWhatWasReserved`]. The row stays reserved and the next call signs it.
     pub async fn issue(&self, keys: &Keystore, prepared: Prepared) -> Result<Issued> {
-        todo!()
+        let row = prepared.row;
+        let tbs = match &row.stage {
+            Stage::Issued { der } => return Issued::new(row.id, row.for_what.clone(), der),
+            Stage::Reserved { tbs } => tbs.clone(),
+        };
+        // Step 1: the key signs. No transaction is open; what it signs is on disk.
+        let (label, issuer) = self.signer_of(&row).await?;
+        failpoint!("authority.issue.before_keystore");
+        let key = keys.service(&label).await?;
+        let digest = Digest::of(row.algorithm.digest_algorithm(), &tbs);
+        let signature = keys.sign_for_service(&key, row.algorithm, digest).await?;
+        failpoint!("authority.issue.after_keystore");
+
+        // Step 2: what came back is what was linted, byte for byte, and it verifies. Otherwise nobody ever sees it.
+        let der = certificate::assemble(&tbs, row.algorithm, &signature)?;
+        let issued = Issued::new(row.id, row.for_what.clone(), &der)?;
+        let verified = issued
+            .certificate
+            .verify_issued_by(issuer.as_ref().unwrap_or(&issued.certificate));
+        if issued.certificate.to_be_signed() != tbs || verified.is_err() {
+            return Err(Error::NotWhatWasReserved {
+                for_what: row.for_what,
+            });
+        }
+        refuse_findings(&row.for_what, &lint::lint_certificate(&der, row.kind))?;
+
+        // Step 3: one writer wins; who comes second returns what the first one stored.
+        let mut tx = self.store().write().await?;
+        if !table::issue(&mut tx, row.id, &tbs, &der).await? {
+            drop(tx);
+            return self.certificate(row.id).await;
+        }
+        let made = detail(&[
+            ("for", json!(row.for_what)),
+            ("kind", json!(kind_word(row.kind))),
+            ("serial", json!(issued.certificate.serial().to_string())),
+            (
+                "sha256",
+                json!(hex::encode(issued.certificate.fingerprint().value())),
+            ),
+        ]);
+        tx.record(Event {
+            kind: "authority.certificate.issued",
+            subject: &row.id.to_string(),
+            actor: "system",
+            detail: made,
+        });
+        tx.commit().await?;
+        failpoint!("authority.issue.after_commit");
+        tracing::info!(certificate = %row.id, kind = kind_word(row.kind), "certificate {} issued", row.id);
+        Ok(issued)
     }
 
-    /// Signs every certificate and CRL that a crash left reserved. Returns how many.
+    /// Signs every certificate and CRL that a crash left reserved. Returns how many certificates.
     ///
     /// # Errors
-    /// The first that could not be signed.
+    /// The first that could not be signed; those before it are done.
     pub async fn recover(&self, keys: &Keystore) -> Result<u64> {
-        todo!()
+        let mut signed = 0;
+        loop {
+            let reserved = table::reserved(self.store(), i64::MAX, RECOVERED_AT_ONCE).await?;
+            for id in &reserved {
+                let Some(row) = table::by_id(self.store(), *id).await? else {
+                    continue;
+                };
+                if matches!(row.stage, Stage::Reserved { .. }) {
+                    self.issue(keys, Prepared { row }).await?;
+                    signed += 1;
+                }
+            }
+            if reserved.is_empty() {
+                break;
+            }
+        }
+        self.publish_crl_if_due(keys).await?;
+        Ok(signed)
     }
 
     /// An issued certificate by its id.
     ///
     /// # Errors
-    /// [`NoCertificate`](crate::Error::NoCertificate), also while it is only reserved.
+    /// [`Error::NoCertificate`], also while it is only reserved.
     pub async fn certificate(&self, id: CertificateId) -> Result<Issued> {
-        todo!()
+        let row = table::by_id(self.store(), id).await?;
+        match row.map(|row| (row.for_what, row.stage)) {
+            Some((for_what, Stage::Issued { der })) => Issued::new(id, for_what, &der),
+            _ => Err(Error::NoCertificate { id: id.to_string() }),
+        }
     }
 
     /// The issued certificate of a credential, if there is one.
@@ -93,6 +229,258 @@ impl Authority {
     /// # Errors
     /// The store's.
     pub async fn certificate_for(&self, credential: &str) -> Result<Option<Issued>> {
-        todo!()
+        let row = table::by_purpose(self.store(), kind_word(Kind::Citizen), credential).await?;
+        match row.map(|row| (row.id, row.stage)) {
+            Some((id, Stage::Issued { der })) => {
+                Issued::new(id, credential.to_owned(), &der).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
+
+    /// Reserves what is wanted, or finds it reserved or issued.
+    pub(crate) async fn reserve(&self, keys: &Keystore, wanted: &Wanted) -> Result<Prepared> {
+        if let Some(row) = self.existing(wanted).await? {
+            return Ok(Prepared { row });
+        }
+        // Step 1: everything that can be refused is refused before anything is written.
+        let algorithm = signature_algorithm(wanted)?;
+        let newest = table::newest(self.store()).await?;
+        let now = self.store().now();
+        let (not_before, not_after) = state::validity(now, newest, &wanted.bounds(now))?;
+        let serial = Serial::from_random(sixteen(keys.random(16)?)?);
+        let template = wanted.template(serial.clone(), algorithm, not_before, not_after)?;
+        let tbs = certificate::prepare(&template)?;
+        refuse_findings(&wanted.for_what, &lint::lint(&tbs, wanted.profile.kind))?;
+
+        // Step 2: serial and bytes are durable before a key hears of them.
+        failpoint!("authority.prepare.before_commit");
+        match self
+            .write_reservation(wanted, &serial, algorithm, (not_before, not_after), &tbs)
+            .await
+        {
+            Ok(row) => {
+                failpoint!("authority.prepare.after_commit");
+                Ok(Prepared { row })
+            }
+            // Somebody else reserved for the same purpose meanwhile: theirs is ours. Or the key is certified for another one.
+            Err(Error::Store(kyso_store::Error::Constraint {
+                rule: Rule::Unique,
+                name,
+                source,
+            })) => match self.existing(wanted).await? {
+                Some(row) => Ok(Prepared { row }),
+                None if name == "certificate_one_citizen_key" => Err(Error::KeyCertified {
+                    for_what: wanted.for_what.clone(),
+                }),
+                None => Err(kyso_store::Error::Constraint {
+                    rule: Rule::Unique,
+                    name,
+                    source,
+                }
+                .into()),
+            },
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn write_reservation(
+        &self,
+        wanted: &Wanted,
+        serial: &Serial,
+        algorithm: SignatureAlgorithm,
+        (not_before, not_after): (i64, i64),
+        tbs: &[u8],
+    ) -> Result<CertificateRow> {
+        let mut tx = self.store().write().await?;
+        let id: CertificateId = tx.id();
+        let issuer_id = match &wanted.signer {
+            Signer::Itself => id,
+            Signer::Ours { id, .. } => *id,
+        };
+        let kind = kind_word(wanted.profile.kind);
+        let key_digest = key_digest(&wanted.public_key);
+        let new = NewRow {
+            id,
+            issuer_id,
+            serial: serial.as_bytes(),
+            kind,
+            for_what: &wanted.for_what,
+            public_key_sha256: &key_digest,
+            algorithm: algorithm.as_str(),
+            not_before,
+            not_after,
+        };
+        table::reserve(&mut tx, &new, tbs).await?;
+        let reserved = detail(&[
+            ("for", json!(wanted.for_what)),
+            ("kind", json!(kind)),
+            ("issuer", json!(issuer_id.to_string())),
+            ("serial", json!(serial.to_string())),
+            ("not_before", json!(not_before)),
+            ("not_after", json!(not_after)),
+            ("to_be_signed_sha256", json!(sha256(tbs))),
+        ]);
+        tx.record(Event {
+            kind: "authority.certificate.reserved",
+            subject: &id.to_string(),
+            actor: "system",
+            detail: reserved,
+        });
+        tx.commit().await?;
+        Ok(CertificateRow {
+            id,
+            issuer_id,
+            kind: wanted.profile.kind,
+            for_what: wanted.for_what.clone(),
+            public_key_sha256: key_digest,
+            algorithm,
+            stage: Stage::Reserved { tbs: tbs.to_vec() },
+        })
+    }
+
+    /// What exists for the purpose of `wanted`, if it agrees with it.
+    async fn existing(&self, wanted: &Wanted) -> Result<Option<CertificateRow>> {
+        let Some(row) = table::by_purpose(
+            self.store(),
+            kind_word(wanted.profile.kind),
+            &wanted.for_what,
+        )
+        .await?
+        else {
+            return Ok(None);
+        };
+        let differs = |field| Error::Differs {
+            for_what: wanted.for_what.clone(),
+            field,
+        };
+        if row.public_key_sha256 != key_digest(&wanted.public_key) {
+            return Err(differs("public key"));
+        }
+        if row.view()?.subject() != &wanted.subject {
+            return Err(differs("subject"));
+        }
+        Ok(Some(row))
+    }
+
+    /// Label of the key that signs a reserved row, and the certificate its signature must verify under (none: the row's own).
+    async fn signer_of(&self, row: &CertificateRow) -> Result<(String, Option<Certificate>)> {
+        if row.issuer_id == row.id {
+            return Ok((row.for_what.clone(), None));
+        }
+        let known = self.known().await?;
+        match known.issuer(row.issuer_id) {
+            Some(issuer) => Ok((issuer.label.clone(), Some(issuer.certificate.clone()))),
+            None => Err(Error::Corrupt {
+                table: "certificate",
+                row: row.id.to_string(),
+            }),
+        }
+    }
+}
+
+/// Reserved rows read at once by [`Authority::recover`].
+const RECOVERED_AT_ONCE: i64 = 100;
+
+impl Wanted {
+    /// The instants at which it ends at the latest.
+    fn bounds(&self, now: i64) -> [i64; 3] {
+        let issuer_ends = match &self.signer {
+            Signer::Itself => i64::MAX,
+            Signer::Ours { certificate, .. } => certificate.not_after(),
+        };
+        [self.ends_at, now.saturating_add(self.life_ms), issuer_ends]
+    }
+
+    fn template(
+        &self,
+        serial: Serial,
+        algorithm: SignatureAlgorithm,
+        not_before: i64,
+        not_after: i64,
+    ) -> Result<Template> {
+        let issuer = match &self.signer {
+            Signer::Itself => Issuer::itself(&self.subject, &self.public_key),
+            Signer::Ours { certificate, .. } => Issuer::of(certificate)?,
+        };
+        Ok(Template {
+            serial,
+            issuer,
+            subject: self.subject.clone(),
+            not_before,
+            not_after,
+            public_key: self.public_key.clone(),
+            profile: self.profile.clone(),
+            signature_algorithm: algorithm,
+        })
+    }
+}
+
+impl CertificateRow {
+    /// The certificate, or its unsigned form (with an empty signature) to read what was reserved.
+    fn view(&self) -> Result<Certificate> {
+        Ok(match &self.stage {
+            Stage::Issued { der } => Certificate::from_der(der)?,
+            Stage::Reserved { tbs } => {
+                Certificate::from_der(&certificate::assemble(tbs, self.algorithm, &[0])?)?
+            }
+        })
+    }
+}
+
+impl Issued {
+    fn new(id: CertificateId, for_what: String, der: &[u8]) -> Result<Issued> {
+        Ok(Issued {
+            id,
+            for_what,
+            certificate: Certificate::from_der(der)?,
+        })
+    }
+}
+
+/// What the issuer's key signs with.
+fn signature_algorithm(wanted: &Wanted) -> Result<SignatureAlgorithm> {
+    let key = match &wanted.signer {
+        Signer::Itself => wanted.public_key.algorithm(),
+        Signer::Ours { certificate, .. } => certificate.public_key()?.algorithm(),
+    };
+    Ok(SignatureAlgorithm::default_for(key))
+}
+
+/// No finding, or all of them as an error.
+pub(crate) fn refuse_findings(for_what: &str, findings: &[Finding]) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    for finding in findings {
+        tracing::warn!(
+            code = finding.code,
+            clause = finding.clause,
+            "lint: {}",
+            finding.code
+        );
+    }
+    Err(Error::Lint {
+        for_what: for_what.to_owned(),
+        codes: findings.iter().map(|finding| finding.code).collect(),
+    })
+}
+
+/// Names a key in rows: SHA-256 of its SubjectPublicKeyInfo, hex.
+pub(crate) fn key_digest(key: &PublicKey) -> String {
+    sha256(key.as_der())
+}
+
+/// SHA-256, hex.
+pub(crate) fn sha256(octets: &[u8]) -> String {
+    hex::encode(Digest::of(DigestAlgorithm::Sha256, octets).value())
+}
+
+fn sixteen(random: Vec<u8>) -> Result<[u8; 16]> {
+    random.try_into().map_err(|_| {
+        kyso_keystore::Error::Primitive {
+            what: "sixteen random octets",
+        }
+        .into()
+    })
 }

@@ -26,11 +26,19 @@ impl Stage {
     ///
     /// # Errors
     /// [`Error::Corrupt`] naming the row.
-    pub fn from_row(id: &str, state: &str, tbs: Option<Vec<u8>>, der: Option<Vec<u8>>) -> Result<Stage, Error> {
+    pub fn from_row(
+        id: &str,
+        state: &str,
+        tbs: Option<Vec<u8>>,
+        der: Option<Vec<u8>>,
+    ) -> Result<Stage, Error> {
         match (state, tbs, der) {
             ("reserved", Some(tbs), None) => Ok(Stage::Reserved { tbs }),
             ("issued" | "suspended" | "revoked", None, Some(der)) => Ok(Stage::Issued { der }),
-            _ => Err(Error::Corrupt { table: "certificate", row: id.to_owned() }),
+            _ => Err(Error::Corrupt {
+                table: "certificate",
+                row: id.to_owned(),
+            }),
         }
     }
 }
@@ -49,9 +57,13 @@ pub fn validity(now: i64, newest: Option<i64>, bounds: &[i64]) -> Result<(i64, i
         return Err(Error::ClockBack { now, newest });
     }
     let not_before = crate::status::state::whole_second(now.max(newest));
-    let not_after = crate::status::state::whole_second(bounds.iter().copied().min().unwrap_or(not_before));
+    let not_after =
+        crate::status::state::whole_second(bounds.iter().copied().min().unwrap_or(not_before));
     if not_after <= not_before {
-        return Err(Error::NoValidity { not_before, not_after });
+        return Err(Error::NoValidity {
+            not_before,
+            not_after,
+        });
     }
     Ok((not_before, not_after))
 }
@@ -82,18 +94,33 @@ mod tests {
 
     #[test]
     fn validity_is_the_smallest_bound_in_whole_seconds() {
-        assert_eq!(validity(1_999, None, &[9_999, 7_500, 8_000]).unwrap(), (1_000, 7_000));
+        assert_eq!(
+            validity(1_999, None, &[9_999, 7_500, 8_000]).unwrap(),
+            (1_000, 7_000)
+        );
     }
 
     #[test]
     fn validity_never_starts_before_the_newest_certificate() {
-        assert_eq!(validity(1_000, Some(5_500), &[9_000]).unwrap(), (5_000, 9_000));
-        assert!(matches!(validity(0, Some(CLOCK_BACK_MS_MAX + 1), &[i64::MAX]), Err(Error::ClockBack { .. })));
+        assert_eq!(
+            validity(1_000, Some(5_500), &[9_000]).unwrap(),
+            (5_000, 9_000)
+        );
+        assert!(matches!(
+            validity(0, Some(CLOCK_BACK_MS_MAX + 1), &[i64::MAX]),
+            Err(Error::ClockBack { .. })
+        ));
     }
 
     #[test]
     fn an_ended_plan_or_issuer_leaves_no_validity() {
-        assert!(matches!(validity(5_000, None, &[5_900]), Err(Error::NoValidity { .. })));
-        assert!(matches!(validity(5_000, None, &[1_000, 90_000]), Err(Error::NoValidity { .. })));
+        assert!(matches!(
+            validity(5_000, None, &[5_900]),
+            Err(Error::NoValidity { .. })
+        ));
+        assert!(matches!(
+            validity(5_000, None, &[1_000, 90_000]),
+            Err(Error::NoValidity { .. })
+        ));
     }
 }

@@ -75,19 +75,33 @@ impl Act {
 /// # Errors
 /// [`Error::Standing`] when the certificate cannot go there; [`Error::Expired`] past its validity; [`Error::Reason`] for a reason
 /// that is not one of a revocation.
-pub fn apply(standing: Standing, act: Act, now: i64, not_after: i64) -> Result<Option<Standing>, Error> {
+pub fn apply(
+    standing: Standing,
+    act: Act,
+    now: i64,
+    not_after: i64,
+) -> Result<Option<Standing>, Error> {
     if let Act::Revoke(Reason::CertificateHold) = act {
-        return Err(Error::Reason { reason: Reason::CertificateHold });
+        return Err(Error::Reason {
+            reason: Reason::CertificateHold,
+        });
     }
     let next = match (standing, act) {
-        (Standing::Issued, Act::Resume) | (Standing::Suspended { .. }, Act::Suspend) => return Ok(None),
-        (Standing::Revoked { reason, .. }, Act::Revoke(asked)) if asked == reason => return Ok(None),
+        (Standing::Issued, Act::Resume) | (Standing::Suspended { .. }, Act::Suspend) => {
+            return Ok(None);
+        }
+        (Standing::Revoked { reason, .. }, Act::Revoke(asked)) if asked == reason => {
+            return Ok(None);
+        }
         (Standing::Issued, Act::Suspend) => Standing::Suspended { since: now },
         (Standing::Issued, Act::Revoke(reason)) => Standing::Revoked { since: now, reason },
         (Standing::Suspended { since }, Act::Revoke(reason)) => Standing::Revoked { since, reason },
         (Standing::Suspended { .. }, Act::Resume) => Standing::Issued,
         (Standing::Reserved, _) | (Standing::Revoked { .. }, _) => {
-            return Err(Error::Standing { standing: standing.as_str(), act: act.as_str() });
+            return Err(Error::Standing {
+                standing: standing.as_str(),
+                act: act.as_str(),
+            });
         }
     };
     if now > not_after {
@@ -109,15 +123,32 @@ mod tests {
         use Standing::{Issued, Reserved, Revoked, Suspended};
         let compromised = Reason::KeyCompromise;
         let held = Suspended { since: 1_000 };
-        let gone = Revoked { since: 1_000, reason: compromised };
+        let gone = Revoked {
+            since: 1_000,
+            reason: compromised,
+        };
         let cases = [
             (Reserved, Act::Revoke(compromised), Err(())),
             (Reserved, Act::Suspend, Err(())),
             (Reserved, Act::Resume, Err(())),
-            (Issued, Act::Revoke(compromised), Ok(Some(Revoked { since: NOW, reason: compromised }))),
+            (
+                Issued,
+                Act::Revoke(compromised),
+                Ok(Some(Revoked {
+                    since: NOW,
+                    reason: compromised,
+                })),
+            ),
             (Issued, Act::Suspend, Ok(Some(Suspended { since: NOW }))),
             (Issued, Act::Resume, Ok(None)),
-            (held, Act::Revoke(compromised), Ok(Some(Revoked { since: 1_000, reason: compromised }))),
+            (
+                held,
+                Act::Revoke(compromised),
+                Ok(Some(Revoked {
+                    since: 1_000,
+                    reason: compromised,
+                })),
+            ),
             (held, Act::Suspend, Ok(None)),
             (held, Act::Resume, Ok(Some(Issued))),
             (gone, Act::Revoke(compromised), Ok(None)),
@@ -139,16 +170,25 @@ mod tests {
     fn a_hold_is_not_a_reason_to_revoke() {
         let hold = Act::Revoke(Reason::CertificateHold);
         for standing in [Standing::Issued, Standing::Suspended { since: 1 }] {
-            assert!(matches!(apply(standing, hold, NOW, END), Err(Error::Reason { .. })));
+            assert!(matches!(
+                apply(standing, hold, NOW, END),
+                Err(Error::Reason { .. })
+            ));
         }
     }
 
     #[test]
     fn nothing_changes_after_expiry() {
         for act in [Act::Revoke(Reason::KeyCompromise), Act::Suspend] {
-            assert!(matches!(apply(Standing::Issued, act, END + 1, END), Err(Error::Expired { .. })));
+            assert!(matches!(
+                apply(Standing::Issued, act, END + 1, END),
+                Err(Error::Expired { .. })
+            ));
             assert!(apply(Standing::Issued, act, END, END).is_ok());
         }
-        assert!(matches!(apply(Standing::Suspended { since: 1 }, Act::Resume, END + 1, END), Err(Error::Expired { .. })));
+        assert!(matches!(
+            apply(Standing::Suspended { since: 1 }, Act::Resume, END + 1, END),
+            Err(Error::Expired { .. })
+        ));
     }
 }

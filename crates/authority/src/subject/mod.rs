@@ -69,11 +69,27 @@ enum Kind {
 /// [`Error::Subject`] with the attribute and what is wrong with it, never its text.
 pub fn check(name: &SubjectName) -> Result<(), Error> {
     if name.country.len() != 2 || !name.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(Error::Subject { attribute: "country", fault: Fault::Malformed });
+        return Err(Error::Subject {
+            attribute: "country",
+            fault: Fault::Malformed,
+        });
     }
-    let is_organization = name.organization.is_some() && name.identity.as_deref().is_none_or(|id| id.starts_with("MST:"));
-    let kind = if is_organization { Kind::Organization } else { Kind::Person };
-    text("common name", &name.common_name, COMMON_NAME_CHARACTERS_MAX, kind)?;
+    let is_organization = name.organization.is_some()
+        && name
+            .identity
+            .as_deref()
+            .is_none_or(|id| id.starts_with("MST:"));
+    let kind = if is_organization {
+        Kind::Organization
+    } else {
+        Kind::Person
+    };
+    text(
+        "common name",
+        &name.common_name,
+        COMMON_NAME_CHARACTERS_MAX,
+        kind,
+    )?;
     if let Some(province) = &name.province {
         text("province", province, PLACE_CHARACTERS_MAX, Kind::Place)?;
     }
@@ -81,7 +97,12 @@ pub fn check(name: &SubjectName) -> Result<(), Error> {
         text("commune", commune, PLACE_CHARACTERS_MAX, Kind::Place)?;
     }
     if let Some(organization) = &name.organization {
-        text("organisation", organization, COMMON_NAME_CHARACTERS_MAX, Kind::Organization)?;
+        text(
+            "organisation",
+            organization,
+            COMMON_NAME_CHARACTERS_MAX,
+            Kind::Organization,
+        )?;
     }
     if let Some(identity) = &name.identity {
         check_identity(identity)?;
@@ -124,7 +145,11 @@ fn judge(value: &str, most: usize, kind: Kind) -> Result<(), Fault> {
         }
         after_letter = is_latin(c);
         if !after_letter && !is_punctuation(c, kind) {
-            return Err(if c.is_alphabetic() { Fault::Homoglyph(c as u32) } else { Fault::Unexpected(c as u32) });
+            return Err(if c.is_alphabetic() {
+                Fault::Homoglyph(c as u32)
+            } else {
+                Fault::Unexpected(c as u32)
+            });
         }
     }
     Ok(())
@@ -132,8 +157,13 @@ fn judge(value: &str, most: usize, kind: Kind) -> Result<(), Fault> {
 
 /// `CCCD:079200000001`: a kind in capital letters, a colon, a number in capital letters and digits.
 fn check_identity(identity: &str) -> Result<(), Error> {
-    let malformed = Error::Subject { attribute: "identity", fault: Fault::Malformed };
-    let Some((kind, number)) = identity.split_once(':') else { return Err(malformed) };
+    let malformed = Error::Subject {
+        attribute: "identity",
+        fault: Fault::Malformed,
+    };
+    let Some((kind, number)) = identity.split_once(':') else {
+        return Err(malformed);
+    };
     let well_formed = identity.len() <= IDENTITY_CHARACTERS_MAX
         && (2..=8).contains(&kind.len())
         && kind.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -164,7 +194,9 @@ fn is_latin(c: char) -> bool {
         0x00D0 | 0x00F0 | 0x00D7 | 0x00F7 | 0x0131 | 0x0138 | 0x0149 | 0x017F => false,
         0x1E9A..=0x1E9F | 0x1EFA..=0x1EFF => false,
         // A-Z a-z, Latin-1, Latin Extended-A, Ơ Ư, ƀ Ƀ, Ș Ț, Latin Extended Additional (every Vietnamese vowel with its tone)
-        0x0041..=0x005A | 0x0061..=0x007A | 0x00C0..=0x017F | 0x01A0 | 0x01A1 | 0x01AF | 0x01B0 => true,
+        0x0041..=0x005A | 0x0061..=0x007A | 0x00C0..=0x017F | 0x01A0 | 0x01A1 | 0x01AF | 0x01B0 => {
+            true
+        }
         0x0180 | 0x0243 | 0x0218..=0x021B | 0x1E00..=0x1EFF => true,
         _ => false,
     }
@@ -174,7 +206,9 @@ fn is_punctuation(c: char, kind: Kind) -> bool {
     match c {
         ' ' | '-' | '\'' | '.' => true,
         '0'..='9' | ',' | '/' | '(' | ')' => kind != Kind::Person,
-        '&' | '+' | ':' | '"' | '\u{2013}' | '\u{2019}' | '\u{201C}' | '\u{201D}' => kind == Kind::Organization,
+        '&' | '+' | ':' | '"' | '\u{2013}' | '\u{2019}' | '\u{201C}' | '\u{201D}' => {
+            kind == Kind::Organization
+        }
         _ => false,
     }
 }
@@ -190,8 +224,19 @@ mod tests {
     #[test]
     fn vietnamese_names_pass_with_every_diacritic() {
         for name in [
-            "Nguyễn Thị Hồng Ánh", "ĐẶNG VĂN ƯỚC", "Lê Đỗ Quỳnh Như", "Ỷ Lan", "Y Bĭh Niê", "H'Hen Êban", "Trần Văn A", "Ƀlŏ",
-            "Y b\u{306}a", "Nguyễn-Phạm Ngọc Ẩn", "O'Connor J.", "PHẠM NGỮ LÃO", "Võ Nguyên Giáp ẵặẳằắ ợởỡờớ ựửữừứ",
+            "Nguyễn Thị Hồng Ánh",
+            "ĐẶNG VĂN ƯỚC",
+            "Lê Đỗ Quỳnh Như",
+            "Ỷ Lan",
+            "Y Bĭh Niê",
+            "H'Hen Êban",
+            "Trần Văn A",
+            "Ƀlŏ",
+            "Y b\u{306}a",
+            "Nguyễn-Phạm Ngọc Ẩn",
+            "O'Connor J.",
+            "PHẠM NGỮ LÃO",
+            "Võ Nguyên Giáp ẵặẳằắ ợởỡờớ ựửữừứ",
         ] {
             assert_eq!(person(name), Ok(()), "{name}");
         }
@@ -208,16 +253,16 @@ mod tests {
     #[test]
     fn letters_that_pass_for_others_are_refused() {
         for (name, code) in [
-            ("Nguy\u{0435}n", 0x0435),      // Cyrillic е
-            ("\u{0410}\u{0412}", 0x0410),   // all Cyrillic
-            ("\u{039D}guyen", 0x039D),      // Greek capital nu
-            ("\u{FF21}nh", 0xFF21),         // fullwidth
-            ("\u{1D400}nh", 0x1D400),       // mathematical bold
-            ("\u{00D0}ặng", 0x00D0),        // eth for Đ
-            ("\u{0189}ặng", 0x0189),        // African D for Đ
-            ("L\u{0131}nh", 0x0131),        // dotless i
-            ("\u{0251}nh", 0x0251),         // IPA alpha
-            ("\u{01C0}an", 0x01C0),         // click for l
+            ("Nguy\u{0435}n", 0x0435),    // Cyrillic е
+            ("\u{0410}\u{0412}", 0x0410), // all Cyrillic
+            ("\u{039D}guyen", 0x039D),    // Greek capital nu
+            ("\u{FF21}nh", 0xFF21),       // fullwidth
+            ("\u{1D400}nh", 0x1D400),     // mathematical bold
+            ("\u{00D0}ặng", 0x00D0),      // eth for Đ
+            ("\u{0189}ặng", 0x0189),      // African D for Đ
+            ("L\u{0131}nh", 0x0131),      // dotless i
+            ("\u{0251}nh", 0x0251),       // IPA alpha
+            ("\u{01C0}an", 0x01C0),       // click for l
             ("阮", 0x962E),
         ] {
             assert_eq!(person(name), Err(Fault::Homoglyph(code)), "{name}");
@@ -226,7 +271,10 @@ mod tests {
 
     #[test]
     fn control_and_invisible_characters_are_refused() {
-        for code in [0x00, 0x07, 0x0A, 0x0D, 0x1B, 0x7F, 0x85, 0xA0, 0xAD, 0x200B, 0x200D, 0x200E, 0x202E, 0x2066, 0x3000, 0xFEFF, 0xE0041, 0xE000] {
+        for code in [
+            0x00, 0x07, 0x0A, 0x0D, 0x1B, 0x7F, 0x85, 0xA0, 0xAD, 0x200B, 0x200D, 0x200E, 0x202E,
+            0x2066, 0x3000, 0xFEFF, 0xE0041, 0xE000,
+        ] {
             let name = format!("An{}h", char::from_u32(code).unwrap());
             assert_eq!(person(&name), Err(Fault::Invisible(code)), "U+{code:04X}");
         }
@@ -235,8 +283,17 @@ mod tests {
     #[test]
     fn lengths_are_counted_in_characters() {
         assert_eq!(person(&"Ễ".repeat(64)), Ok(()));
-        assert_eq!(person(&"Ễ".repeat(65)), Err(Fault::TooLong { characters: 65, most: 64 }));
-        assert!(matches!(person(&"a".repeat(1_000_000)), Err(Fault::TooLong { .. })));
+        assert_eq!(
+            person(&"Ễ".repeat(65)),
+            Err(Fault::TooLong {
+                characters: 65,
+                most: 64
+            })
+        );
+        assert!(matches!(
+            person(&"a".repeat(1_000_000)),
+            Err(Fault::TooLong { .. })
+        ));
     }
 
     #[test]
@@ -255,17 +312,44 @@ mod tests {
 
     #[test]
     fn places_and_organisations_carry_their_own_punctuation() {
-        assert_eq!(judge("Phường 12, Quận 3", PLACE_CHARACTERS_MAX, Kind::Place), Ok(()));
-        assert_eq!(judge("Công ty TNHH A & B (Việt Nam)", COMMON_NAME_CHARACTERS_MAX, Kind::Organization), Ok(()));
-        assert_eq!(judge("A & B", PLACE_CHARACTERS_MAX, Kind::Place), Err(Fault::Unexpected('&' as u32)));
+        assert_eq!(
+            judge("Phường 12, Quận 3", PLACE_CHARACTERS_MAX, Kind::Place),
+            Ok(())
+        );
+        assert_eq!(
+            judge(
+                "Công ty TNHH A & B (Việt Nam)",
+                COMMON_NAME_CHARACTERS_MAX,
+                Kind::Organization
+            ),
+            Ok(())
+        );
+        assert_eq!(
+            judge("A & B", PLACE_CHARACTERS_MAX, Kind::Place),
+            Err(Fault::Unexpected('&' as u32))
+        );
     }
 
     #[test]
     fn identities_are_a_kind_and_a_number() {
-        for good in ["CCCD:079200000001", "MST:0100000001", "HC:C1234567", "MST:0100000001-001"] {
+        for good in [
+            "CCCD:079200000001",
+            "MST:0100000001",
+            "HC:C1234567",
+            "MST:0100000001-001",
+        ] {
             assert!(check_identity(good).is_ok(), "{good}");
         }
-        for bad in ["079200000001", "CCCD:07920000000", "CCCD:0792000000012", "CCCD:07920000000A", "cccd:079200000001", "CCCD:", ":1", "CCCD:07920000000\u{0660}"] {
+        for bad in [
+            "079200000001",
+            "CCCD:07920000000",
+            "CCCD:0792000000012",
+            "CCCD:07920000000A",
+            "cccd:079200000001",
+            "CCCD:",
+            ":1",
+            "CCCD:07920000000\u{0660}",
+        ] {
             assert!(check_identity(bad).is_err(), "{bad}");
         }
     }
