@@ -8,7 +8,7 @@ use crate::activation::Refusal;
 use crate::backend::BackendName;
 
 /// Shorthand for results of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why the keystore did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,9 @@ pub enum Error {
         ours: String,
     },
     /// The stored row is not the raised row of this attempt (a rival attempt, or the raise was never stored).
-    #[error("the stored key row (version {stored}) is not the raised row of this attempt (version {raised})")]
+    #[error(
+        "the stored key row (version {stored}) is not the raised row of this attempt (version {raised})"
+    )]
     RowStale {
         /// Version that was stored.
         stored: u64,

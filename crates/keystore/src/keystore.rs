@@ -1,15 +1,27 @@
 //! The keystore's verbs, in the order of a key's life.
+//!
+//! Each hands a job to the threads of the backend that holds the key and waits for the answer without blocking. What the
+//! job does is in `citizen` and in the backends.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kyso_pki::algorithm::{Digest, KeyAlgorithm, SignatureAlgorithm};
 use kyso_pki::public_key::PublicKey;
 
 use crate::activation::{Activation, ApprovalKey, BindingRequest, Rebinding};
-use crate::backend::BackendName;
-use crate::citizen::{CitizenKey, PooledKey};
-use crate::error::Result;
+use crate::backend::pkcs11::Token;
+use crate::backend::software::Software;
+use crate::backend::threads::{Opener, Threads};
+use crate::backend::{BackendName, check_label};
+use crate::citizen::{self, Attempt, RebindingAttempt};
+use crate::error::{Error, Result};
+use crate::memory::Memory;
+use crate::row::{CitizenKey, PooledKey};
 use crate::service::{Role, ServiceKey};
+
+/// The most bytes [`Keystore::random`] gives at once.
+const RANDOM_BYTES_MAX: usize = 1024 * 1024;
 
 /// What [`Keystore::open`] needs.
 #[derive(Debug, Clone)]
@@ -27,7 +39,7 @@ pub struct KeystoreConfig {
 /// Keys in files.
 #[derive(Debug, Clone)]
 pub struct SoftwareConfig {
-    /// Folder of `master.key` and the wrapped keys; owned by us, mode 0700.
+    /// Folder of `master.key` and the wrapped keys; owned by us, mode 0700. Made, with a new master key, if missing.
     pub directory: PathBuf,
 }
 
@@ -57,37 +69,21 @@ pub enum WrapMechanism {
     Vendor(u64),
 }
 
-/// A handle on the open keystore; clones share it.
+/// A handle on the open keystore; clones share it. The last one dropped ends the key threads.
 #[derive(Clone)]
 pub struct Keystore {
-    _inner: (),
+    inner: Arc<Inner>,
 }
 
-/// An approval on its way to a signature: the raised row must be stored before it is used.
-pub struct Attempt {
-    raised: CitizenKey,
-}
-
-impl Attempt {
-    /// The row to store durably before [`Keystore::sign_for_citizen`].
-    pub fn raised(&self) -> &CitizenKey {
-        &self.raised
-    }
-}
-
-/// A rebinding on its way: as [`Attempt`].
-pub struct RebindingAttempt {
-    raised: CitizenKey,
-}
-
-impl RebindingAttempt {
-    /// The row to store durably before [`Keystore::rebind`].
-    pub fn raised(&self) -> &CitizenKey {
-        &self.raised
-    }
+struct Inner {
+    default_backend: BackendName,
+    software: Option<Threads>,
+    pkcs11: Option<Threads>,
+    memory: Arc<Memory>,
 }
 
 /// How an attempt to sign ended. `key` is the row to store with the result.
+#[derive(Debug)]
 pub enum Outcome {
     /// The PIN was right: `signatures[i]` is over the statement's document `i`.
     Signed {
@@ -100,17 +96,18 @@ pub enum Outcome {
     WrongPin {
         /// How many tries are left.
         tries_left: u8,
-        /// The row.
+        /// The row, as raised.
         key: CitizenKey,
     },
     /// The PIN was wrong for the last time.
     Locked {
-        /// The row.
+        /// The row, as raised.
         key: CitizenKey,
     },
 }
 
 /// How a rebinding ended. `key` is the row to store.
+#[derive(Debug)]
 pub enum RebindingOutcome {
     /// The new device or PIN is in force.
     Bound {
@@ -121,100 +118,334 @@ pub enum RebindingOutcome {
     WrongPin {
         /// How many tries are left.
         tries_left: u8,
-        /// The row.
+        /// The row, as raised.
         key: CitizenKey,
     },
     /// The current PIN was wrong for the last time.
     Locked {
-        /// The row.
+        /// The row, as raised.
         key: CitizenKey,
     },
 }
 
-#[allow(unused_variables)]
 impl Keystore {
-    /// Opens the configured backends. A dead HSM does not stop the start: its keys answer `Unavailable` until it is back.
+    /// Opens the configured backends. A dead HSM does not stop the start: its keys answer `Unavailable` until it is
+    /// back. Software keys that cannot be read do: there is nothing to wait for.
     pub fn open(config: KeystoreConfig) -> Result<Keystore> {
-        todo!()
+        let waiting_most = config.queue;
+        let software = match &config.software {
+            None => None,
+            Some(software) => {
+                let opener: Arc<dyn Opener> = Arc::new(Software::open(&software.directory)?);
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                Some(Threads::start(
+                    BackendName::Software,
+                    opener,
+                    cores,
+                    waiting_most,
+                )?)
+            }
+        };
+        let pkcs11 = match config.pkcs11 {
+            None => None,
+            Some(pkcs11) => {
+                let sessions = pkcs11.sessions;
+                let opener: Arc<dyn Opener> = Token::new(pkcs11);
+                Some(Threads::start(
+                    BackendName::Pkcs11,
+                    opener,
+                    sessions,
+                    waiting_most,
+                )?)
+            }
+        };
+        let inner = Inner {
+            default_backend: config.default_backend,
+            software,
+            pkcs11,
+            memory: Arc::default(),
+        };
+        let keystore = Keystore {
+            inner: Arc::new(inner),
+        };
+        keystore.threads(config.default_backend)?;
+        Ok(keystore)
     }
 
     /// Asks every configured backend for a sign of life.
     pub async fn probe(&self) -> Vec<(BackendName, Result<()>)> {
-        todo!()
+        let mut signs = Vec::new();
+        for backend in [BackendName::Software, BackendName::Pkcs11] {
+            if let Ok(threads) = self.threads(backend) {
+                signs.push((backend, threads.run(|vault| vault.probe()).await));
+            }
+        }
+        signs
     }
 
-    /// Random bytes: serial numbers, nonces.
+    /// Random bytes for serial numbers and nonces, from the operating system by way of AWS-LC.
     pub fn random(&self, count: usize) -> Result<Vec<u8>> {
-        todo!()
+        let mut bytes = vec![0; count.min(RANDOM_BYTES_MAX)];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Error::Primitive {
+            what: "the random generator",
+        })?;
+        Ok(bytes)
     }
 
     /// The public key PINs are sealed to, for keys made by the default backend.
     pub async fn approval_public_key(&self) -> Result<ApprovalKey> {
-        todo!()
+        self.threads(self.inner.default_backend)?
+            .run(citizen::approval_key)
+            .await
     }
 
     /// The public key the PIN of this citizen's key must be sealed to.
     pub async fn approval_public_key_of(&self, key: &CitizenKey) -> Result<ApprovalKey> {
-        todo!()
+        self.threads(key.backend())?
+            .run(citizen::approval_key)
+            .await
     }
 
-    /// Makes `want` wrapped key pairs ahead of need.
+    /// Makes `want` wrapped key pairs ahead of need, one after the other: at most one thread is ever busy with it.
+    ///
+    /// # Errors
+    /// Stops at the first failure; pairs made before it are lost, which costs only their making.
     pub async fn pool_fill(&self, algorithm: KeyAlgorithm, want: usize) -> Result<Vec<PooledKey>> {
-        todo!()
+        check_citizen_algorithm(algorithm)?;
+        let threads = self.threads(self.inner.default_backend)?;
+        let mut pooled = Vec::with_capacity(want.min(1024));
+        for _ in 0..want {
+            pooled.push(
+                threads
+                    .run(move |vault| citizen::make_pooled(vault, algorithm))
+                    .await?,
+            );
+        }
+        Ok(pooled)
     }
 
     /// Makes a citizen's key, unclaimed: no device, no PIN, version 1.
-    pub async fn create_for_citizen(&self, algorithm: KeyAlgorithm, credential_id: &str) -> Result<(CitizenKey, PublicKey)> {
-        todo!()
+    pub async fn create_for_citizen(
+        &self,
+        algorithm: KeyAlgorithm,
+        credential_id: &str,
+    ) -> Result<(CitizenKey, PublicKey)> {
+        check_citizen_algorithm(algorithm)?;
+        let credential_id = credential_id.to_owned();
+        let key = self
+            .threads(self.inner.default_backend)?
+            .run(move |vault| citizen::create_fresh(vault, algorithm, &credential_id))
+            .await?;
+        Ok(with_public_key(key))
     }
 
-    /// As [`Keystore::create_for_citizen`], from a pair of the pool.
-    pub async fn create_for_citizen_from(&self, pooled: PooledKey, credential_id: &str) -> Result<(CitizenKey, PublicKey)> {
-        todo!()
+    /// As [`Keystore::create_for_citizen`], from a pair of the pool. The caller deletes the pooled row in the
+    /// transaction that stores the key.
+    pub async fn create_for_citizen_from(
+        &self,
+        pooled: PooledKey,
+        credential_id: &str,
+    ) -> Result<(CitizenKey, PublicKey)> {
+        let credential_id = credential_id.to_owned();
+        let key = self
+            .threads(pooled.backend())?
+            .run(move |vault| citizen::create(vault, &pooled, &credential_id))
+            .await?;
+        Ok(with_public_key(key))
     }
 
-    /// Binds an unclaimed key to its first device and PIN.
-    pub async fn bind(&self, key: &CitizenKey, credential_id: &str, request: BindingRequest, now: i64) -> Result<CitizenKey> {
-        todo!()
+    /// Binds an unclaimed key to its first device and PIN: a statement of purpose `enrol`, signed by that device.
+    ///
+    /// # Errors
+    /// [`Error::PinWeak`], [`Error::PinUnreadable`], [`Error::AlreadyClaimed`], [`Error::Refused`], and those of the row.
+    pub async fn bind(
+        &self,
+        key: &CitizenKey,
+        credential_id: &str,
+        request: BindingRequest,
+        now: i64,
+    ) -> Result<CitizenKey> {
+        let (key, credential_id) = (key.clone(), credential_id.to_owned());
+        self.threads(key.backend())?
+            .run(move |vault| citizen::bind(vault, &key, &credential_id, &request, now))
+            .await
     }
 
-    /// Starts a change of device or PIN, which costs a PIN try like an approval does.
-    pub async fn begin_rebinding(&self, key: &CitizenKey, credential_id: &str, request: Rebinding, now: i64) -> Result<RebindingAttempt> {
-        todo!()
+    /// Starts a change of device or PIN, which needs the PIN in force and costs a try like an approval does.
+    ///
+    /// Store [`RebindingAttempt::raised`] durably, then call [`Keystore::rebind`].
+    pub async fn begin_rebinding(
+        &self,
+        key: &CitizenKey,
+        credential_id: &str,
+        rebinding: Rebinding,
+        now: i64,
+    ) -> Result<RebindingAttempt> {
+        let (key, credential_id, rebinding) =
+            (key.clone(), credential_id.to_owned(), Arc::new(rebinding));
+        self.threads(key.backend())?
+            .run(move |vault| {
+                citizen::begin_rebinding(vault, &key, &credential_id, &rebinding, now)
+            })
+            .await
     }
 
-    /// Finishes a change of device or PIN.
-    pub async fn rebind(&self, attempt: RebindingAttempt, stored: &CitizenKey) -> Result<RebindingOutcome> {
-        todo!()
+    /// Finishes a change of device or PIN. `stored` is the row read back.
+    pub async fn rebind(
+        &self,
+        attempt: RebindingAttempt,
+        stored: &CitizenKey,
+    ) -> Result<RebindingOutcome> {
+        let (stored, memory) = (stored.clone(), Arc::clone(&self.inner.memory));
+        self.threads(stored.backend())?
+            .run(move |vault| citizen::rebind(vault, &memory, &attempt, &stored))
+            .await
     }
 
     /// Authenticates the row against the activation and raises its failure count.
-    pub async fn begin(&self, key: &CitizenKey, credential_id: &str, activation: Activation) -> Result<Attempt> {
-        todo!()
+    ///
+    /// Store [`Attempt::raised`] durably (`WHERE version = …`), then call [`Keystore::sign_for_citizen`]. Beginning the
+    /// same activation again on a raised row raises nothing: a crash in between costs no try.
+    ///
+    /// # Errors
+    /// [`Error::RowForged`], [`Error::RowOfOtherCredential`], [`Error::OtherKeySet`], [`Error::Unclaimed`],
+    /// [`Error::OtherDevice`], [`Error::Locked`], [`Error::ApprovalSpent`], [`Error::PinUnreadable`]: all before any key
+    /// is unwrapped and without costing a try.
+    pub async fn begin(
+        &self,
+        key: &CitizenKey,
+        credential_id: &str,
+        activation: Activation,
+    ) -> Result<Attempt> {
+        let (key, credential_id, activation) =
+            (key.clone(), credential_id.to_owned(), Arc::new(activation));
+        self.threads(key.backend())?
+            .run(move |vault| citizen::begin(vault, &key, &credential_id, &activation))
+            .await
     }
 
-    /// Compares the PIN and, if it is right, signs every digest of the activation. `stored` is the row read back.
-    pub async fn sign_for_citizen(&self, attempt: Attempt, stored: &CitizenKey, algorithm: SignatureAlgorithm) -> Result<Outcome> {
-        todo!()
+    /// Compares the PIN and, if it is right, signs every digest of the activation, in order, each verified before it
+    /// is released. `stored` is the row read back; it must be exactly [`Attempt::raised`].
+    ///
+    /// # Errors
+    /// [`Error::RowStale`] if it is not, or if a rival try was compared at this version; [`Error::AlgorithmUnsuitable`],
+    /// [`Error::DigestUnsuitable`] before anything is compared; [`Error::SignatureFaulty`] if the backend erred.
+    pub async fn sign_for_citizen(
+        &self,
+        attempt: Attempt,
+        stored: &CitizenKey,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Outcome> {
+        let (stored, memory) = (stored.clone(), Arc::clone(&self.inner.memory));
+        self.threads(stored.backend())?
+            .run(move |vault| citizen::sign(vault, &memory, &attempt, &stored, algorithm))
+            .await
     }
 
-    /// Makes a key of the institution. Ceremonies only.
-    pub async fn create_for_service(&self, role: Role, label: &str, algorithm: KeyAlgorithm) -> Result<(ServiceKey, PublicKey)> {
-        todo!()
+    /// Makes a key of the institution in the default backend. Ceremonies only.
+    pub async fn create_for_service(
+        &self,
+        role: Role,
+        label: &str,
+        algorithm: KeyAlgorithm,
+    ) -> Result<(ServiceKey, PublicKey)> {
+        check_label(label)?;
+        // A label is unique in the keystore, not only in the backend that will hold it.
+        match self.service(label).await {
+            Err(Error::NoSuchService { .. }) => {}
+            Ok(_) => {
+                return Err(Error::LabelTaken {
+                    label: label.to_owned(),
+                });
+            }
+            Err(other) => return Err(other),
+        }
+        let label = label.to_owned();
+        let key = self
+            .threads(self.inner.default_backend)?
+            .run(move |vault| vault.create_service(role, &label, algorithm))
+            .await?;
+        let public_key = key.public_key.clone();
+        Ok((key, public_key))
     }
 
-    /// Finds a service key by its label.
+    /// Finds a service key by its label, the default backend first.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchService`] only if every configured backend was asked; one that is away answers
+    /// [`Error::Unavailable`] instead, since the key may be there.
     pub async fn service(&self, label: &str) -> Result<ServiceKey> {
-        todo!()
+        check_label(label)?;
+        let mut away = None;
+        let others = [BackendName::Software, BackendName::Pkcs11];
+        let others = others
+            .into_iter()
+            .filter(|backend| *backend != self.inner.default_backend);
+        for backend in std::iter::once(self.inner.default_backend).chain(others) {
+            let Ok(threads) = self.threads(backend) else {
+                continue;
+            };
+            let wanted = label.to_owned();
+            match threads.run(move |vault| vault.find_service(&wanted)).await {
+                Ok(Some(key)) => return Ok(key),
+                Ok(None) => {}
+                Err(error) => away = away.or(Some(error)),
+            }
+        }
+        Err(away.unwrap_or_else(|| Error::NoSuchService {
+            label: label.to_owned(),
+        }))
     }
 
-    /// Signs a digest with a service key. ECDSA signatures are DER.
-    pub async fn sign_for_service(&self, key: &ServiceKey, algorithm: SignatureAlgorithm, digest: Digest) -> Result<Vec<u8>> {
-        todo!()
+    /// Signs a digest with a service key; the signature is verified before it is released. ECDSA signatures are DER.
+    pub async fn sign_for_service(
+        &self,
+        key: &ServiceKey,
+        algorithm: SignatureAlgorithm,
+        digest: Digest,
+    ) -> Result<Vec<u8>> {
+        citizen::check_algorithm(key.algorithm, algorithm, std::slice::from_ref(&digest))?;
+        let key = key.clone();
+        self.threads(key.backend)?
+            .run(move |vault| {
+                let signature = vault.sign_service(&key, algorithm, &digest)?;
+                match key.public_key.verify_digest(algorithm, &digest, &signature) {
+                    Ok(()) => Ok(signature),
+                    Err(_) => Err(Error::SignatureFaulty {
+                        backend: key.backend,
+                    }
+                    .into()),
+                }
+            })
+            .await
     }
 
     /// Destroys a service key for good.
+    ///
+    /// Another process that has used the key may keep a software key in memory until it ends.
     pub async fn destroy(&self, key: ServiceKey) -> Result<()> {
-        todo!()
+        self.threads(key.backend)?
+            .run(move |vault| vault.destroy_service(&key))
+            .await
     }
+
+    fn threads(&self, backend: BackendName) -> Result<&Threads> {
+        let threads = match backend {
+            BackendName::Software => &self.inner.software,
+            BackendName::Pkcs11 => &self.inner.pkcs11,
+        };
+        threads.as_ref().ok_or(Error::NoBackend { backend })
+    }
+}
+
+fn check_citizen_algorithm(algorithm: KeyAlgorithm) -> Result<()> {
+    match algorithm {
+        KeyAlgorithm::Rsa4096 => Err(Error::AlgorithmNotOffered { algorithm }),
+        _ => Ok(()),
+    }
+}
+
+fn with_public_key(key: CitizenKey) -> (CitizenKey, PublicKey) {
+    let public_key = key.public_key().clone();
+    (key, public_key)
 }

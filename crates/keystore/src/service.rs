@@ -29,7 +29,14 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order of a ceremony.
-    pub const ALL: [Role; 6] = [Role::Root, Role::Issuing, Role::Ocsp, Role::Timestamp, Role::Seal, Role::Ledger];
+    pub const ALL: [Role; 6] = [
+        Role::Root,
+        Role::Issuing,
+        Role::Ocsp,
+        Role::Timestamp,
+        Role::Seal,
+        Role::Ledger,
+    ];
 
     /// The role as written in labels and files.
     pub fn as_str(self) -> &'static str {
@@ -59,7 +66,10 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+        Role::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(UnknownRole)
     }
 }
 

@@ -1,15 +1,25 @@
 //! What a citizen approved, proven: the only way to the use of a citizen's key.
+//!
+//! EN 419 241-1 calls it signature activation data, and the part of the keystore that consumes it the signature
+//! activation module. Everything here is pure: the web role runs [`Activation::check`] when the citizen approves and
+//! throws the result away; the worker runs it again to obtain the value [`crate::Keystore::begin`] needs.
 
 mod device;
-mod hpke;
+pub(crate) mod hpke;
 mod pin;
 mod statement;
 
 use kyso_pki::algorithm::Digest;
 
 pub use device::{DeviceKey, DeviceKind, DeviceSignature};
-pub use pin::{ApprovalKey, SealedPin, seal_pin};
-pub use statement::{ApprovalStatement, BindingStatement, Channel, Preview, Purpose, SessionStatement, StatementDocument, Subject};
+pub(crate) use pin::Pin;
+pub use pin::{ApprovalKey, PIN_DIGITS, SealedPin, seal_pin};
+pub use statement::{
+    APPROVAL_TYPE, ApprovalStatement, BINDING_TYPE, BindingStatement, Channel, DOCUMENTS_MAX,
+    LIFETIME_MS_MAX, Preview, Purpose, SESSION_TYPE, SKEW_MS_MAX, STATEMENT_BYTES_MAX,
+    SessionStatement, StatementDocument, Subject,
+};
+use statement::{check_same, check_time};
 
 /// Why an approval, a binding or a session is refused. Each says what disagreed; none is secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,13 +116,22 @@ pub struct ExpectedDocument {
 }
 
 /// Proof that the citizen's device approved exactly these digests, for this credential and request, just now.
+///
+/// It carries the digests that will be signed, so nobody can pass others; it is consumed by its use.
 pub struct Activation {
     statement: ApprovalStatement,
+    statement_bytes: Vec<u8>,
+    digests: Vec<Digest>,
+    device: DeviceKey,
+    sealed_pin: SealedPin,
+    checked_at: i64,
 }
 
-#[allow(unused_variables)]
 impl Activation {
     /// Checks an approval against the request's row. Pure; the only constructor.
+    ///
+    /// Order (activation.md): the statement parses and is current, the device's signature verifies, then request,
+    /// credential, portal, nonce and code are those of the row, then every document is, in order.
     pub fn check(
         statement: &[u8],
         signature: &DeviceSignature,
@@ -121,13 +140,80 @@ impl Activation {
         sealed_pin: SealedPin,
         now: i64,
     ) -> Result<Activation, Refusal> {
-        todo!()
+        let parsed = ApprovalStatement::parse(statement)?;
+        check_time(now, parsed.issued_at, parsed.expires_at)?;
+        device.verify(statement, signature)?;
+        check_same("request", &parsed.request, &expected.request)?;
+        check_same("credential", &parsed.credential, &expected.credential)?;
+        check_same("portal", &parsed.portal, &expected.portal)?;
+        check_same("nonce", &parsed.nonce, &expected.nonce)?;
+        check_same("document code", &parsed.code, &expected.code)?;
+        check_documents(&parsed.documents, &expected.documents)?;
+        Ok(Activation {
+            statement: parsed,
+            statement_bytes: statement.to_vec(),
+            digests: expected
+                .documents
+                .iter()
+                .map(|document| document.to_be_signed.clone())
+                .collect(),
+            device: device.clone(),
+            sealed_pin,
+            checked_at: now,
+        })
     }
 
     /// What the citizen approved.
     pub fn statement(&self) -> &ApprovalStatement {
         &self.statement
     }
+
+    pub(crate) fn statement_bytes(&self) -> &[u8] {
+        &self.statement_bytes
+    }
+
+    pub(crate) fn digests(&self) -> &[Digest] {
+        &self.digests
+    }
+
+    pub(crate) fn device(&self) -> &DeviceKey {
+        &self.device
+    }
+
+    pub(crate) fn sealed_pin(&self) -> &SealedPin {
+        &self.sealed_pin
+    }
+
+    pub(crate) fn checked_at(&self) -> i64 {
+        self.checked_at
+    }
+}
+
+fn check_documents(
+    stated: &[StatementDocument],
+    expected: &[ExpectedDocument],
+) -> Result<(), Refusal> {
+    if stated.len() != expected.len() {
+        return Err(Refusal::Count {
+            stated: stated.len(),
+            expected: expected.len(),
+        });
+    }
+    for (index, (stated, expected)) in stated.iter().zip(expected).enumerate() {
+        let field = if stated.name != expected.name {
+            "name"
+        } else if stated.document_digest != expected.document_digest {
+            "document digest"
+        } else if stated.digest_algorithm != expected.to_be_signed.algorithm()
+            || stated.to_be_signed != expected.to_be_signed.value()
+        {
+            "digest to be signed"
+        } else {
+            continue;
+        };
+        return Err(Refusal::Document { index, field });
+    }
+    Ok(())
 }
 
 /// A first binding of a key to a device and a PIN.
@@ -147,18 +233,30 @@ pub struct BindingRequest {
     pub nonce: String,
 }
 
-#[allow(unused_variables)]
 impl BindingRequest {
-    /// What the web role can check without keys: form, time, subject, nonce, device signature.
+    /// What the web role can check without keys: form, time, subject, nonce, device and its signature.
     pub fn check(&self, now: i64) -> Result<BindingStatement, Refusal> {
-        todo!()
+        let statement = BindingStatement::parse(&self.statement)?;
+        check_time(now, statement.issued_at, statement.expires_at)?;
+        self.device.check()?;
+        self.device.verify(&self.statement, &self.signature)?;
+        if statement.subject != self.subject {
+            return Err(Refusal::Other { field: "subject" });
+        }
+        check_same("nonce", &statement.nonce, &self.nonce)?;
+        if statement.device_key != self.device.spki {
+            return Err(Refusal::Other {
+                field: "device key",
+            });
+        }
+        Ok(statement)
     }
 }
 
-/// A change of device or PIN: the binding, plus the PIN in force.
+/// A change of device or PIN: the new binding, and the PIN in force.
 #[derive(Debug, Clone)]
 pub struct Rebinding {
-    /// The new binding; its purpose is [`Purpose::ChangeDevice`] or [`Purpose::ChangePin`].
+    /// The new binding; its purpose is [`Purpose::ChangeDevice`] or [`Purpose::ChangePin`], its subject the credential.
     pub binding: BindingRequest,
     /// The PIN in force, sealed for the same statement.
     pub current_pin: SealedPin,
