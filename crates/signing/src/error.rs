@@ -35,6 +35,12 @@ pub enum Error {
     // credentials
     #[error("the citizen already has a live credential")]
     CredentialLive,
+    #[error("the enrolment opened a credential with another citizen or algorithm")]
+    OpeningDiffers,
+    #[error("another binding of this credential is on its way")]
+    BindingPending,
+    #[error("the binding is refused: {code}")]
+    BindingRefused { code: String },
     #[error("the credential is {state}, which does not allow this")]
     CredentialState { state: CredentialState },
     #[error("the credential has no bound device yet")]
@@ -89,6 +95,10 @@ pub enum Error {
     UnitsExhausted { left: i64, needed: i64 },
 
     // below
+    #[error("the work was broken off")]
+    Interrupted,
+    #[error("no task of this kind or payload: {kind}")]
+    UnknownTask { kind: String },
     #[error("the stored row of {table} {id} is not one this version writes")]
     Corrupt { table: &'static str, id: String },
     #[error(transparent)]
@@ -101,4 +111,20 @@ pub enum Error {
     Pki(#[from] kyso_pki::Error),
     #[error("a document format step did not work")]
     Format(#[source] kyso_ades::Error),
+}
+
+/// The name of the schema rule that refused a write, if one did.
+pub(crate) fn constraint<T>(result: &crate::Result<T>) -> Option<&str> {
+    match result {
+        Err(Error::Store(kyso_store::Error::Constraint { name, .. })) => Some(name),
+        _ => None,
+    }
+}
+
+/// Whether a guarded change met another row than expected.
+pub(crate) fn is_conflict<T>(result: &crate::Result<T>) -> bool {
+    matches!(
+        result,
+        Err(Error::Store(kyso_store::Error::Conflict { .. }))
+    )
 }

@@ -1,1 +1,72 @@
 //! The one bridge to ades: (format, level) → prepare / embed.
+//!
+//! The signature of a PDF is not written into a second copy of the file: the increment prepared at
+//! creation and the raw signature are kept, and the signed file is put together when it is asked
+//! for. Both rows never change, so it is always the same bytes.
+
+use kyso_ades::pades::{self, Mark, Options, Prepared};
+use kyso_pki::algorithm::SignatureAlgorithm;
+
+use crate::{Error, Result};
+
+/// Who signs, as a format needs it.
+#[derive(Debug, Clone)]
+pub(crate) struct SignerOfRecord {
+    /// DER.
+    pub(crate) certificate: Vec<u8>,
+    /// Issuer first, root last, DER.
+    pub(crate) chain: Vec<Vec<u8>>,
+    pub(crate) algorithm: SignatureAlgorithm,
+}
+
+/// A PDF with room for its signature.
+pub(crate) struct PreparedPdf {
+    pub(crate) page_count: i64,
+    pub(crate) prepared: Prepared,
+}
+
+/// PAdES-B-B with a visible mark. Where the document's author allows signatures but no new mark, or its name has a letter the
+/// font lacks, the signature is invisible rather than refused.
+pub(crate) fn prepare_pdf(
+    pdf: &[u8],
+    signer: &SignerOfRecord,
+    at: i64,
+    mark: Option<Mark>,
+) -> Result<PreparedPdf, kyso_ades::Error> {
+    let inspection = pades::inspect(pdf)?;
+    let mut options = Options::new(
+        signer.certificate.clone(),
+        signer.chain.clone(),
+        signer.algorithm,
+        at,
+    );
+    options.mark = mark;
+    let prepared = match pades::prepare(pdf, &options) {
+        Err(
+            kyso_ades::Error::MarkForbidden { .. }
+            | kyso_ades::Error::MarkGlyph { .. }
+            | kyso_ades::Error::MarkBox { .. },
+        ) => {
+            options.mark = None;
+            pades::prepare(pdf, &options)?
+        }
+        other => other?,
+    };
+    Ok(PreparedPdf {
+        page_count: i64::from(inspection.pages),
+        prepared,
+    })
+}
+
+/// The signed file: the original, then the increment with the signature in it.
+pub(crate) fn embed_pdf(
+    mut original: Vec<u8>,
+    prepared: &Prepared,
+    signer: &SignerOfRecord,
+    signature: &[u8],
+) -> Result<Vec<u8>> {
+    let appended = pades::embed(prepared, &signer.certificate, &signer.chain, signature)
+        .map_err(Error::Format)?;
+    original.extend_from_slice(&appended);
+    Ok(original)
+}

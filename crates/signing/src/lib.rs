@@ -28,10 +28,16 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kyso_authority::Authority;
-use kyso_store::Store;
+use kyso_keystore::{CitizenKey, Keystore};
+use kyso_store::{Job, Store, ledger};
+use tokio::sync::watch;
+
+use task::{Done, Task};
 
 pub mod billing;
 mod chance;
@@ -87,6 +93,8 @@ pub struct SigningConfig {
     pub sp769_retention_ms: i64,
     /// Sealed RSA pairs kept ahead of need, an algorithm. Default 16.
     pub pool_size: usize,
+    /// The algorithm whose pool is filled when the worker starts; others are filled after their first use. Default none.
+    pub pool_algorithm: Option<KeyAlgorithm>,
 }
 
 impl Default for SigningConfig {
@@ -102,6 +110,7 @@ impl Default for SigningConfig {
             session_ms: 12 * 3_600_000,
             sp769_retention_ms: 3_600_000,
             pool_size: 16,
+            pool_algorithm: None,
         }
     }
 }
@@ -122,6 +131,11 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) authority: Authority,
     pub(crate) config: SigningConfig,
+    /// The latest instant this process has acted on.
+    latest: AtomicI64,
+    /// Versions of key rows this process wrote or found right: saves asking the ledger each time.
+    versions: Mutex<HashMap<CredentialId, i64>>,
+    changes: watch::Sender<u64>,
 }
 
 impl Signing {
@@ -130,6 +144,9 @@ impl Signing {
             store,
             authority,
             config,
+            latest: AtomicI64::new(i64::MIN),
+            versions: Mutex::default(),
+            changes: watch::Sender::new(0),
         });
         Signing {
             portals: Portals::new(inner.clone()),
@@ -139,6 +156,252 @@ impl Signing {
             webhooks: Webhooks::new(inner.clone()),
             inner,
         }
+    }
+}
+
+impl Signing {
+    /// Runs claimed jobs of the kinds in [`task::KINDS`], finishes or retries each, and says what came of them.
+    ///
+    /// `Sign` jobs of one call are one batch: two durable commits whatever their number. Filling the pool goes on beside, so
+    /// that nobody waits for prime numbers.
+    ///
+    /// # Errors
+    /// What stopped the signing batch as a whole; its jobs come back when their leases end.
+    pub async fn work(&self, keys: &Keystore, jobs: Vec<Job>) -> Result<Vec<Done>> {
+        let (batch, others): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| job.kind == task::SIGN);
+        let signed = match batch.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.requests.sign_many(keys, batch).await,
+        };
+        let mut done = Vec::new();
+        for job in others {
+            if job.kind == task::FILL_POOL {
+                let (signing, keys) = (self.clone(), keys.clone());
+                tokio::spawn(async move { signing.run_or_retry(&keys, job).await });
+            } else {
+                done.extend(self.run_or_retry(keys, job).await);
+            }
+        }
+        match signed {
+            Ok(signed) => done.extend(signed),
+            Err(error) if done.is_empty() => return Err(error),
+            // What the others did must be told; the batch says so itself when its leases end.
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a batch of signatures comes back later"
+            ),
+        }
+        Ok(done)
+    }
+
+    /// Asks again for every work that rows say is outstanding. The worker's first act: a job lost with an old database, or
+    /// never written by an older version, is found here.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub async fn recover(&self) -> Result<()> {
+        let store = &self.inner.store;
+        let approved = request::table::open_work(store).await?;
+        let bindings = credential::table::open_bindings(store).await?;
+        let deliveries = webhook::table::open(store).await?;
+        let mut tx = store.write().await?;
+        let now = tx.now();
+        for (request, credential) in approved {
+            task::enqueue(
+                &mut tx,
+                &Task::Sign {
+                    request,
+                    credential,
+                },
+            );
+        }
+        for binding in bindings {
+            task::enqueue(&mut tx, &Task::Bind { binding });
+        }
+        for delivery in deliveries {
+            task::enqueue(&mut tx, &Task::Deliver { delivery });
+        }
+        if let Some(algorithm) = self
+            .inner
+            .config
+            .pool_algorithm
+            .filter(|algorithm| algorithm.is_rsa())
+        {
+            task::enqueue(
+                &mut tx,
+                &Task::FillPool {
+                    algorithm: algorithm.as_str().to_owned(),
+                },
+            );
+        }
+        task::enqueue(&mut tx, &Task::Expire { at: now });
+        Ok(tx.commit().await?)
+    }
+
+    /// Rises whenever requests of this process's worker or web role end: for who waits for a result.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    async fn run_or_retry(&self, keys: &Keystore, job: Job) -> Option<Done> {
+        let error = match self.run(keys, &job).await {
+            Ok(done) => return done,
+            Err(error) => error,
+        };
+        tracing::warn!(
+            job = %job.id,
+            kind = job.kind,
+            error = &error as &dyn std::error::Error,
+            "job {} is tried again",
+            job.id
+        );
+        let retried = async {
+            let mut tx = self.inner.store.write().await?;
+            match error {
+                Error::UnknownTask { .. } => tx.fail(&job, "unknown-task").await?,
+                _ => {
+                    let due_at = task::retry_at(tx.now(), job.attempts);
+                    tx.retry(&job, due_at, "signing").await?;
+                }
+            }
+            tx.commit().await
+        };
+        if let Err(error) = retried.await {
+            tracing::warn!(
+                job = %job.id,
+                error = &error as &dyn std::error::Error,
+                "job {} comes back when its lease ends",
+                job.id
+            );
+        }
+        None
+    }
+
+    async fn run(&self, keys: &Keystore, job: &Job) -> Result<Option<Done>> {
+        match Task::of(job)? {
+            Task::Bind { binding } => return self.credentials.bind(keys, job, binding).await,
+            Task::Status { credential } => {
+                self.credentials.align_status(job, credential).await?;
+                return Ok(None);
+            }
+            Task::Expire { .. } => {
+                self.requests.expire().await?;
+                self.credentials.expire_ended().await?;
+            }
+            Task::FillPool { algorithm } => {
+                let algorithm = algorithm.parse().map_err(|_| Error::UnknownTask {
+                    kind: job.kind.clone(),
+                })?;
+                self.credentials.fill_pool(keys, algorithm).await?;
+            }
+            Task::Sign { .. } | Task::Deliver { .. } => {
+                return Err(Error::UnknownTask {
+                    kind: job.kind.clone(),
+                });
+            }
+        }
+        let mut tx = self.inner.store.write().await?;
+        tx.finish(job).await?;
+        tx.commit().await?;
+        Ok(None)
+    }
+}
+
+/// How far back a clock may step and be held in place. A larger step is a clock that was wrong before, and is followed.
+const CLOCK_BACK_MS_MAX: i64 = 86_400_000;
+
+/// Key versions remembered by a process: some megabytes.
+const VERSIONS_MAX: usize = 100_000;
+
+impl Inner {
+    /// `at`, or the latest instant acted on if the clock was moved back since: an approval that was too old does not become
+    /// young again.
+    pub(crate) fn now(&self, at: i64) -> i64 {
+        let latest = self.latest.fetch_max(at, Ordering::SeqCst);
+        if latest <= at {
+            return at;
+        }
+        if latest - at > CLOCK_BACK_MS_MAX {
+            self.latest.store(at, Ordering::SeqCst);
+            return at;
+        }
+        latest
+    }
+
+    /// Somebody may be waiting for what just ended.
+    pub(crate) fn changed(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The version of a key row that is on disk and in the ledger.
+    pub(crate) fn key_is(&self, credential: CredentialId, version: i64) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if versions.len() >= VERSIONS_MAX {
+            versions.clear();
+        }
+        let known = versions.entry(credential).or_insert(version);
+        *known = version.max(*known);
+    }
+
+    /// The row is the newest one: this process knows it, or the ledger says so.
+    pub(crate) async fn check_key_is_newest(
+        &self,
+        credential: CredentialId,
+        key: &CitizenKey,
+    ) -> Result<()> {
+        let row = credential::table::version(key);
+        let known = self
+            .versions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&credential)
+            .copied();
+        match known {
+            Some(known) if known == row => Ok(()),
+            Some(known) if known > row => Err(rolled_back(credential, row, known)),
+            _ => {
+                self.check_key_against_ledger(credential, key).await?;
+                self.key_is(credential, row);
+                Ok(())
+            }
+        }
+    }
+
+    /// The ledger has a line for every version, written in the same commit. A few are read, because nodes whose clocks differ
+    /// may have written the last ones out of order.
+    pub(crate) async fn check_key_against_ledger(
+        &self,
+        credential: CredentialId,
+        key: &CitizenKey,
+    ) -> Result<()> {
+        let row = credential::table::version(key);
+        let lines = ledger::tail(
+            &self.store,
+            &credential.to_string(),
+            Some(credential::KEY_CHANGED),
+            8,
+        )
+        .await?;
+        let recorded = lines
+            .iter()
+            .filter_map(|line| line.detail.get("version")?.as_i64())
+            .max()
+            .unwrap_or(0);
+        if recorded == row {
+            Ok(())
+        } else {
+            Err(rolled_back(credential, row, recorded))
+        }
+    }
+}
+
+fn rolled_back(credential: CredentialId, row: i64, ledger: i64) -> Error {
+    Error::KeyRolledBack {
+        credential: credential.to_string(),
+        row,
+        ledger,
     }
 }
 
@@ -158,22 +421,12 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
     .copied()
 }
 
-impl Signing {
-    /// Runs claimed jobs of the kinds in [`task::KINDS`], finishes or retries each, and says what came of them.
-    ///
-    /// `Sign` jobs of one call are one batch: two durable commits whatever their number.
-    pub async fn work(
-        &self,
-        keys: &kyso_keystore::Keystore,
-        jobs: Vec<kyso_store::jobs::Job>,
-    ) -> Result<Vec<task::Done>> {
-        todo!()
-    }
-}
-
 /// The detail of a ledger entry: ids, codes and counts.
 pub(crate) fn detail<const N: usize>(
     fields: [(&str, serde_json::Value); N],
 ) -> serde_json::Map<String, serde_json::Value> {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -1,14 +1,74 @@
 //! The invariants of this crate, counted over the rows: for `kyso verify-store`.
+//!
+//! I1 nothing left without its row, and every signature is over its digest. I2, I7 an approval has one result, for its digests
+//! only. I3 debits are results. The key rows are the newest the ledger knows.
 
-use crate::{Result, Signing};
+use std::collections::HashMap;
 
-pub(crate) const STATEMENTS: &[&str] = &[];
+use kyso_keystore::CitizenKey;
+use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
+use kyso_pki::certificate::Certificate;
+use kyso_store::{Row, Value};
+
+use crate::{CredentialId, Error, RequestId, Result, Signing};
+
+pub(crate) const STATEMENTS: &[&str] = &[
+    COUNT_STATES,
+    SUMS,
+    BROKEN_RESULTS,
+    BROKEN_DEBITS,
+    REUSED_APPROVALS,
+    SIGNED_PAGE,
+    SIGNATURES,
+    LIVE_KEYS,
+];
+
+const COUNT_STATES: &str = "-- verify.count_states
+SELECT state, COUNT(*) AS requests FROM signature_request GROUP BY state ORDER BY state";
+
+const SUMS: &str = "-- verify.sums
+SELECT (SELECT COUNT(*) FROM debit) AS debits,
+    (SELECT COUNT(*) FROM signature_document WHERE state = 'consumed') AS signatures,
+    (SELECT COUNT(*) FROM credential) AS credentials,
+    (SELECT COUNT(*) FROM delivery) AS deliveries";
+
+const BROKEN_RESULTS: &str = "-- verify.broken_results
+SELECT r.id, r.state, r.document_count,
+    (SELECT COUNT(*) FROM signature_document d WHERE d.request_id = r.id) AS documents,
+    (SELECT COUNT(*) FROM signature_document d WHERE d.request_id = r.id AND d.state = 'consumed') AS consumed
+FROM signature_request r
+WHERE r.document_count <> (SELECT COUNT(*) FROM signature_document d WHERE d.request_id = r.id)
+    OR (CASE WHEN r.state IN ('signed', 'delivered') THEN r.document_count ELSE 0 END)
+        <> (SELECT COUNT(*) FROM signature_document d WHERE d.request_id = r.id AND d.state = 'consumed')
+ORDER BY r.id LIMIT 100";
+
+const BROKEN_DEBITS: &str = "-- verify.broken_debits
+SELECT r.id, d.units FROM signature_request r LEFT JOIN debit d ON d.request_id = r.id
+WHERE (r.state IN ('signed', 'delivered')) <> (d.request_id IS NOT NULL) OR d.units <> r.units OR d.credential_id <> r.credential_id
+ORDER BY r.id LIMIT 100";
+
+const REUSED_APPROVALS: &str = "-- verify.reused_approvals
+SELECT MIN(id) AS id, COUNT(*) AS uses FROM signature_request
+WHERE state IN ('signed', 'delivered') GROUP BY statement HAVING COUNT(*) > 1 ORDER BY MIN(id) LIMIT 100";
+
+const SIGNED_PAGE: &str = "-- verify.signed_page
+SELECT id FROM signature_request WHERE state IN ('signed', 'delivered') AND id > $1 ORDER BY id LIMIT 128";
+
+const SIGNATURES: &str = "-- verify.signatures
+SELECT d.request_id, d.position, d.digest_algorithm, d.to_be_signed, d.signature, r.signature_algorithm, r.serial, c.serial AS credential_serial, c.certificate, c.id AS credential_id
+FROM (VALUES ($1)) AS v JOIN signature_request r ON r.id = v.column1 JOIN signature_document d ON d.request_id = r.id
+    JOIN credential c ON c.id = r.credential_id
+WHERE d.signature IS NOT NULL";
+
+const LIVE_KEYS: &str = "-- verify.live_keys
+SELECT id, key_row, key_version FROM credential WHERE key_row IS NOT NULL AND id > $1 ORDER BY id LIMIT 256";
 
 /// What was counted, and every disagreement found.
 #[derive(Debug, Clone, Default)]
 pub struct Verified {
     /// Name of the count and the count, in a stable order.
-    pub counts: Vec<(&'static str, i64)>,
+    pub counts: Vec<(String, i64)>,
+    /// Empty when all is well; at most a hundred of each kind.
     pub broken: Vec<Broken>,
 }
 
@@ -21,9 +81,162 @@ pub struct Broken {
     pub message: String,
 }
 
+impl Verified {
+    fn broken(&mut self, invariant: &'static str, message: String) {
+        self.broken.push(Broken { invariant, message });
+    }
+}
+
 impl Signing {
     /// Reads everything, changes nothing.
+    ///
+    /// # Errors
+    /// Only what keeps rows from being read; a broken invariant is an answer.
     pub async fn verify(&self) -> Result<Verified> {
-        todo!()
+        let mut verified = Verified::default();
+        self.count(&mut verified).await?;
+        self.verify_results(&mut verified).await?;
+        self.verify_signatures(&mut verified).await?;
+        self.verify_keys(&mut verified).await?;
+        Ok(verified)
     }
+
+    async fn count(&self, verified: &mut Verified) -> Result<()> {
+        for row in self.inner.store.all(COUNT_STATES, &[]).await? {
+            verified.counts.push((
+                format!("requests {}", row.text("state")?),
+                row.int("requests")?,
+            ));
+        }
+        let sums = self.inner.store.one(SUMS, &[]).await?;
+        for name in ["signatures", "debits", "credentials", "deliveries"] {
+            verified.counts.push((name.to_owned(), sums.int(name)?));
+        }
+        Ok(())
+    }
+
+    async fn verify_results(&self, verified: &mut Verified) -> Result<()> {
+        let store = &self.inner.store;
+        for row in store.all(BROKEN_RESULTS, &[]).await? {
+            let (state, documents, consumed) = (
+                row.text("state")?,
+                row.int("documents")?,
+                row.int("consumed")?,
+            );
+            let message = format!(
+                "{} is {state} with {consumed} of {documents} digests consumed",
+                row.text("id")?
+            );
+            verified.broken("I1", message);
+        }
+        for row in store.all(BROKEN_DEBITS, &[]).await? {
+            verified.broken("I3", format!("{} and its debit disagree", row.text("id")?));
+        }
+        for row in store.all(REUSED_APPROVALS, &[]).await? {
+            verified.broken(
+                "I7",
+                format!(
+                    "{} shares its approval with {} others",
+                    row.text("id")?,
+                    row.int("uses")? - 1
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    async fn verify_signatures(&self, verified: &mut Verified) -> Result<()> {
+        let mut after = String::new();
+        loop {
+            let page = self
+                .inner
+                .store
+                .all(SIGNED_PAGE, &[(&after).into()])
+                .await?;
+            let ids = page
+                .iter()
+                .map(|row| Ok(vec![Value::from(row.text("id")?)]))
+                .collect::<Result<Vec<_>>>()?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.text("id")?;
+            let mut tx = self.inner.store.read().await?;
+            let mut certificates = HashMap::new();
+            for row in tx.all_many(SIGNATURES, &[], &ids).await? {
+                if let Err(what) = verify_signature(&row, &mut certificates)? {
+                    let request: RequestId = row.id("request_id")?;
+                    verified.broken(
+                        "I1",
+                        format!("{request} document {}: {what}", row.int("position")?),
+                    );
+                }
+            }
+        }
+    }
+
+    async fn verify_keys(&self, verified: &mut Verified) -> Result<()> {
+        let mut after = String::new();
+        loop {
+            let page = self.inner.store.all(LIVE_KEYS, &[(&after).into()]).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.text("id")?;
+            for row in page {
+                let credential: CredentialId = row.id("id")?;
+                let key = CitizenKey::from_bytes(row.bytes("key_row")?)?;
+                if crate::credential::table::version(&key) != row.int("key_version")? {
+                    verified.broken(
+                        "I7",
+                        format!("{credential}: the key row and its column have different versions"),
+                    );
+                }
+                match self.inner.check_key_against_ledger(credential, &key).await {
+                    Ok(()) => {}
+                    Err(error @ Error::KeyRolledBack { .. }) => {
+                        verified.broken("I7", error.to_string())
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// `Err` inside says what is wrong with the signature.
+fn verify_signature(
+    row: &Row,
+    certificates: &mut HashMap<CredentialId, Option<Certificate>>,
+) -> Result<Result<(), &'static str>> {
+    let credential: CredentialId = row.id("credential_id")?;
+    if !certificates.contains_key(&credential) {
+        let der = row.opt_bytes("certificate")?;
+        certificates.insert(
+            credential,
+            der.and_then(|der| Certificate::from_der(&der).ok()),
+        );
+    }
+    let Some(Some(certificate)) = certificates.get(&credential) else {
+        return Ok(Err("its certificate does not read"));
+    };
+    if row.opt_text("credential_serial")?.as_deref() != Some(&row.text("serial")?) {
+        return Ok(Err("its certificate is another one"));
+    }
+    let algorithm = row
+        .text("signature_algorithm")?
+        .parse::<SignatureAlgorithm>();
+    let digest_algorithm = row.text("digest_algorithm")?.parse();
+    let (Ok(algorithm), Ok(digest_algorithm)) = (algorithm, digest_algorithm) else {
+        return Ok(Err("its algorithm is unknown"));
+    };
+    let Ok(digest) = Digest::new(digest_algorithm, row.bytes("to_be_signed")?) else {
+        return Ok(Err("its digest has a wrong length"));
+    };
+    let Ok(key) = certificate.public_key() else {
+        return Ok(Err("its certificate has no key we know"));
+    };
+    Ok(key
+        .verify_digest(algorithm, &digest, &row.bytes("signature")?)
+        .map_err(|_| "its signature does not verify"))
 }

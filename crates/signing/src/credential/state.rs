@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use kyso_authority::CertificateId;
 use kyso_keystore::{DeviceKey, DeviceSignature, SealedPin};
 use kyso_pki::algorithm::KeyAlgorithm;
 use kyso_pki::name::SubjectName;
 
-use crate::{BindingId, CredentialId, PortalId};
+use crate::{BindingId, CredentialId, DeviceId, PortalId};
 
 /// Where a credential is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,6 +74,20 @@ impl CredentialState {
         )
     }
 
+    /// Whether `event` would change nothing, because it has happened.
+    pub fn is_already(self, event: CredentialEvent) -> bool {
+        use CredentialEvent as E;
+        use CredentialState as S;
+        matches!(
+            (self, event),
+            (S::Active, E::Accepted | E::Resume)
+                | (S::Suspended, E::Suspend)
+                | (S::Revoked, E::Revoke)
+                | (S::Expired, E::Expire)
+                | (S::Failed, E::GiveUp)
+        )
+    }
+
     /// The state after `event`, or `None` where the event has no place.
     pub fn after(self, event: CredentialEvent) -> Option<CredentialState> {
         use CredentialEvent as E;
@@ -128,6 +143,8 @@ pub struct Credential {
     pub certificate: Option<Vec<u8>>,
     /// Lower-case hex of the certificate's serial number, once issued.
     pub serial: Option<String>,
+    /// The authority's id of the certificate, once issued.
+    pub certificate_id: Option<CertificateId>,
     pub not_before_at: Option<i64>,
     pub not_after_at: Option<i64>,
     /// When the device and PIN were bound.
@@ -137,6 +154,8 @@ pub struct Credential {
     pub pin_locked_at: Option<i64>,
     /// `None` is unlimited.
     pub units_left: Option<i64>,
+    /// Why it is suspended or ended, as a code.
+    pub reason: Option<String>,
     pub created_at: i64,
 }
 
@@ -151,6 +170,27 @@ pub enum BindingPurpose {
     PinChange,
 }
 
+impl BindingPurpose {
+    /// The word stored in the row.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BindingPurpose::First => "first",
+            BindingPurpose::DeviceChange => "device-change",
+            BindingPurpose::PinChange => "pin-change",
+        }
+    }
+
+    pub fn from_stored(word: &str) -> Option<BindingPurpose> {
+        [
+            BindingPurpose::First,
+            BindingPurpose::DeviceChange,
+            BindingPurpose::PinChange,
+        ]
+        .into_iter()
+        .find(|purpose| purpose.as_str() == word)
+    }
+}
+
 /// What a phone sends to bind itself: stored by the web role, executed by the worker.
 #[derive(Debug, Clone)]
 pub struct BindingIntention {
@@ -161,6 +201,8 @@ pub struct BindingIntention {
     pub signature: DeviceSignature,
     /// The PIN, sealed to the keystore's approval key with the statement's digest as associated data.
     pub sealed_pin: SealedPin,
+    /// The PIN in force, sealed for the same statement: for a change of device or PIN.
+    pub current_pin: Option<SealedPin>,
 }
 
 /// Where a stored binding is.
@@ -180,7 +222,11 @@ pub enum BindingState {
 pub struct Binding {
     pub id: BindingId,
     pub credential: CredentialId,
+    /// The id the device has once bound; the phone names it in its session statements.
+    pub device: DeviceId,
     pub state: BindingState,
+    /// After a wrong current PIN: how many tries are left.
+    pub tries_left: Option<i64>,
     pub created_at: i64,
 }
 

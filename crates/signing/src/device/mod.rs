@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use kyso_keystore::{DeviceKey, DeviceSignature};
+use kyso_keystore::{DeviceKey, DeviceSignature, SessionStatement};
 
-use crate::{CredentialId, Inner, Result};
+use crate::{CredentialId, Error, Inner, Result, chance};
 
 pub mod state;
 pub(crate) mod table;
@@ -20,42 +20,131 @@ pub struct Devices {
     inner: Arc<Inner>,
 }
 
+/// How long a challenge may wait for its statement: five minutes, like an approval.
+const CHALLENGE_MS: i64 = 300_000;
+
+/// How long a rotated token still works, for calls already on their way: half a minute.
+const ROTATION_MS: i64 = 30_000;
+
 impl Devices {
     pub(crate) fn new(inner: Arc<Inner>) -> Devices {
         Devices { inner }
     }
 
     /// A nonce for a session or binding statement: base64url of 16 random bytes, good for five minutes, once.
+    ///
+    /// # Errors
+    /// Only the store's.
     pub async fn challenge(&self) -> Result<String> {
-        todo!()
+        let nonce = chance::nonce();
+        let mut tx = self.inner.store.write().await?;
+        let expires_at = tx.now() + CHALLENGE_MS;
+        table::add_challenge(&mut tx, &nonce, expires_at).await?;
+        tx.commit().await?;
+        Ok(nonce)
     }
 
-    /// Opens a session for the device that signed this `kyso.session.v1` statement over an open challenge.
+    /// Opens a session for the bound device that signed this `kyso.session.v1` statement over an open challenge. The statement
+    /// names the device by its id (`dev_…`) or by its key (base64url of SHA-256 of the SPKI).
+    ///
+    /// # Errors
+    /// [`Error::DeviceSignature`] for a statement that does not parse or verify, [`Error::DeviceUnknown`],
+    /// [`Error::ChallengeInvalid`].
     pub async fn open_session(
         &self,
         statement: &[u8],
         device: &DeviceKey,
         signature: &DeviceSignature,
     ) -> Result<OpenedSession> {
-        todo!()
+        let said = SessionStatement::parse(statement).map_err(|_| Error::DeviceSignature)?;
+        let bound = table::by_key(&self.inner.store, device)
+            .await?
+            .ok_or(Error::DeviceUnknown)?;
+        // The stored key decides, kind and origin included; what the caller sent only finds it.
+        bound
+            .key
+            .verify(statement, signature)
+            .map_err(|_| Error::DeviceSignature)?;
+        if said.device != bound.id.to_string() && said.device != table::thumbprint(&bound.key) {
+            return Err(Error::DeviceSignature);
+        }
+        let id = bound.id;
+        let mut tx = self.inner.store.write().await?;
+        if !table::use_challenge(&mut tx, &said.nonce).await? {
+            return Err(Error::ChallengeInvalid);
+        }
+        let token = chance::token();
+        let expires_at = tx.now() + self.inner.config.session_ms;
+        let digest = chance::sha256(token.as_bytes());
+        table::insert_session(&mut tx, &digest, id, expires_at).await?;
+        tx.commit().await?;
+        let session = self.session(&digest).await?;
+        Ok(OpenedSession { token, session })
     }
 
-    /// Who holds this token. [`crate::Error::SessionInvalid`] for unknown, ended, expired, or an unbound device.
+    /// Who holds this token.
+    ///
+    /// # Errors
+    /// [`Error::SessionInvalid`] for an unknown, ended or expired session, or a device no longer bound.
     pub async fn authenticate(&self, token: &str) -> Result<Session> {
-        todo!()
+        self.session(&chance::sha256(token.as_bytes())).await
     }
 
-    /// A new token for the same session; the old one ends half a minute later.
+    /// A new token for the same device; the old one ends half a minute later.
+    ///
+    /// # Errors
+    /// [`Error::SessionInvalid`].
     pub async fn rotate_session(&self, token: &str) -> Result<OpenedSession> {
-        todo!()
+        let session = self.authenticate(token).await?;
+        let fresh = chance::token();
+        let mut tx = self.inner.store.write().await?;
+        let now = tx.now();
+        let session = Session {
+            expires_at: now + self.inner.config.session_ms,
+            ..session
+        };
+        table::end_session(
+            &mut tx,
+            &chance::sha256(token.as_bytes()),
+            now + ROTATION_MS,
+        )
+        .await?;
+        table::insert_session(
+            &mut tx,
+            &chance::sha256(fresh.as_bytes()),
+            session.device,
+            session.expires_at,
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(OpenedSession {
+            token: fresh,
+            session,
+        })
     }
 
+    /// Ends the session; an unknown one is no error.
+    ///
+    /// # Errors
+    /// Only the store's.
     pub async fn close_session(&self, token: &str) -> Result<()> {
-        todo!()
+        let mut tx = self.inner.store.write().await?;
+        let now = tx.now();
+        table::end_session(&mut tx, &chance::sha256(token.as_bytes()), now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The device bound to a credential now.
+    ///
+    /// # Errors
+    /// Only the store's.
     pub async fn bound_to(&self, credential: &CredentialId) -> Result<Option<Device>> {
-        todo!()
+        table::bound_to(&self.inner.store, *credential).await
+    }
+
+    async fn session(&self, digest: &[u8; 32]) -> Result<Session> {
+        table::session(&self.inner.store, digest)
+            .await?
+            .ok_or(Error::SessionInvalid)
     }
 }

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::{Inner, PortalId, Result};
+use kyso_store::{Event, Tx};
+
+use crate::{Error, Inner, PortalId, Result, chance, detail};
 
 pub mod state;
 pub(crate) mod table;
@@ -25,55 +27,168 @@ impl Portals {
     }
 
     /// Registers a portal and returns its secrets, once. `actor` is who ordered it (an officer id, `cli`).
+    ///
+    /// # Errors
+    /// [`Error::ClientIdTaken`], [`Error::Unacceptable`].
     pub async fn register(&self, new: NewPortal, actor: &str) -> Result<RegisteredPortal> {
-        todo!()
+        new.check()?;
+        let mut tx = self.inner.store.write().await?;
+        let id: PortalId = tx.id();
+        let portal = Portal {
+            id,
+            client_id: new.client_id.unwrap_or_else(|| id.to_string()),
+            name: new.name,
+            scopes: new.scopes,
+            webhook_url: new.webhook_url,
+            disabled_at: None,
+            created_at: tx.now(),
+        };
+        let secret = chance::token();
+        let webhook_secret = portal.webhook_url.is_some().then(chance::bytes);
+        let inserted = table::insert(
+            &mut tx,
+            &portal,
+            new.public_key.as_deref(),
+            webhook_secret.as_ref().map(|bytes| &bytes[..]),
+        )
+        .await;
+        if is_constraint(&inserted, "portal_client_id_once") {
+            return Err(Error::ClientIdTaken);
+        }
+        inserted?;
+        table::insert_secret(&mut tx, id, &chance::sha256(secret.as_bytes())).await?;
+        record(&mut tx, "signing.portal.registered", id, actor);
+        tx.commit().await?;
+        let webhook_secret = webhook_secret.map(|bytes| chance::webhook_secret_text(&bytes));
+        Ok(RegisteredPortal {
+            portal,
+            secret,
+            webhook_secret,
+        })
     }
 
     /// Who is calling. The same error for an unknown client, a wrong secret and a disabled portal.
+    ///
+    /// The look-up is by the secret's digest, so its time says nothing about how much of a guess was right.
+    ///
+    /// # Errors
+    /// [`Error::PortalCredentials`].
     pub async fn authenticate(&self, client_id: &str, secret: &str) -> Result<Portal> {
-        todo!()
+        let digest = chance::sha256(secret.as_bytes());
+        table::by_secret(&self.inner.store, client_id, &digest)
+            .await?
+            .ok_or(Error::PortalCredentials)
     }
 
     /// A new client secret; the ones before stay valid for `overlap_ms`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
     pub async fn rotate_secret(
         &self,
         portal: &PortalId,
         overlap_ms: i64,
         actor: &str,
     ) -> Result<String> {
-        todo!()
+        self.show(portal).await?;
+        let secret = chance::token();
+        let mut tx = self.inner.store.write().await?;
+        let until = tx.now().saturating_add(overlap_ms.max(0));
+        table::retire_secrets(&mut tx, *portal, until).await?;
+        table::insert_secret(&mut tx, *portal, &chance::sha256(secret.as_bytes())).await?;
+        record(&mut tx, "signing.portal.secret-rotated", *portal, actor);
+        tx.commit().await?;
+        Ok(secret)
     }
 
     /// Sets or clears the webhook; returns its new secret.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unacceptable`].
     pub async fn set_webhook(
         &self,
         portal: &PortalId,
         url: Option<&str>,
         actor: &str,
     ) -> Result<Option<String>> {
-        todo!()
+        state::check_webhook_url(url)?;
+        self.show(portal).await?;
+        let secret = url.map(|_| chance::bytes());
+        let mut tx = self.inner.store.write().await?;
+        table::set_webhook(
+            &mut tx,
+            *portal,
+            url,
+            secret.as_ref().map(|bytes| &bytes[..]),
+        )
+        .await?;
+        record(&mut tx, "signing.portal.webhook-set", *portal, actor);
+        tx.commit().await?;
+        Ok(secret.map(|bytes| chance::webhook_secret_text(&bytes)))
     }
 
+    /// What the portal may ask for from now on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
     pub async fn set_scopes(&self, portal: &PortalId, scopes: Scopes, actor: &str) -> Result<()> {
-        todo!()
+        self.show(portal).await?;
+        let mut tx = self.inner.store.write().await?;
+        table::set_scopes(&mut tx, *portal, scopes).await?;
+        record(&mut tx, "signing.portal.scopes-set", *portal, actor);
+        Ok(tx.commit().await?)
     }
 
     /// The portal may no longer call; its history stays.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
     pub async fn disable(&self, portal: &PortalId, actor: &str) -> Result<()> {
-        todo!()
+        if self.show(portal).await?.disabled_at.is_some() {
+            return Ok(());
+        }
+        let mut tx = self.inner.store.write().await?;
+        table::disable(&mut tx, *portal).await?;
+        record(&mut tx, "signing.portal.disabled", *portal, actor);
+        Ok(tx.commit().await?)
     }
 
+    /// One portal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
     pub async fn show(&self, portal: &PortalId) -> Result<Portal> {
-        todo!()
+        table::by_id(&self.inner.store, *portal)
+            .await?
+            .ok_or(Error::NotFound { what: "portal" })
     }
 
     /// By client id (`sp_id`), without a secret: for an operator's console and campaign set-up.
+    ///
+    /// # Errors
+    /// Only the store's.
     pub async fn find(&self, client_id: &str) -> Result<Option<Portal>> {
-        todo!()
+        table::by_client_id(&self.inner.store, client_id).await
     }
 
     /// All of them, oldest first.
+    ///
+    /// # Errors
+    /// Only the store's.
     pub async fn list(&self) -> Result<Vec<Portal>> {
-        todo!()
+        table::all(&self.inner.store).await
     }
+}
+
+fn record(tx: &mut Tx, kind: &str, portal: PortalId, actor: &str) {
+    tx.record(Event {
+        kind,
+        subject: &portal.to_string(),
+        actor,
+        detail: detail([]),
+    });
+}
+
+fn is_constraint<T>(result: &Result<T>, expected: &str) -> bool {
+    crate::error::constraint(result).is_some_and(|name| name == expected)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::PortalId;
+use crate::{Error, PortalId, Result};
 
 /// What a portal may ask for. Everything is refused unless it is named here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,4 +69,116 @@ pub struct RegisteredPortal {
     pub secret: String,
     /// `whsec_…` as Standard Webhooks writes it, when there is a webhook URL.
     pub webhook_secret: Option<String>,
+}
+
+/// Longest name of a portal, in characters.
+pub const NAME_CHARACTERS_MAX: usize = 100;
+
+impl NewPortal {
+    /// Whether this may be registered.
+    ///
+    /// # Errors
+    /// [`Error::Unacceptable`] naming the field and its rule.
+    pub fn check(&self) -> Result<()> {
+        let name = self.name.trim();
+        if name.is_empty()
+            || name.len() != self.name.len()
+            || name.chars().count() > NAME_CHARACTERS_MAX
+            || name.chars().any(char::is_control)
+        {
+            return Err(Error::Unacceptable {
+                field: "name",
+                rule: "1 to 100 characters, none of them control characters, no space around",
+            });
+        }
+        if let Some(id) = &self.client_id {
+            let allowed =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+            if !(3..=64).contains(&id.len()) || !id.bytes().all(allowed) {
+                return Err(Error::Unacceptable {
+                    field: "client_id",
+                    rule: "3 to 64 of A-Z a-z 0-9 . _ -",
+                });
+            }
+        }
+        if let Some(key) = &self.public_key {
+            let algorithm =
+                kyso_pki::public_key::PublicKey::from_der(key).map(|key| key.algorithm());
+            if !matches!(algorithm, Ok(kyso_pki::algorithm::KeyAlgorithm::P256)) {
+                return Err(Error::Unacceptable {
+                    field: "public_key",
+                    rule: "a P-256 public key as DER SubjectPublicKeyInfo",
+                });
+            }
+        }
+        check_webhook_url(self.webhook_url.as_deref())
+    }
+}
+
+/// Shape only: which addresses may be called is decided where the call is made.
+pub(crate) fn check_webhook_url(url: Option<&str>) -> Result<()> {
+    let Some(url) = url else { return Ok(()) };
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && url.len() <= 2_000
+        && url.bytes().all(|byte| byte.is_ascii_graphic());
+    if sound {
+        Ok(())
+    } else {
+        Err(Error::Unacceptable {
+            field: "webhook_url",
+            rule: "an http or https URL of at most 2000 ASCII characters",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn portal(name: &str, client_id: Option<&str>, webhook_url: Option<&str>) -> NewPortal {
+        NewPortal {
+            name: name.into(),
+            client_id: client_id.map(Into::into),
+            scopes: Scopes::DOCUMENTS,
+            webhook_url: webhook_url.map(Into::into),
+            public_key: None,
+        }
+    }
+
+    #[test]
+    fn names_client_ids_and_urls_have_their_rules() {
+        assert!(
+            portal(
+                "Cổng dịch vụ công",
+                Some("DVC_01"),
+                Some("https://portal.example/hook")
+            )
+            .check()
+            .is_ok()
+        );
+        for wrong in [
+            portal("", None, None),
+            portal(" x", None, None),
+            portal("a\nb", None, None),
+            portal(&"x".repeat(101), None, None),
+            portal("x", Some("ab"), None),
+            portal("x", Some("a b c"), None),
+            portal("x", None, Some("ftp://x")),
+            portal("x", None, Some("https://")),
+            portal("x", None, Some("https:///x")),
+            portal("x", None, Some("https://x/ y")),
+            NewPortal {
+                public_key: Some(vec![1, 2, 3]),
+                ..portal("x", None, None)
+            },
+        ] {
+            assert!(
+                matches!(wrong.check(), Err(Error::Unacceptable { .. })),
+                "{wrong:?}"
+            );
+        }
+    }
 }

@@ -1,3 +1,189 @@
-//! The rows of this folder: the only SQL.
+//! Rows of `portal` and `portal_secret`: the only SQL about them.
 
-pub(crate) const STATEMENTS: &[&str] = &[];
+use kyso_store::{Row, Tx, Value};
+
+use super::state::{Portal, Scopes};
+use crate::{PortalId, Result};
+
+pub(crate) const STATEMENTS: &[&str] = &[
+    INSERT,
+    INSERT_SECRET,
+    BY_SECRET,
+    BY_ID,
+    BY_CLIENT_ID,
+    ALL,
+    RETIRE_SECRETS,
+    SET_WEBHOOK,
+    SET_SCOPES,
+    DISABLE,
+    WEBHOOK,
+];
+
+const INSERT: &str = "-- portal.insert
+INSERT INTO portal (id, client_id, name, may_documents, may_digests, may_sp769, public_key, webhook_url, webhook_secret, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+const INSERT_SECRET: &str = "-- portal.insert_secret
+INSERT INTO portal_secret (digest, portal_id, created_at) VALUES ($1, $2, $3)";
+
+const BY_SECRET: &str = "-- portal.by_secret
+SELECT p.id, p.client_id, p.name, p.may_documents, p.may_digests, p.may_sp769, p.webhook_url, p.created_at, p.disabled_at
+FROM portal_secret s JOIN portal p ON p.id = s.portal_id
+WHERE s.digest = $1 AND p.client_id = $2 AND p.disabled_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $3)";
+
+const BY_ID: &str = "-- portal.by_id
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, created_at, disabled_at FROM portal WHERE id = $1";
+
+const BY_CLIENT_ID: &str = "-- portal.by_client_id
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, created_at, disabled_at FROM portal WHERE client_id = $1";
+
+const ALL: &str = "-- portal.all
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, created_at, disabled_at FROM portal ORDER BY id";
+
+const RETIRE_SECRETS: &str = "-- portal.retire_secrets
+UPDATE portal_secret SET expires_at = $2 WHERE portal_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+
+const SET_WEBHOOK: &str = "-- portal.set_webhook
+UPDATE portal SET webhook_url = $2, webhook_secret = $3 WHERE id = $1";
+
+const SET_SCOPES: &str = "-- portal.set_scopes
+UPDATE portal SET may_documents = $2, may_digests = $3, may_sp769 = $4 WHERE id = $1";
+
+const DISABLE: &str = "-- portal.disable
+UPDATE portal SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
+
+const WEBHOOK: &str = "-- portal.webhook
+SELECT client_id, webhook_url, webhook_secret FROM portal WHERE id = $1";
+
+/// Where and how a portal is told of results.
+pub(crate) struct Webhook {
+    pub(crate) client_id: String,
+    pub(crate) url: Option<String>,
+    pub(crate) secret: Option<Vec<u8>>,
+}
+
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    portal: &Portal,
+    public_key: Option<&[u8]>,
+    webhook_secret: Option<&[u8]>,
+) -> Result<()> {
+    let args: [Value; 10] = [
+        portal.id.into(),
+        (&portal.client_id).into(),
+        (&portal.name).into(),
+        portal.scopes.documents.into(),
+        portal.scopes.digests.into(),
+        portal.scopes.sp769.into(),
+        public_key.into(),
+        portal.webhook_url.as_deref().into(),
+        webhook_secret.into(),
+        portal.created_at.into(),
+    ];
+    Ok(tx.change("portal", 1, INSERT, &args).await?)
+}
+
+pub(crate) async fn insert_secret(tx: &mut Tx, portal: PortalId, digest: &[u8; 32]) -> Result<()> {
+    let args = [digest.into(), portal.into(), tx.now().into()];
+    Ok(tx.change("portal_secret", 1, INSERT_SECRET, &args).await?)
+}
+
+/// The portal this secret opens now.
+pub(crate) async fn by_secret(
+    store: &kyso_store::Store,
+    client_id: &str,
+    digest: &[u8; 32],
+) -> Result<Option<Portal>> {
+    let args = [digest.into(), client_id.into(), store.now().into()];
+    store
+        .optional(BY_SECRET, &args)
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+pub(crate) async fn by_id(store: &kyso_store::Store, portal: PortalId) -> Result<Option<Portal>> {
+    store
+        .optional(BY_ID, &[portal.into()])
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+pub(crate) async fn by_client_id(
+    store: &kyso_store::Store,
+    client_id: &str,
+) -> Result<Option<Portal>> {
+    store
+        .optional(BY_CLIENT_ID, &[client_id.into()])
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+pub(crate) async fn all(store: &kyso_store::Store) -> Result<Vec<Portal>> {
+    store.all(ALL, &[]).await?.iter().map(read).collect()
+}
+
+/// Every secret of the portal ends at `at` at the latest.
+pub(crate) async fn retire_secrets(tx: &mut Tx, portal: PortalId, at: i64) -> Result<()> {
+    tx.execute(RETIRE_SECRETS, &[portal.into(), at.into()])
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn set_webhook(
+    tx: &mut Tx,
+    portal: PortalId,
+    url: Option<&str>,
+    secret: Option<&[u8]>,
+) -> Result<()> {
+    Ok(tx
+        .change(
+            "portal",
+            1,
+            SET_WEBHOOK,
+            &[portal.into(), url.into(), secret.into()],
+        )
+        .await?)
+}
+
+pub(crate) async fn set_scopes(tx: &mut Tx, portal: PortalId, scopes: Scopes) -> Result<()> {
+    let args = [
+        portal.into(),
+        scopes.documents.into(),
+        scopes.digests.into(),
+        scopes.sp769.into(),
+    ];
+    Ok(tx.change("portal", 1, SET_SCOPES, &args).await?)
+}
+
+pub(crate) async fn disable(tx: &mut Tx, portal: PortalId) -> Result<()> {
+    let args = [portal.into(), tx.now().into()];
+    Ok(tx.change("portal", 1, DISABLE, &args).await?)
+}
+
+pub(crate) async fn webhook(tx: &mut Tx, portal: PortalId) -> Result<Webhook> {
+    let row = tx.one(WEBHOOK, &[portal.into()]).await?;
+    Ok(Webhook {
+        client_id: row.text("client_id")?,
+        url: row.opt_text("webhook_url")?,
+        secret: row.opt_bytes("webhook_secret")?,
+    })
+}
+
+fn read(row: &Row) -> Result<Portal> {
+    Ok(Portal {
+        id: row.id("id")?,
+        client_id: row.text("client_id")?,
+        name: row.text("name")?,
+        scopes: Scopes {
+            documents: row.bool("may_documents")?,
+            digests: row.bool("may_digests")?,
+            sp769: row.bool("may_sp769")?,
+        },
+        webhook_url: row.opt_text("webhook_url")?,
+        disabled_at: row.opt_int("disabled_at")?,
+        created_at: row.int("created_at")?,
+    })
+}

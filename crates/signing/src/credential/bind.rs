@@ -1,0 +1,433 @@
+//! Binding a phone and a PIN to a key: asked by the web role, done by the worker.
+
+use kyso_keystore::activation::{Purpose, Subject};
+use kyso_keystore::{
+    BindingRequest, BindingStatement, CitizenKey, Keystore, Rebinding, RebindingOutcome, Refusal,
+};
+use kyso_store::Job;
+
+use super::table::BindingWork;
+use super::*;
+use crate::DeviceId;
+use crate::task::Done;
+
+impl Credentials {
+    /// Stores what a phone sent to bind itself, for the worker. Who may ask is the caller's business: the enrolment's own
+    /// session for the first binding, the bound device's for a new PIN, an identity check for a new device.
+    ///
+    /// # Errors
+    /// [`Error::BindingRefused`] when the statement, its nonce or its signature is not in order, [`Error::ChallengeInvalid`],
+    /// [`Error::DeviceTaken`], [`Error::BindingPending`], [`Error::CredentialState`], [`Error::CredentialUnbound`].
+    pub async fn request_binding(
+        &self,
+        credential: &CredentialId,
+        intention: BindingIntention,
+    ) -> Result<Binding> {
+        let row = self.show(credential).await?;
+        let said = BindingStatement::parse(&intention.statement).map_err(refused)?;
+        let purpose = purpose_of(said.purpose);
+        check_purpose(&row, purpose)?;
+        if row.pin_locked_at.is_some() {
+            return Err(Error::PinLocked);
+        }
+        if (purpose == BindingPurpose::First) == intention.current_pin.is_some() {
+            return Err(Error::BindingRefused {
+                code: "current-pin".into(),
+            });
+        }
+        let now = self.inner.now(self.inner.store.now());
+        let subject = subject_of(&said.subject, &row.enrolment, row.id);
+        keystore_request(&intention, subject, said.nonce.clone())
+            .check(now)
+            .map_err(refused)?;
+        let holder = device_table::taken(&self.inner.store, &intention.device).await?;
+        match (purpose, holder) {
+            (BindingPurpose::PinChange, Some(holder)) if holder == row.id => {}
+            (_, Some(_)) => return Err(Error::DeviceTaken),
+            (BindingPurpose::PinChange, None) => return Err(Error::DeviceUnknown),
+            (_, None) => {}
+        }
+
+        let mut tx = self.inner.store.write().await?;
+        if !device_table::use_challenge(&mut tx, &said.nonce).await? {
+            return Err(Error::ChallengeInvalid);
+        }
+        let binding = Binding {
+            id: tx.id(),
+            credential: row.id,
+            device: tx.id::<DeviceId>(),
+            state: BindingState::Pending,
+            tries_left: None,
+            created_at: tx.now(),
+        };
+        let inserted =
+            table::insert_binding(&mut tx, &binding, purpose, &said.nonce, &intention).await;
+        if constraint(&inserted) == Some("binding_one_pending") {
+            return Err(Error::BindingPending);
+        }
+        inserted?;
+        record(
+            &mut tx,
+            "signing.binding.requested",
+            row.id,
+            "citizen",
+            detail([("purpose", json!(purpose.as_str()))]),
+        );
+        task::enqueue(
+            &mut tx,
+            &Task::Bind {
+                binding: binding.id,
+            },
+        );
+        tx.commit().await?;
+        Ok(binding)
+    }
+
+    /// Where a binding is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn binding(&self, binding: &BindingId) -> Result<Binding> {
+        table::binding(&self.inner.store, *binding)
+            .await?
+            .ok_or(Error::NotFound { what: "binding" })
+    }
+
+    /// Executes a stored binding and finishes its job.
+    pub(crate) async fn bind(
+        &self,
+        keys: &Keystore,
+        job: &Job,
+        id: BindingId,
+    ) -> Result<Option<Done>> {
+        let Some(work) = table::binding_work(&self.inner.store, id).await? else {
+            let mut tx = self.inner.store.write().await?;
+            tx.finish(job).await?;
+            tx.commit().await?;
+            return Ok(None);
+        };
+        let Some(key) = work.key.clone() else {
+            return self
+                .refuse_binding(job, id, &work, "credential-ended", None)
+                .await;
+        };
+        self.inner
+            .check_key_is_newest(work.credential, &key)
+            .await?;
+        let now = self.inner.now(self.inner.store.now());
+        match work.purpose {
+            BindingPurpose::First => self.bind_first(keys, job, id, work, &key, now).await,
+            BindingPurpose::DeviceChange | BindingPurpose::PinChange => {
+                self.rebind(keys, job, id, work, &key, now).await
+            }
+        }
+    }
+
+    async fn bind_first(
+        &self,
+        keys: &Keystore,
+        job: &Job,
+        id: BindingId,
+        work: BindingWork,
+        key: &CitizenKey,
+        now: i64,
+    ) -> Result<Option<Done>> {
+        let request = work.request()?;
+        failpoint!("signing.bind.before-bind");
+        let bound = keys
+            .bind(key, &work.credential.to_string(), request, now)
+            .await;
+        failpoint!("signing.bind.after-bind");
+        match bound {
+            Ok(bound) => self.store_binding(job, id, &work, key, &bound).await,
+            Err(error) => self.refuse_binding_for(job, id, &work, error).await,
+        }
+    }
+
+    /// A new device or PIN costs a try like an approval does: the raised row is durable before the current PIN is compared.
+    async fn rebind(
+        &self,
+        keys: &Keystore,
+        job: &Job,
+        id: BindingId,
+        work: BindingWork,
+        key: &CitizenKey,
+        now: i64,
+    ) -> Result<Option<Done>> {
+        let current_pin = work
+            .intention
+            .current_pin
+            .clone()
+            .ok_or_else(|| device_table::corrupt("binding", &id))?;
+        let rebinding = Rebinding {
+            binding: work.request()?,
+            current_pin,
+        };
+        failpoint!("signing.rebind.before-begin");
+        let attempt = match keys
+            .begin_rebinding(key, &work.credential.to_string(), rebinding, now)
+            .await
+        {
+            Ok(attempt) => attempt,
+            Err(error) => return self.refuse_binding_for(job, id, &work, error).await,
+        };
+        failpoint!("signing.rebind.after-begin");
+        let owner = id.to_string();
+        let raised = attempt.raised().clone();
+        if work.attempt.as_deref() != Some(&owner) || raised != *key {
+            let mut tx = self.inner.store.write().await?;
+            if !table::raise_one(&mut tx, work.credential, &owner, key, &raised).await? {
+                return self.try_again(job, "attempt-in-flight").await;
+            }
+            record_key(&mut tx, work.credential, &raised, "raised");
+            tx.commit().await?;
+        }
+        failpoint!("signing.rebind.before-compare");
+        let outcome = keys.rebind(attempt, &raised).await;
+        failpoint!("signing.rebind.after-compare");
+        match outcome {
+            Ok(RebindingOutcome::Bound { key: bound }) => {
+                self.store_binding(job, id, &work, &raised, &bound).await
+            }
+            Ok(RebindingOutcome::WrongPin {
+                tries_left,
+                key: counted,
+            }) => {
+                self.refuse_wrong_pin(job, id, &work, &raised, &counted, i64::from(tries_left))
+                    .await
+            }
+            Ok(RebindingOutcome::Locked { key: locked }) => {
+                self.refuse_wrong_pin(job, id, &work, &raised, &locked, 0)
+                    .await
+            }
+            Err(error) => self.refuse_binding_for(job, id, &work, error).await,
+        }
+    }
+
+    async fn store_binding(
+        &self,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+        before: &CitizenKey,
+        bound: &CitizenKey,
+    ) -> Result<Option<Done>> {
+        let mut tx = self.inner.store.write().await?;
+        let kept = table::bind_key(&mut tx, work.credential, before, bound).await;
+        if is_conflict(&kept) {
+            drop(tx);
+            return self.try_again(job, "key-changed").await;
+        }
+        kept?;
+        if work.purpose != BindingPurpose::PinChange {
+            device_table::remove(&mut tx, work.credential).await?;
+            let inserted = device_table::insert(
+                &mut tx,
+                work.device_id,
+                work.credential,
+                &work.citizen,
+                &work.intention.device,
+            )
+            .await;
+            if constraint(&inserted).is_some_and(|name| name.starts_with("device_one_")) {
+                drop(tx);
+                return self
+                    .refuse_binding(job, id, work, "device-already-bound", None)
+                    .await;
+            }
+            inserted?;
+        }
+        if !table::end_binding(&mut tx, id, None, None).await? {
+            return Err(device_table::corrupt("binding", &id));
+        }
+        record_key(&mut tx, work.credential, bound, "bound");
+        record(
+            &mut tx,
+            "signing.credential.bound",
+            work.credential,
+            "citizen",
+            detail([("purpose", json!(work.purpose.as_str()))]),
+        );
+        tx.finish(job).await?;
+        tx.commit().await?;
+        self.inner.key_is(work.credential, table::version(bound));
+        Ok(Some(work.done(id, BindingState::Bound)))
+    }
+
+    /// What the keystore said no to for good ends the binding; what it could not do now is tried again.
+    async fn refuse_binding_for(
+        &self,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+        error: kyso_keystore::Error,
+    ) -> Result<Option<Done>> {
+        match crate::request::refusal_code(&error) {
+            Some(code) => self.refuse_binding(job, id, work, code, None).await,
+            None => {
+                tracing::warn!(binding = %id, error = %error, "binding {id} is tried again");
+                self.try_again(job, "keystore").await
+            }
+        }
+    }
+
+    async fn refuse_binding(
+        &self,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+        code: &str,
+        tries_left: Option<i64>,
+    ) -> Result<Option<Done>> {
+        let mut tx = self.inner.store.write().await?;
+        self.end_refused(&mut tx, job, id, work, code, tries_left)
+            .await?;
+        table::release(&mut tx, work.credential, &id.to_string()).await?;
+        tx.commit().await?;
+        Ok(Some(work.done(
+            id,
+            BindingState::Refused {
+                code: code.to_owned(),
+            },
+        )))
+    }
+
+    async fn refuse_wrong_pin(
+        &self,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+        raised: &CitizenKey,
+        key: &CitizenKey,
+        tries_left: i64,
+    ) -> Result<Option<Done>> {
+        let code = if key.is_locked() {
+            "pin-locked"
+        } else {
+            "wrong-pin"
+        };
+        let mut tx = self.inner.store.write().await?;
+        if !table::settle_one(&mut tx, work.credential, &id.to_string(), raised, key).await? {
+            drop(tx);
+            return self.try_again(job, "key-changed").await;
+        }
+        record_key(&mut tx, work.credential, key, code);
+        self.end_refused(&mut tx, job, id, work, code, Some(tries_left))
+            .await?;
+        tx.commit().await?;
+        self.inner.key_is(work.credential, table::version(key));
+        Ok(Some(work.done(
+            id,
+            BindingState::Refused {
+                code: code.to_owned(),
+            },
+        )))
+    }
+
+    async fn end_refused(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+        code: &str,
+        tries_left: Option<i64>,
+    ) -> Result<()> {
+        table::end_binding(tx, id, Some(code), tries_left).await?;
+        record(
+            tx,
+            "signing.binding.refused",
+            work.credential,
+            "system",
+            detail([("code", json!(code))]),
+        );
+        Ok(tx.finish(job).await?)
+    }
+
+    async fn try_again(&self, job: &Job, code: &str) -> Result<Option<Done>> {
+        let mut tx = self.inner.store.write().await?;
+        let due_at = task::retry_at(tx.now(), job.attempts);
+        tx.retry(job, due_at, code).await?;
+        tx.commit().await?;
+        Ok(None)
+    }
+}
+
+impl BindingWork {
+    fn request(&self) -> Result<BindingRequest> {
+        let said = BindingStatement::parse(&self.intention.statement).map_err(refused)?;
+        let subject = subject_of(&said.subject, &self.enrolment, self.credential);
+        Ok(keystore_request(
+            &self.intention,
+            subject,
+            self.nonce.clone(),
+        ))
+    }
+
+    fn done(&self, binding: BindingId, state: BindingState) -> Done {
+        Done::Binding {
+            binding,
+            credential: self.credential,
+            enrolment: self.enrolment.clone(),
+            state,
+        }
+    }
+}
+
+/// What the statement must name: the enrolment or the credential, whichever kind it names, of this row.
+fn subject_of(said: &Subject, enrolment: &str, credential: CredentialId) -> Subject {
+    match said {
+        Subject::Enrolment(_) => Subject::Enrolment(enrolment.to_owned()),
+        Subject::Credential(_) => Subject::Credential(credential.to_string()),
+    }
+}
+
+fn keystore_request(
+    intention: &BindingIntention,
+    subject: Subject,
+    nonce: String,
+) -> BindingRequest {
+    BindingRequest {
+        statement: intention.statement.clone(),
+        device: intention.device.clone(),
+        signature: intention.signature.clone(),
+        sealed_pin: intention.sealed_pin.clone(),
+        subject,
+        nonce,
+    }
+}
+
+fn purpose_of(said: Purpose) -> BindingPurpose {
+    match said {
+        Purpose::Enrol => BindingPurpose::First,
+        Purpose::ChangeDevice => BindingPurpose::DeviceChange,
+        Purpose::ChangePin => BindingPurpose::PinChange,
+    }
+}
+
+/// The first binding while opening, before any other; a change only of a bound credential that may sign.
+fn check_purpose(row: &Credential, purpose: BindingPurpose) -> Result<()> {
+    let fits = match purpose {
+        BindingPurpose::First => row.state == CredentialState::Opening && row.bound_at.is_none(),
+        BindingPurpose::DeviceChange | BindingPurpose::PinChange => {
+            row.bound_at.is_some()
+                && matches!(
+                    row.state,
+                    CredentialState::Opening | CredentialState::Active
+                )
+        }
+    };
+    if !fits {
+        return Err(Error::CredentialState { state: row.state });
+    }
+    if row.certificate.is_none() {
+        return Err(Error::CredentialUnbound);
+    }
+    Ok(())
+}
+
+fn refused(refusal: Refusal) -> Error {
+    Error::BindingRefused {
+        code: crate::request::code_of(&refusal).into(),
+    }
+}

@@ -1,0 +1,748 @@
+//! Signing a batch: two durable commits whatever its size.
+//!
+//! ```text
+//! read (one snapshot) → judge (pure) → begin (the keystore authenticates each key row)
+//!   → commit 1: every key row raised, every digest reserved      a PIN is compared only after this is on disk
+//!   → compare and sign, side by side                              no transaction open
+//!   → commit 2: signatures, digests consumed, debits, ledger, deliveries, jobs
+//! ```
+//!
+//! A crash anywhere leaves the request `approved` and its job leased: who takes it up again raises
+//! nothing twice (the raised row remembers the approval), compares again, and stores one result,
+//! because the key row's version lets only one through.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use kyso_keystore::{Attempt, CitizenKey, Keystore, Outcome};
+use kyso_store::{Job, failpoint};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::create::expire_later;
+use super::table::Work;
+use super::*;
+use crate::billing;
+use crate::credential::table::{self as credential_table, KeyChange};
+use crate::credential::{record as record_credential, record_key};
+use crate::task::Done;
+
+/// Operations a batch has at the keystore at once: enough for every core or session, few enough for its queue.
+const SIDE_BY_SIDE: usize = 32;
+
+/// A claimed job and what it is about.
+struct Claimed {
+    job: Job,
+    request: RequestId,
+    credential: CredentialId,
+}
+
+/// A request of the batch with how it ended.
+struct Ended {
+    claimed: Claimed,
+    work: Option<Work>,
+    end: End,
+}
+
+/// What is to be written about a request.
+enum End {
+    /// Nothing but the job: it is over already.
+    Over,
+    /// The job comes back.
+    Later {
+        code: &'static str,
+        after_ms: Option<i64>,
+    },
+    /// For good, with a code.
+    Failed {
+        code: &'static str,
+    },
+    Signed {
+        signatures: Vec<Vec<u8>>,
+        raised: CitizenKey,
+        key: CitizenKey,
+    },
+    WrongPin {
+        tries_left: u8,
+        raised: CitizenKey,
+        key: CitizenKey,
+    },
+    Locked {
+        raised: CitizenKey,
+        key: CitizenKey,
+    },
+}
+
+/// A request whose key row is raised.
+struct Begun {
+    claimed: Claimed,
+    work: Work,
+    attempt: Attempt,
+    raised: CitizenKey,
+}
+
+impl Requests {
+    /// Signs a batch of claimed `Sign` jobs with two durable commits, whatever its size, and ends the jobs.
+    ///
+    /// Several requests of one credential are signed one after the other: there is one attempt at a time.
+    ///
+    /// # Errors
+    /// Only what stops the whole batch (the store's); its jobs come back when their leases end.
+    pub async fn sign_many(&self, keys: &Keystore, jobs: Vec<Job>) -> Result<Vec<Done>> {
+        let mut done = Vec::new();
+        let mut rest = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match Task::of(&job)? {
+                Task::Sign {
+                    request,
+                    credential,
+                } => rest.push(Claimed {
+                    job,
+                    request,
+                    credential,
+                }),
+                _ => return Err(Error::UnknownTask { kind: job.kind }),
+            }
+        }
+        while !rest.is_empty() {
+            let mut credentials = HashSet::new();
+            let (round, later) = rest
+                .into_iter()
+                .partition(|claimed: &Claimed| credentials.insert(claimed.credential));
+            done.extend(self.sign_round(keys, round).await?);
+            rest = later;
+        }
+        if !done.is_empty() {
+            self.inner.changed();
+        }
+        Ok(done)
+    }
+
+    /// At most one request of each credential.
+    async fn sign_round(&self, keys: &Keystore, round: Vec<Claimed>) -> Result<Vec<Done>> {
+        // Step 1. What each job is about, in one snapshot; what cannot be signed ends here.
+        let mut ended = Vec::with_capacity(round.len());
+        let judged = self.judge_all(round, &mut ended).await?;
+        // Step 2. The keystore authenticates each key row against its approval. Nothing is unwrapped yet.
+        let begun = self.begin_all(keys, judged, &mut ended).await?;
+        // Step 3. Raised rows and reserved digests, durable before any PIN is compared.
+        failpoint!("signing.sign.before-raise");
+        let raised = self.raise_all(begun, &mut ended).await?;
+        failpoint!("signing.sign.after-raise");
+        // Step 4. PINs compared, digests signed, side by side.
+        failpoint!("signing.sign.before-sign");
+        compare_and_sign_all(keys, raised, &mut ended).await;
+        failpoint!("signing.sign.after-sign");
+        // Step 5. Results, debits, ledger, deliveries and the jobs themselves.
+        self.store_ends(ended).await
+    }
+
+    async fn judge_all(
+        &self,
+        round: Vec<Claimed>,
+        ended: &mut Vec<Ended>,
+    ) -> Result<Vec<(Claimed, Work, Activation, CitizenKey)>> {
+        let ids: Vec<RequestId> = round.iter().map(|claimed| claimed.request).collect();
+        let mut works: HashMap<RequestId, Work> = table::work(&self.inner.store, &ids)
+            .await?
+            .into_iter()
+            .map(|work| (work.id, work))
+            .collect();
+        let now = self.inner.now(self.inner.store.now());
+        let mut judged = Vec::with_capacity(round.len());
+        for claimed in round {
+            let Some(mut work) = works.remove(&claimed.request) else {
+                ended.push(Ended {
+                    claimed,
+                    work: None,
+                    end: End::Over,
+                });
+                continue;
+            };
+            match judge(&mut work, now) {
+                Ok((activation, key)) => judged.push((claimed, work, activation, key)),
+                Err(end) => ended.push(Ended {
+                    claimed,
+                    work: Some(work),
+                    end,
+                }),
+            }
+        }
+        Ok(judged)
+    }
+
+    async fn begin_all(
+        &self,
+        keys: &Keystore,
+        judged: Vec<(Claimed, Work, Activation, CitizenKey)>,
+        ended: &mut Vec<Ended>,
+    ) -> Result<Vec<(Begun, i64)>> {
+        failpoint!("signing.sign.before-begin");
+        let mut begun = Vec::with_capacity(judged.len());
+        let gate = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        let mut running = JoinSet::new();
+        for (claimed, work, activation, key) in judged {
+            if let Err(error) = self.inner.check_key_is_newest(work.credential, &key).await {
+                let Error::KeyRolledBack { .. } = error else {
+                    return Err(error);
+                };
+                tracing::error!(credential = %work.credential, %error, "the key row of {} is refused", work.credential);
+                ended.push(Ended {
+                    claimed,
+                    work: Some(work),
+                    end: End::Failed {
+                        code: "key-row-refused",
+                    },
+                });
+                continue;
+            }
+            let (keys, gate) = (keys.clone(), gate.clone());
+            running.spawn(async move {
+                let _turn = gate.acquire().await;
+                let attempt = keys
+                    .begin(&key, &work.credential.to_string(), activation)
+                    .await;
+                (claimed, work, key, attempt)
+            });
+        }
+        while let Some(joined) = running.join_next().await {
+            let (claimed, work, key, attempt) = joined.map_err(|_| Error::Interrupted)?;
+            match attempt {
+                Ok(attempt) => {
+                    let raised = attempt.raised().clone();
+                    begun.push((
+                        Begun {
+                            claimed,
+                            work,
+                            attempt,
+                            raised,
+                        },
+                        credential_table::version(&key),
+                    ));
+                }
+                Err(error) => {
+                    let end = end_of(&work, &error);
+                    ended.push(Ended {
+                        claimed,
+                        work: Some(work),
+                        end,
+                    });
+                }
+            }
+        }
+        failpoint!("signing.sign.after-begin");
+        Ok(begun)
+    }
+
+    async fn raise_all(
+        &self,
+        begun: Vec<(Begun, i64)>,
+        ended: &mut Vec<Ended>,
+    ) -> Result<Vec<Begun>> {
+        if begun.is_empty() {
+            return Ok(Vec::new());
+        }
+        let changes: Vec<KeyChange<'_>> = begun
+            .iter()
+            .map(|(begun, before)| KeyChange {
+                credential: begun.work.credential,
+                request: begun.work.id.to_string(),
+                before: *before,
+                key: &begun.raised,
+            })
+            .collect();
+        let mut tx = self.inner.store.write().await?;
+        let raised = credential_table::raise_many(&mut tx, &changes).await?;
+        drop(changes);
+        let (raised, missed): (Vec<_>, Vec<_>) = begun
+            .into_iter()
+            .partition(|(begun, _)| raised.contains(&begun.work.credential));
+        if !raised.is_empty() {
+            let ids: Vec<RequestId> = raised.iter().map(|(begun, _)| begun.work.id).collect();
+            table::reserve_many(&mut tx, &ids).await?;
+            for (begun, before) in &raised {
+                // A row raised before a crash is on record already.
+                if credential_table::version(&begun.raised) != *before {
+                    record_key(&mut tx, begun.work.credential, &begun.raised, "raised");
+                }
+            }
+            tx.commit().await?;
+        }
+        for (begun, _) in missed {
+            // Another attempt was faster, or the credential was held this moment: read again.
+            let end = End::Later {
+                code: "key-changed",
+                after_ms: Some(20),
+            };
+            ended.push(Ended {
+                claimed: begun.claimed,
+                work: Some(begun.work),
+                end,
+            });
+        }
+        let raised: Vec<Begun> = raised.into_iter().map(|(begun, _)| begun).collect();
+        for begun in &raised {
+            self.inner.key_is(
+                begun.work.credential,
+                credential_table::version(&begun.raised),
+            );
+        }
+        Ok(raised)
+    }
+
+    /// One transaction for all; if a lease was lost meanwhile, each on its own, so that one does not cost the others.
+    async fn store_ends(&self, ended: Vec<Ended>) -> Result<Vec<Done>> {
+        match self.store_ends_together(&ended).await {
+            Err(Error::Store(kyso_store::Error::LeaseLost { .. })) if ended.len() > 1 => {}
+            Err(Error::Store(kyso_store::Error::LeaseLost { .. })) => return Ok(Vec::new()),
+            other => return other,
+        }
+        let mut done = Vec::new();
+        for one in &ended {
+            match self.store_ends_together(std::slice::from_ref(one)).await {
+                Err(Error::Store(kyso_store::Error::LeaseLost { .. })) => {}
+                other => done.extend(other?),
+            }
+        }
+        Ok(done)
+    }
+
+    async fn store_ends_together(&self, ended: &[Ended]) -> Result<Vec<Done>> {
+        failpoint!("signing.sign.before-result");
+        let mut done = Vec::new();
+        let mut tx = self.inner.store.write().await?;
+        let mut versions = self.store_signed(&mut tx, ended, &mut done).await?;
+        let mut finished = Vec::with_capacity(ended.len());
+        for one in ended {
+            match &one.end {
+                End::Later { code, after_ms } => {
+                    if let Some(work) = &one.work {
+                        release_stale(&mut tx, work).await?;
+                    }
+                    let due_at = after_ms.map_or_else(
+                        || task::retry_at(tx.now(), one.claimed.job.attempts),
+                        |ms| tx.now() + ms,
+                    );
+                    tx.retry(&one.claimed.job, due_at, code).await?;
+                    continue;
+                }
+                End::Over | End::Signed { .. } => {}
+                End::Failed { code } => {
+                    if let Some(work) = &one.work {
+                        credential_table::release(&mut tx, work.credential, &work.id.to_string())
+                            .await?;
+                        fail(&mut tx, work, code, &mut done).await?;
+                    }
+                }
+                End::WrongPin { raised, key, .. } | End::Locked { raised, key } => {
+                    if let Some(work) = &one.work {
+                        versions.extend(
+                            store_wrong_pin(&mut tx, work, &one.end, raised, key, &mut done)
+                                .await?,
+                        );
+                    }
+                }
+            }
+            finished.push(one.claimed.job.clone());
+        }
+        if !finished.is_empty() {
+            tx.finish_many(&finished).await?;
+        }
+        tx.commit().await?;
+        failpoint!("signing.sign.after-result");
+        for (credential, version) in versions {
+            self.inner.key_is(credential, version);
+        }
+        Ok(done)
+    }
+
+    /// Everything about the requests whose PIN was right. A credential that was held, revoked or ran out of units since the
+    /// attempt began keeps its reset key row, and its signatures are thrown away.
+    async fn store_signed(
+        &self,
+        tx: &mut Tx,
+        ended: &[Ended],
+        done: &mut Vec<Done>,
+    ) -> Result<Vec<(CredentialId, i64)>> {
+        let signed: Vec<SignedWork<'_>> = ended.iter().filter_map(SignedWork::of).collect();
+        if signed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let changes: Vec<_> = signed
+            .iter()
+            .map(|one| (one.change(), one.work.units, one.needed_state()))
+            .collect();
+        let passed = credential_table::settle_many(tx, &changes).await?;
+        let (passed, missed): (Vec<_>, Vec<_>) = signed
+            .into_iter()
+            .partition(|one| passed.contains(&one.work.credential));
+        let mut versions = Vec::with_capacity(ended.len());
+        if !passed.is_empty() {
+            let ids: Vec<RequestId> = passed.iter().map(|one| one.work.id).collect();
+            let signatures: Vec<(RequestId, &[Vec<u8>])> = passed
+                .iter()
+                .map(|one| (one.work.id, one.signatures))
+                .collect();
+            let documents: usize = signatures
+                .iter()
+                .map(|(_, signatures)| signatures.len())
+                .sum();
+            // Asserted twice: the key row let us through, and request and digests agree.
+            expect(
+                "signature_request",
+                table::sign_many(tx, &ids).await?,
+                ids.len(),
+            )?;
+            expect(
+                "signature_document",
+                table::consume_many(tx, &signatures).await?,
+                documents,
+            )?;
+            let debits: Vec<_> = passed
+                .iter()
+                .map(|one| (one.work.id, one.work.credential, one.work.units))
+                .collect();
+            billing::debit_many(tx, &debits).await?;
+            let announced: Vec<_> = passed
+                .iter()
+                .filter(|one| one.work.announced)
+                .filter_map(|one| one.work.portal.map(|portal| (one.work.id, portal)))
+                .collect();
+            webhook::announce_many(tx, &announced).await?;
+        }
+        for one in &passed {
+            versions.push((one.work.credential, credential_table::version(one.key)));
+            one.record(tx, done).await?;
+        }
+        if !missed.is_empty() {
+            let changes: Vec<_> = missed.iter().map(SignedWork::change).collect();
+            let reset = credential_table::store_key_many(tx, &changes).await?;
+            drop(changes);
+            for one in missed {
+                if reset.contains(&one.work.credential) {
+                    record_key(tx, one.work.credential, one.key, "reset");
+                    versions.push((one.work.credential, credential_table::version(one.key)));
+                }
+                let code = one
+                    .why_missed(tx, reset.contains(&one.work.credential))
+                    .await?;
+                if let Some(code) = code {
+                    fail(tx, one.work, code, done).await?;
+                }
+            }
+        }
+        Ok(versions)
+    }
+}
+
+/// An [`Ended`] that was signed.
+struct SignedWork<'a> {
+    work: &'a Work,
+    signatures: &'a [Vec<u8>],
+    raised: &'a CitizenKey,
+    key: &'a CitizenKey,
+}
+
+impl<'a> SignedWork<'a> {
+    fn of(ended: &'a Ended) -> Option<SignedWork<'a>> {
+        match (&ended.work, &ended.end) {
+            (
+                Some(work),
+                End::Signed {
+                    signatures,
+                    raised,
+                    key,
+                },
+            ) => Some(SignedWork {
+                work,
+                signatures,
+                raised,
+                key,
+            }),
+            _ => None,
+        }
+    }
+
+    fn change(&self) -> KeyChange<'a> {
+        KeyChange {
+            credential: self.work.credential,
+            request: self.work.id.to_string(),
+            before: credential_table::version(self.raised),
+            key: self.key,
+        }
+    }
+
+    fn needed_state(&self) -> CredentialState {
+        match self.work.kind {
+            RequestKind::Acceptance => CredentialState::Opening,
+            RequestKind::Portal | RequestKind::Sp769 => CredentialState::Active,
+        }
+    }
+
+    async fn record(&self, tx: &mut Tx, done: &mut Vec<Done>) -> Result<()> {
+        let work = self.work;
+        record_key(tx, work.credential, self.key, "reset");
+        let facts = detail([
+            ("documents", json!(self.signatures.len())),
+            ("units", json!(work.units)),
+        ]);
+        record(tx, "signing.request.signed", work.id, "system", facts);
+        done.push(Done::Request {
+            request: work.id,
+            kind: work.kind,
+            state: RequestState::Signed,
+        });
+        if work.kind == RequestKind::Acceptance {
+            credential_table::activate(tx, work.credential).await?;
+            record_credential(
+                tx,
+                "signing.credential.active",
+                work.credential,
+                "citizen",
+                detail([("request", json!(work.id))]),
+            );
+            done.push(Done::CredentialActivated {
+                credential: work.credential,
+                enrolment: work.enrolment.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Why the credential did not let the result through; `None` when another worker has stored it.
+    async fn why_missed(&self, tx: &mut Tx, is_reset: bool) -> Result<Option<&'static str>> {
+        let credential = credential_table::by_id_in(tx, self.work.credential).await?;
+        if credential.state != self.needed_state() {
+            return Ok(Some("credential-not-active"));
+        }
+        Ok(is_reset.then_some("units-exhausted"))
+    }
+}
+
+/// Everything that can be said about an approved request without a key. In the order of activation.md.
+fn judge(work: &mut Work, now: i64) -> Result<(Activation, CitizenKey), End> {
+    if work.state != RequestState::Approved {
+        return Err(End::Over);
+    }
+    let failed = |code| Err(End::Failed { code });
+    let Some(approval) = work.approval.take() else {
+        return failed("approval-missing");
+    };
+    let Some(key) = work.key.take() else {
+        return failed("credential-not-active");
+    };
+    let Some(device) = key.device() else {
+        return failed("credential-unbound");
+    };
+    let expected = expected(
+        work.id,
+        work.credential,
+        work.portal,
+        &work.documents,
+        &work.nonce,
+        &work.code,
+    );
+    // Time does not run backwards between the approval and its use.
+    let now = now.max(work.approved_at.unwrap_or(now));
+    let checked = Activation::check(
+        &approval.statement,
+        &approval.signature,
+        device,
+        &expected,
+        approval.sealed_pin,
+        now,
+    );
+    let activation = match checked {
+        Ok(activation) => activation,
+        // The device was changed after the approval: the approval is worth nothing, and this says why.
+        Err(Refusal::DeviceSignature { .. }) => return failed("device-changed"),
+        Err(refusal) => return failed(code_of(&refusal)),
+    };
+    if let Err(code) = check_previews(&activation, &work.documents) {
+        return failed(code);
+    }
+    if may_sign(work.kind, work.credential_state, work.bound_at.is_some()).is_err() {
+        return failed("credential-not-active");
+    }
+    if work.not_after_at.is_none_or(|end| now > end) {
+        return failed("certificate-expired");
+    }
+    if work.credential_serial.as_deref() != Some(&work.serial) {
+        return failed("certificate-changed");
+    }
+    if work.documents.iter().any(|document| document.is_consumed) {
+        return failed("digest-consumed");
+    }
+    if work.units_left.is_some_and(|left| left < work.units) {
+        return failed("units-exhausted");
+    }
+    match &work.attempt {
+        Some(owner) if *owner != work.id.to_string() => Err(End::Later {
+            code: "attempt-in-flight",
+            after_ms: Some(20),
+        }),
+        _ => Ok((activation, key)),
+    }
+}
+
+async fn compare_and_sign_all(keys: &Keystore, raised: Vec<Begun>, ended: &mut Vec<Ended>) {
+    let gate = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+    let mut running = JoinSet::new();
+    for begun in raised {
+        let (keys, gate) = (keys.clone(), gate.clone());
+        running.spawn(async move {
+            let Begun {
+                claimed,
+                work,
+                attempt,
+                raised,
+            } = begun;
+            let _turn = gate.acquire().await;
+            let end = match keys
+                .sign_for_citizen(attempt, &raised, work.algorithm)
+                .await
+            {
+                Ok(Outcome::Signed { signatures, key }) => End::Signed {
+                    signatures,
+                    raised,
+                    key,
+                },
+                Ok(Outcome::WrongPin { tries_left, key }) => End::WrongPin {
+                    tries_left,
+                    raised,
+                    key,
+                },
+                Ok(Outcome::Locked { key }) => End::Locked { raised, key },
+                Err(error) => end_of(&work, &error),
+            };
+            Ended {
+                claimed,
+                work: Some(work),
+                end,
+            }
+        });
+    }
+    while let Some(joined) = running.join_next().await {
+        match joined {
+            Ok(one) => ended.push(one),
+            // Its job comes back when the lease ends; the others go on.
+            Err(error) => tracing::error!(%error, "a signing task broke off"),
+        }
+    }
+}
+
+/// What an error of the keystore means for the request.
+fn end_of(work: &Work, error: &kyso_keystore::Error) -> End {
+    match refusal_code(error) {
+        Some(code) => {
+            if code == "key-row-refused" {
+                tracing::error!(credential = %work.credential, %error, "the key row of {} is refused", work.credential);
+            }
+            End::Failed { code }
+        }
+        None => {
+            tracing::warn!(request = %work.id, %error, "request {} is signed later", work.id);
+            let after_ms = matches!(
+                error,
+                kyso_keystore::Error::Busy { .. } | kyso_keystore::Error::RowStale { .. }
+            )
+            .then_some(50);
+            End::Later {
+                code: "keystore",
+                after_ms,
+            }
+        }
+    }
+}
+
+async fn fail(tx: &mut Tx, work: &Work, code: &'static str, done: &mut Vec<Done>) -> Result<()> {
+    if table::fail(tx, work.id, code).await? {
+        record(
+            tx,
+            "signing.request.failed",
+            work.id,
+            "system",
+            detail([("code", json!(code))]),
+        );
+        if work.announced {
+            webhook::announce(tx, work.id, work.portal).await?;
+        }
+        done.push(Done::Request {
+            request: work.id,
+            kind: work.kind,
+            state: RequestState::Failed,
+        });
+    }
+    Ok(())
+}
+
+/// The count goes to disk with the request's return to its citizen, or with its end when that was the last try.
+async fn store_wrong_pin(
+    tx: &mut Tx,
+    work: &Work,
+    end: &End,
+    raised: &CitizenKey,
+    key: &CitizenKey,
+    done: &mut Vec<Done>,
+) -> Result<Option<(CredentialId, i64)>> {
+    if !credential_table::settle_one(tx, work.credential, &work.id.to_string(), raised, key).await?
+    {
+        return Ok(None);
+    }
+    record_key(tx, work.credential, key, "wrong-pin");
+    if let End::WrongPin { tries_left, .. } = end {
+        table::return_to_citizen(tx, work.id, &chance::nonce(), i64::from(*tries_left)).await?;
+        record(
+            tx,
+            "signing.request.wrong-pin",
+            work.id,
+            "system",
+            detail([("tries_left", json!(tries_left))]),
+        );
+        let soon = tx.now();
+        expire_later(tx, work.expires_at.max(soon));
+        done.push(Done::Request {
+            request: work.id,
+            kind: work.kind,
+            state: RequestState::Pending,
+        });
+    } else {
+        record_credential(
+            tx,
+            "signing.credential.pin-locked",
+            work.credential,
+            "system",
+            detail([("request", json!(work.id))]),
+        );
+        fail(tx, work, "pin-locked", done).await?;
+        done.push(Done::PinLocked {
+            credential: work.credential,
+            citizen: work.citizen.clone(),
+        });
+    }
+    Ok(Some((work.credential, credential_table::version(key))))
+}
+
+/// An attempt whose owner has ended without releasing it would keep everybody waiting.
+async fn release_stale(tx: &mut Tx, work: &Work) -> Result<()> {
+    match &work.attempt {
+        Some(owner) if *owner != work.id.to_string() => {
+            credential_table::release_stale(tx, work.credential, owner).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn expect(table: &'static str, changed: u64, expected: usize) -> Result<()> {
+    let expected = expected as u64;
+    if changed == expected {
+        Ok(())
+    } else {
+        Err(kyso_store::Error::Conflict {
+            table,
+            expected,
+            changed,
+        }
+        .into())
+    }
+}
