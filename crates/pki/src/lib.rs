@@ -33,6 +33,7 @@ pub mod limits;
 pub mod lint;
 pub mod name;
 pub mod ocsp;
+mod pem;
 pub mod profile;
 pub mod public_key;
 pub mod revocation;

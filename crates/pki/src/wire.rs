@@ -75,6 +75,11 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// The tag of the next element.
+    pub fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
     pub fn malformed(&self) -> Error {
         Error::malformed(self.what)
     }
