@@ -136,15 +136,13 @@ struct Inner {
     signing: Signing,
     authority: Authority,
     sealed: SealedBlobs,
-    secrets: secret::Secrets,
     config: RegistrationConfig,
 }
 
 impl Registration {
     /// Stands on its neighbours; `sealed` opens evidence and contracts. Reads nothing yet.
     pub fn new(store: Store, signing: Signing, authority: Authority, sealed: SealedBlobs, config: RegistrationConfig) -> Self {
-        let secrets = secret::Secrets::new(store.clone(), sealed.clone());
-        Registration(Arc::new(Inner { store, signing, authority, sealed, secrets, config }))
+        Registration(Arc::new(Inner { store, signing, authority, sealed, config }))
     }
 
     /// Puts the seed of administrative units into a new database. Idempotent; for `kyso init` and tests.
@@ -168,10 +166,6 @@ impl Registration {
         &self.0.sealed
     }
 
-    pub(crate) fn secrets(&self) -> &secret::Secrets {
-        &self.0.secrets
-    }
-
     pub(crate) fn config(&self) -> &RegistrationConfig {
         &self.0.config
     }
@@ -185,7 +179,6 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         ra::table::STATEMENTS,
         enrolment::table::STATEMENTS,
         vetting::table::STATEMENTS,
-        secret::STATEMENTS,
         verify::STATEMENTS,
     ]
     .into_iter()

@@ -1,9 +1,20 @@
 //! What the worker does for this crate: seal contracts, open credentials, see acceptances through, end what is due.
+//!
+//! Every job is a row's outstanding work, and doing it twice is doing it once: a job that was killed anywhere is run
+//! again from the row. A job that cannot be done now is tried again, waiting longer each time; one that never can be
+//! ends the enrolment with a code the citizen is told.
 
 use kyso_keystore::Keystore;
+use kyso_signing::credential::BindingState;
+use kyso_signing::request::{RequestKind, RequestState};
 use kyso_store::Job;
 
-use crate::{EnrolmentId, Registration, Result};
+use crate::enrolment::device::enqueue;
+use crate::enrolment::state::{Change, State};
+use crate::enrolment::{begin, table};
+use crate::ledger::line;
+use crate::task::Task;
+use crate::{EnrolmentId, Error, Registration, Result};
 
 /// What came of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,24 +23,215 @@ pub struct Done {
     pub kind: String,
     /// The enrolment concerned, if one.
     pub enrolment: Option<EnrolmentId>,
-    /// `done`, or a stable code.
+    /// `done`, `waiting`, or a stable code.
     pub outcome: &'static str,
 }
+
+/// What to do with a job that ran.
+enum After {
+    Finish,
+    /// Look again later, though nothing went wrong.
+    Again { in_ms: i64 },
+}
+
+/// How often due enrolments are looked for.
+const SWEEP_MS: i64 = 60_000;
 
 impl Registration {
     /// Runs claimed jobs of the kinds in [`crate::task::KINDS`]; finishes, retries or fails each.
     pub async fn work(&self, keys: &Keystore, jobs: Vec<Job>) -> Result<Vec<Done>> {
-        todo!()
+        let mut done = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let task = Task::read(&job.payload).filter(|task| task.kind() == job.kind);
+            let enrolment = match &task {
+                Some(Task::OpenCredential { enrolment } | Task::Accept { enrolment }) => Some(*enrolment),
+                _ => None,
+            };
+            let outcome = match task {
+                Some(task) => self.perform(keys, &task, &job).await,
+                None => Err(Error::Corrupt { table: "job", id: job.id.to_string() }),
+            };
+            let outcome = self.end_job(&job, outcome).await?;
+            done.push(Done { kind: job.kind, enrolment, outcome });
+        }
+        Ok(done)
     }
 
     /// Takes note of what signing finished: a bound device, a signed acceptance. Call it with what `Signing::work`
     /// returned. A crash in between loses nothing: the open `Accept` job asks signing again.
     pub async fn settle(&self, done: &[kyso_signing::task::Done]) -> Result<()> {
-        todo!()
+        use kyso_signing::task::Done as Signed;
+        for one in done {
+            match one {
+                Signed::Binding { enrolment, state: BindingState::Bound, .. } | Signed::CredentialActivated { enrolment, .. } => {
+                    if let Ok(id) = enrolment.parse() {
+                        self.advance(&id).await?;
+                    }
+                }
+                Signed::Request { request, kind: RequestKind::Acceptance, state } => {
+                    self.acceptance_ended(&request.to_string(), *state).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Enqueues the job of every row that names outstanding work, and the periodic one. At start; idempotent.
     pub async fn recover(&self) -> Result<u64> {
-        todo!()
+        let mut tx = self.store().write().await?;
+        let mut jobs = 1;
+        for (enrolment, state) in table::outstanding(&mut tx).await? {
+            jobs += 1;
+            enqueue(&mut tx, &match state {
+                State::Approved => Task::OpenCredential { enrolment },
+                _ => Task::Accept { enrolment },
+            });
+        }
+        for contract in table::contracts_to_seal(&mut tx).await? {
+            jobs += 1;
+            enqueue(&mut tx, &Task::SealContract { contract });
+        }
+        enqueue(&mut tx, &Task::Expire);
+        tx.commit().await?;
+        Ok(jobs)
+    }
+
+    async fn perform(&self, keys: &Keystore, task: &Task, job: &Job) -> Result<After> {
+        match task {
+            Task::SealContract { contract } => {
+                self.seal_contract(keys, contract).await?;
+                Ok(After::Finish)
+            }
+            Task::OpenCredential { enrolment } => {
+                self.open_credential(keys, enrolment).await?;
+                Ok(After::Finish)
+            }
+            Task::Accept { enrolment } => self.accept(enrolment, job.attempts).await,
+            Task::Expire => {
+                self.expire().await?;
+                Ok(After::Again { in_ms: SWEEP_MS })
+            }
+            // The server sends these itself.
+            Task::SendCode { .. } | Task::Notify { .. } => Ok(After::Finish),
+        }
+    }
+
+    /// Sees an acceptance through. Between the phone's steps it only looks, less and less often.
+    async fn accept(&self, id: &EnrolmentId, attempts: i64) -> Result<After> {
+        if self.advance(id).await? == State::Accepting {
+            self.ask_acceptance(id).await?;
+        }
+        Ok(match self.advance(id).await? {
+            State::Certified | State::Accepting => After::Again { in_ms: (2_000_i64 << attempts.clamp(0, 9)).min(600_000) },
+            _ => After::Finish,
+        })
+    }
+
+    /// An acceptance that ended without a signature: refused means that the record is wrong, anything else asks again.
+    async fn acceptance_ended(&self, request: &str, state: RequestState) -> Result<()> {
+        let mut tx = self.store().read().await?;
+        let Some(id) = table::of_acceptance(&mut tx, request).await? else { return Ok(()) };
+        drop(tx);
+        match state {
+            RequestState::Refused => self.fail(&id, "acceptance-refused").await,
+            RequestState::Expired | RequestState::Failed => self.ask_again(&id).await,
+            _ => self.advance(&id).await.map(drop),
+        }
+    }
+
+    /// Ends what is due: enrolments nobody came back to, codes and counters of the past.
+    pub(crate) async fn expire(&self) -> Result<()> {
+        let config = self.config();
+        let mut tx = self.store().write().await?;
+        for code in table::expired_codes(&mut tx).await? {
+            table::end_code(&mut tx, &code, "void").await?;
+        }
+        let now = tx.now();
+        table::forget_allowances(&mut tx, now - 2 * 3_600_000).await?;
+        let due = table::due(&mut tx, now - config.started_ms, now, now - config.certified_ms).await?;
+        tx.commit().await?;
+        for id in due {
+            match self.state(&id).await? {
+                State::Started | State::Supplement => self.expire_one(&id).await?,
+                State::Approved | State::Certified | State::Accepting => {
+                    self.advance(&id).await?;
+                    self.fail(&id, "not-accepted-in-time").await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn expire_one(&self, id: &EnrolmentId) -> Result<()> {
+        let config = self.config();
+        let mut tx = self.store().write().await?;
+        // Looked at without touching: the touch is what it is judged by.
+        let row = table::by_id(&mut tx, id).await?;
+        let now = tx.now();
+        let over = match row.state {
+            State::Started => row.touched_at < now - config.started_ms,
+            State::Supplement => row.supplement_until.is_some_and(|until| until < now),
+            _ => false,
+        };
+        if over && row.state == table::lock(&mut tx, id).await?.state {
+            begin::end(&mut tx, &row, Change::Expire, "not-continued-in-time", "system").await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn state(&self, id: &EnrolmentId) -> Result<State> {
+        let mut tx = self.store().read().await?;
+        Ok(table::by_id(&mut tx, id).await?.state)
+    }
+
+    /// The job's own row: finished, tried again, or failed for good.
+    async fn end_job(&self, job: &Job, outcome: Result<After>) -> Result<&'static str> {
+        let mut tx = self.store().write().await?;
+        let now = tx.now();
+        let word = match outcome {
+            Ok(After::Finish) => {
+                tx.finish(job).await?;
+                "done"
+            }
+            Ok(After::Again { in_ms }) => {
+                tx.retry(job, now + in_ms, "waiting").await?;
+                "waiting"
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(job = %job.id, kind = %job.kind, attempts = job.attempts, error = %error, "job will be tried again");
+                let code = code_of(&error);
+                tx.retry(job, now + (200_i64 << job.attempts.clamp(0, 9)).min(60_000), code).await?;
+                code
+            }
+            Err(error) => {
+                tracing::error!(job = %job.id, kind = %job.kind, error = %error, "job failed for good");
+                let code = code_of(&error);
+                tx.fail(job, code).await?;
+                line("registration.job.failed", &job.key, "system").with("kind", job.kind.as_str()).with("code", code).record(&mut tx);
+                code
+            }
+        };
+        match tx.commit().await {
+            // Another worker took it meanwhile and will end it.
+            Err(kyso_store::Error::LeaseLost { .. }) => Ok("lease-lost"),
+            other => other.map(|()| word).map_err(Into::into),
+        }
+    }
+}
+
+/// A stable word for a job's row.
+fn code_of(error: &Error) -> &'static str {
+    match error {
+        Error::Store(_) => "store",
+        Error::Signing(_) => "signing",
+        Error::Keystore(_) => "keystore",
+        Error::Authority(_) => "authority",
+        Error::Paper(_) => "paper",
+        Error::NotFound { .. } => "not-found",
+        Error::Corrupt { .. } => "corrupt",
+        _ => "refused",
     }
 }

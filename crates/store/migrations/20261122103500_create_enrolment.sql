@@ -90,6 +90,7 @@ CREATE UNIQUE INDEX enrolment_session_once ON enrolment (session_hash);
 -- one person, one enrolment under way or complete
 CREATE UNIQUE INDEX enrolment_one_person ON enrolment (identity_number) WHERE state NOT IN ('closed', 'rejected', 'abandoned', 'expired', 'failed');
 CREATE UNIQUE INDEX enrolment_credential_once ON enrolment (credential_id);
+CREATE UNIQUE INDEX enrolment_acceptance_once ON enrolment (acceptance_id);
 CREATE INDEX enrolment_queue ON enrolment (submitted_at) WHERE state IN ('submitted', 'vetted');
 CREATE INDEX enrolment_of_phone ON enrolment (phone);
 CREATE INDEX enrolment_waiting ON enrolment (state, touched_at) WHERE state IN ('started', 'supplement', 'approved', 'certified', 'accepting');

@@ -2,20 +2,26 @@
 //!
 //! Each verb is one transaction: what it returned is on disk. [`View::next`] tells the phone what to do next.
 
+pub(crate) mod begin;
+mod code;
+pub(crate) mod contract;
+pub(crate) mod device;
+mod evidence;
 mod image;
+mod notice;
 pub mod state;
 pub(crate) mod table;
 
 pub use image::{ImageFault, ImageLimits, Photo, read_photo};
 pub use state::{Kind, Piece, Progress, State, Step, next_steps};
 
-use kyso_signing::credential::BindingIntention;
+use kyso_store::Tx;
 
 use crate::campaign::Plan;
-use crate::citizen::{Channel, NewOwner, Owner};
+use crate::citizen::{Channel, Owner};
 use crate::ra::Officer;
 use crate::task::Event;
-use crate::{CodeId, EnrolmentId, Registration, Result};
+use crate::{EnrolmentId, Error, Result};
 
 /// How an enrolment begins.
 #[derive(Debug, Clone, Copy, Default)]
@@ -209,104 +215,37 @@ pub struct Notice {
     pub language: String,
 }
 
-impl Registration {
-    /// Begins an enrolment.
-    pub async fn start(&self, start: Start<'_>) -> Result<Started> {
-        todo!()
-    }
-
-    /// Which enrolment this bearer token opens. [`crate::Error::SessionInvalid`] otherwise.
-    pub async fn authenticate(&self, token: &str) -> Result<EnrolmentId> {
-        todo!()
-    }
-
-    /// Where it stands and what to do next.
-    pub async fn show(&self, id: &EnrolmentId) -> Result<View> {
-        todo!()
-    }
-
-    /// Phone and e-mail alone, so that a code can be sent before anything else is typed.
-    pub async fn set_contact(&self, id: &EnrolmentId, phone: &str, email: &str) -> Result<View> {
-        todo!()
-    }
-
-    /// The owner's data. In a supplement only the fields that were asked for may differ.
-    pub async fn set_owner(&self, id: &EnrolmentId, new: &NewOwner) -> Result<View> {
-        todo!()
-    }
-
-    /// Settles the price: takes a place in the campaign; with nothing due that is all there is.
-    pub async fn pay(&self, id: &EnrolmentId) -> Result<View> {
-        todo!()
-    }
-
-    /// Sends a new activation code; the one before is void.
-    pub async fn request_code(&self, id: &EnrolmentId, channel: Channel) -> Result<CodeView> {
-        todo!()
-    }
-
-    /// Enters the code.
-    pub async fn activate(&self, id: &EnrolmentId, code: &str) -> Result<View> {
-        todo!()
-    }
-
-    /// Stores a photo, in place of an earlier one.
-    pub async fn put_photo(&self, id: &EnrolmentId, kind: Kind, bytes: &[u8]) -> Result<EvidenceView> {
-        todo!()
-    }
-
-    /// The contract to read: written when it is first asked for after owner, payment and photos are complete.
-    pub async fn contract(&self, id: &EnrolmentId) -> Result<ContractFile> {
-        todo!()
-    }
-
-    /// Signs the contract.
-    pub async fn sign_contract(&self, id: &EnrolmentId, signature: ContractSignature<'_>) -> Result<View> {
-        todo!()
-    }
-
-    /// Hands it in. [`crate::Error::StepsMissing`] lists what is not there.
-    pub async fn submit(&self, id: &EnrolmentId) -> Result<View> {
-        todo!()
-    }
-
-    /// The citizen gives up.
-    pub async fn abandon(&self, id: &EnrolmentId) -> Result<View> {
-        todo!()
-    }
-
-    /// A nonce for binding phone and PIN.
-    pub async fn device_challenge(&self, id: &EnrolmentId) -> Result<DeviceChallenge> {
-        todo!()
-    }
-
-    /// Binds phone and PIN: stored here, done by the worker; [`View::binding`] says how it went.
-    pub async fn bind_device(&self, id: &EnrolmentId, intention: BindingIntention) -> Result<View> {
-        todo!()
-    }
-
-    /// The code of a `SendCode` job; `None` if it is sent, void or too old, and the job is simply done.
-    pub async fn code_to_send(&self, code: &CodeId) -> Result<Option<CodeToSend>> {
-        todo!()
-    }
-
-    /// The code was handed to a relay: its plain text is wiped.
-    pub async fn code_sent(&self, code: &CodeId) -> Result<()> {
-        todo!()
-    }
-
-    /// The message of a `Notify` job.
-    pub async fn notice(&self, enrolment: &EnrolmentId, event: Event) -> Result<Notice> {
-        todo!()
-    }
-
-    /// The signed acceptance record, once complete.
-    pub async fn acceptance_record(&self, id: &EnrolmentId) -> Result<Vec<u8>> {
-        todo!()
-    }
-
-    /// The enrolment that ended in this credential, for the officer who looks at one.
-    pub async fn of_credential(&self, credential: &str) -> Result<EnrolmentId> {
-        todo!()
-    }
+/// The enrolment as its citizen sees it, from within a transaction. What signing knows is added by `show`.
+pub(crate) async fn view(tx: &mut Tx, id: &EnrolmentId) -> Result<View> {
+    let row = table::by_id(tx, id).await?;
+    let progress = table::progress(tx, &row).await?;
+    let contract = table::contract(tx, id).await?;
+    Ok(View {
+        next: next_steps(row.state, &progress),
+        plan: crate::campaign::table::plan(tx, &row.plan_code).await?.ok_or(Error::NotFound { what: "plan" })?,
+        code: table::live_code(tx, id).await?.filter(|live| live.expires_at > tx.now()).map(|live| code::code_view(&live)),
+        evidence: table::evidence(tx, id).await?.into_iter().map(|photo| photo.view).collect(),
+        contract: contract.as_ref().map(contract::contract_view),
+        supplement: table::asked(tx, &row).await?,
+        reasons: table::end_reasons(tx, &row).await?,
+        queue_ahead: match (row.state, row.submitted_at) {
+            (State::Submitted | State::Vetted, Some(at)) => Some(table::ahead(tx, at).await?),
+            _ => None,
+        },
+        binding: None,
+        id: row.id,
+        reference: row.reference,
+        state: row.state,
+        campaign: row.campaign_code,
+        price_vnd: row.price_vnd,
+        language: row.language,
+        owner: row.owner,
+        phone: row.phone,
+        email: row.email,
+        supplement_until: row.supplement_until,
+        credential: row.credential_id,
+        acceptance_request: row.acceptance_id,
+        submitted_at: row.submitted_at,
+        completed_at: row.completed_at,
+    })
 }

@@ -191,10 +191,11 @@ pub enum Piece {
     Photo(Kind),
 }
 
-/// The fields an officer may ask for. The identity number is not one of them: another number is another person, who
-/// enrols anew.
-pub const FIELDS: &[&str] =
-    &["full_name", "issue_date", "issue_place", "birth_date", "sex", "nationality", "phone", "email", "address"];
+/// The fields an officer may ask for.
+pub const FIELDS: &[&str] = &[
+    "full_name", "identity_number", "issue_date", "issue_place", "birth_date", "sex", "nationality", "phone", "email",
+    "address",
+];
 
 impl Piece {
     /// The word stored and spoken: `full_name`, `photo:front`.
@@ -252,6 +253,14 @@ pub enum Step {
 }
 
 impl Step {
+    /// What a citizen has to do about a piece that an officer asked for.
+    pub fn repair(piece: Piece) -> Step {
+        match piece {
+            Piece::Photo(kind) => Step::Photo(kind),
+            field => Step::Repair(field),
+        }
+    }
+
     /// Stable code, such as `photo:front`.
     pub fn code(self) -> String {
         match self {
@@ -304,14 +313,7 @@ pub fn next_steps(state: State, progress: &Progress) -> Vec<Step> {
             steps
         }
         State::Supplement => {
-            let mut steps: Vec<Step> = progress
-                .asked
-                .iter()
-                .map(|piece| match *piece {
-                    Piece::Photo(kind) => Step::Photo(kind),
-                    field => Step::Repair(field),
-                })
-                .collect();
+            let mut steps: Vec<Step> = progress.asked.iter().map(|piece| Step::repair(*piece)).collect();
             // A repaired field makes the contract void, a repaired phone number the activation.
             steps.extend(missing(progress).into_iter().filter(|step| !steps.contains(step)).collect::<Vec<_>>());
             if steps.is_empty() {
@@ -408,7 +410,7 @@ mod tests {
         for field in FIELDS {
             assert_eq!(Piece::read(field), Some(Piece::Field(field)));
         }
-        assert_eq!(Piece::read("identity_number"), None);
+        assert_eq!(Piece::read("reference"), None);
         assert_eq!(Piece::read("photo:video"), None);
     }
 

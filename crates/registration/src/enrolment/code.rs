@@ -1,0 +1,167 @@
+//! The activation code: six digits that prove a phone or mailbox is the citizen's.
+//!
+//! What bounds guessing: five tries a code, counted durably before anything is compared; fifteen tries an hour per
+//! enrolment; so a thief of a session has 15 of a million an hour. What bounds SMS pumping: codes an hour per enrolment
+//! and per destination, in a counter that decides races.
+
+use super::begin::lock_open;
+use super::table::{self, Code};
+use super::{CodeToSend, CodeView, View, view};
+use crate::citizen::{Channel, masked};
+use crate::ledger::line;
+use crate::{CodeId, EnrolmentId, Error, Registration, Result, Task, secret};
+
+const DIGITS: usize = 6;
+
+impl Registration {
+    /// Sends a new activation code; the one before is void.
+    ///
+    /// # Errors
+    /// [`Error::Fields`] when the contact this channel needs is not known, [`Error::CodeTooSoon`], [`Error::CodeLimit`],
+    /// [`Error::EnrolmentState`].
+    pub async fn request_code(&self, id: &EnrolmentId, channel: Channel) -> Result<CodeView> {
+        let config = self.config();
+        let mut tx = self.store().write().await?;
+        let row = lock_open(&mut tx, id).await?;
+        let now = tx.now();
+        let destination = match channel {
+            Channel::Sms => row.phone.clone().ok_or_else(|| Error::field("phone", "required"))?,
+            Channel::Email => row.email.clone().ok_or_else(|| Error::field("email", "needed-for-channel"))?,
+        };
+        if let Some(live) = table::live_code(&mut tx, id).await? {
+            if now < live.resend_at {
+                return Err(Error::CodeTooSoon { at: live.resend_at });
+            }
+            table::end_code(&mut tx, &live, "void").await?;
+        }
+        let limits = [
+            (secret::subject("code", &id.to_string()), config.codes_per_person_hour),
+            (secret::subject("code", &destination), config.codes_per_destination_hour),
+        ];
+        for (subject, most) in limits {
+            table::allow(&mut tx, &subject, most).await?.map_err(|at| Error::CodeLimit { at })?;
+        }
+        let code_id: CodeId = tx.id();
+        let context = code_id.to_string();
+        let (code, salt) = (secret::digits(DIGITS), secret::bytes());
+        let new = table::NewCode {
+            id: code_id,
+            enrolment: id,
+            channel,
+            destination: &destination,
+            salt_blob: self.sealed().put(&mut tx, &context, &salt).await?,
+            code_blob: self.sealed().put(&mut tx, &context, code.as_bytes()).await?,
+            verifier: secret::verifier(&salt, &context, &code),
+            resend_at: now + config.code_resend_ms,
+            expires_at: now + config.code_ms,
+            tries_max: config.code_tries,
+        };
+        table::insert_code(&mut tx, new).await?;
+        let task = Task::SendCode { code: code_id, channel: channel.as_str().into() };
+        tx.enqueue(task.kind(), &task.key(), &task.payload(), now);
+        line("registration.code.requested", &id.to_string(), "citizen")
+            .with("code", context)
+            .with("channel", channel.as_str())
+            .record(&mut tx);
+        let live = table::live_code(&mut tx, id).await?.ok_or(Error::CodeNone)?;
+        tx.commit().await?;
+        Ok(code_view(&live))
+    }
+
+    /// Enters the code.
+    ///
+    /// # Errors
+    /// [`Error::CodeWrong`] with the tries left, [`Error::CodeNone`], [`Error::CodeLimit`], [`Error::EnrolmentState`].
+    pub async fn activate(&self, id: &EnrolmentId, code: &str) -> Result<View> {
+        // Step 1. Count the try, durably, before anything is compared: whoever stops here has used it.
+        let mut tx = self.store().write().await?;
+        let row = lock_open(&mut tx, id).await?;
+        let Some(live) = table::live_code(&mut tx, id).await? else {
+            return if row.activated_at.is_some() { view(&mut tx, id).await } else { Err(Error::CodeNone) };
+        };
+        let subject = secret::subject("try", &id.to_string());
+        table::allow(&mut tx, &subject, self.config().tries_per_person_hour).await?.map_err(|at| Error::CodeLimit { at })?;
+        let Some(tries) = table::try_code(&mut tx, &live.id).await? else {
+            return Err(Error::CodeNone);
+        };
+        tx.commit().await?;
+        kyso_store::failpoint!("registration.activate.after-count");
+
+        // Step 2. Compare, in constant time, under the salt that only the data key opens.
+        let context = live.id.to_string();
+        let salt = match self.sealed().read(self.store(), &context, &live.salt_blob).await {
+            Ok(salt) => salt,
+            // used or replaced meanwhile
+            Err(kyso_store::Error::BlobMissing { .. }) => return Err(Error::CodeNone),
+            Err(error) => return Err(error.into()),
+        };
+        let right = secret::equal(&live.verifier, &secret::verifier(&salt, &context, code.trim_matches(' ')));
+
+        // Step 3. Keep the outcome.
+        let mut tx = self.store().write().await?;
+        let row = lock_open(&mut tx, id).await?;
+        let Some(live) = table::live_code(&mut tx, id).await?.filter(|now| now.id == live.id) else {
+            return Err(Error::CodeNone);
+        };
+        let tries_left = (live.tries_max - tries).max(0);
+        if !right {
+            line("registration.code.wrong", &id.to_string(), "citizen").with("code", context).with("tries_left", tries_left).record(&mut tx);
+            if tries_left == 0 {
+                table::end_code(&mut tx, &live, "spent").await?;
+            }
+            tx.commit().await?;
+            return Err(Error::CodeWrong { tries_left });
+        }
+        table::end_code(&mut tx, &live, "used").await?;
+        if row.activated_at.is_none() {
+            table::set_activated(&mut tx, id, live.channel).await?;
+        }
+        line("registration.enrolment.activated", &id.to_string(), "citizen").with("channel", live.channel.as_str()).record(&mut tx);
+        let view = view(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(view)
+    }
+
+    /// The code of a `SendCode` job; `None` if it is sent, void or too old, and the job is simply done.
+    pub async fn code_to_send(&self, code: &CodeId) -> Result<Option<CodeToSend>> {
+        let mut tx = self.store().read().await?;
+        let (sending, now) = (table::sending(&mut tx, code).await?, tx.now());
+        drop(tx);
+        let Some(sending) = sending.filter(|sending| sending.expires_at > now) else { return Ok(None) };
+        let Some(blob) = sending.code_blob else { return Ok(None) };
+        let digits = match self.sealed().read(self.store(), &code.to_string(), &blob).await {
+            Ok(digits) => digits,
+            Err(kyso_store::Error::BlobMissing { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(CodeToSend {
+            channel: sending.channel,
+            destination: sending.destination,
+            code: String::from_utf8(digits).map_err(|_| Error::Corrupt { table: "activation_code", id: code.to_string() })?,
+            minutes: (sending.expires_at - now + 59_999) / 60_000,
+            language: sending.language,
+        }))
+    }
+
+    /// The code was handed to a relay: its plain text is wiped.
+    pub async fn code_sent(&self, code: &CodeId) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        let sending = table::sending(&mut tx, code).await?;
+        if let Some(blob) = sending.and_then(|sending| sending.code_blob) {
+            table::code_sent(&mut tx, code, &blob).await?;
+            line("registration.code.sent", &code.to_string(), "system").record(&mut tx);
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn code_view(live: &Code) -> CodeView {
+    CodeView {
+        channel: live.channel,
+        destination: masked(live.channel, &live.destination),
+        expires_at: live.expires_at,
+        resend_at: live.resend_at,
+        tries_left: (live.tries_max - live.tries).max(0),
+    }
+}
