@@ -95,7 +95,8 @@ pub fn prepare(original: &[u8], options: &Options) -> Result<Prepared, Error> {
         annotate(&reader, &mut update, page, field)?;
     }
     form.write(&mut update, (root, &catalog), new_field)?;
-    let value = SignatureValue::new(options, &target, root, contents_bytes)?;
+    let lock = target.lock(&reader, root)?;
+    let value = SignatureValue::new(options, lock, contents_bytes)?;
     let value_at = update.put_text(signature, &value.text);
     let certificate_sha256 = fingerprint(&signer)?;
     let identifier = file_identifier(&reader, &target, &value.text, &certificate_sha256);
@@ -308,6 +309,43 @@ impl Target {
     }
 }
 
+impl Target {
+    /// What an existing field asks of its signature: `/Lock` takes effect when the signature repeats it (12.7.4.5,
+    /// 12.8.2.4); seed values that are binding (12.7.4.5 table 234 `/Ff`) are not understood, so refused.
+    fn lock(&self, reader: &Reader<'_>, root: Reference) -> Result<Option<Dictionary>, Error> {
+        let Target::Existing(field) = self else {
+            return Ok(None);
+        };
+        if let Some(seed) = reader.dictionary(&field.dictionary, b"SV")?
+            && seed
+                .get(b"Ff")
+                .is_some_and(|flags| *flags != Object::Integer(0))
+        {
+            return Err(Error::Unsupported {
+                feature: "signature field with binding seed values",
+            });
+        }
+        let Some(lock) = reader.dictionary(&field.dictionary, b"Lock")? else {
+            return Ok(None);
+        };
+        let mut parameters = Dictionary::new()
+            .with(b"Type", Object::name("TransformParams"))
+            .with(b"V", Object::name("1.2"));
+        for key in [b"Action".as_slice(), b"Fields"] {
+            if let Some(value) = lock.get(key) {
+                parameters.set(key, value.clone());
+            }
+        }
+        Ok(Some(
+            Dictionary::new()
+                .with(b"Type", Object::name("SigRef"))
+                .with(b"TransformMethod", Object::name("FieldMDP"))
+                .with(b"TransformParams", parameters)
+                .with(b"Data", root),
+        ))
+    }
+}
+
 /// The signature dictionary (ISO 32000-1 12.8.1 table 252) with blanks for byte range and contents.
 struct SignatureValue {
     text: Vec<u8>,
@@ -320,8 +358,7 @@ struct SignatureValue {
 impl SignatureValue {
     fn new(
         options: &Options,
-        target: &Target,
-        root: Reference,
+        lock: Option<Dictionary>,
         contents_bytes: usize,
     ) -> Result<SignatureValue, Error> {
         let mut dictionary = Dictionary::new()
@@ -338,9 +375,7 @@ impl SignatureValue {
                 dictionary.set(key.as_bytes(), Object::text(text));
             }
         }
-        if let Target::Existing(field) = target
-            && let Some(lock) = field_lock(field, root)?
-        {
+        if let Some(lock) = lock {
             dictionary.set(b"Reference", vec![Object::Dictionary(lock)].into());
         }
         let mut text = Vec::with_capacity(contents_bytes * 2 + 512);
@@ -359,44 +394,6 @@ impl SignatureValue {
             contents_at,
         })
     }
-}
-
-/// `/Lock` of a field takes effect when the signature repeats it (12.7.4.5, 12.8.2.4).
-fn field_lock(field: &SignatureField, root: Reference) -> Result<Option<Dictionary>, Error> {
-    let required = match field.dictionary.get(b"SV") {
-        Some(Object::Dictionary(seed)) => seed.get(b"Ff").and_then(Object::as_integer).unwrap_or(0),
-        Some(_) => 1,
-        None => 0,
-    };
-    if required != 0 {
-        return Err(Error::Unsupported {
-            feature: "signature field with required seed values",
-        });
-    }
-    let lock = match field.dictionary.get(b"Lock") {
-        None => return Ok(None),
-        Some(Object::Dictionary(lock)) => lock,
-        Some(_) => {
-            return Err(Error::Unsupported {
-                feature: "signature field whose lock is an object of its own",
-            });
-        }
-    };
-    let mut parameters = Dictionary::new()
-        .with(b"Type", Object::name("TransformParams"))
-        .with(b"V", Object::name("1.2"));
-    for key in [b"Action".as_slice(), b"Fields"] {
-        if let Some(value) = lock.get(key) {
-            parameters.set(key, value.clone());
-        }
-    }
-    Ok(Some(
-        Dictionary::new()
-            .with(b"Type", Object::name("SigRef"))
-            .with(b"TransformMethod", Object::name("FieldMDP"))
-            .with(b"TransformParams", parameters)
-            .with(b"Data", root),
-    ))
 }
 
 /// Puts a widget into the page's `/Annots`, touching only the array when that is an object of its own.

@@ -30,8 +30,8 @@ pub fn appearance(
 ) -> Result<Reference, Error> {
     let (width, height) = (placed.width, placed.height);
     let mut font = Font::noto_sans();
-    let padding = (height * 0.1).clamp(2.5, 8.0);
-    let seal = (height * 0.23).min(width * 0.09).min(18.0);
+    let padding = (height * 0.1).clamp(2.5, 9.0);
+    let seal = (height * 0.22).min(width * 0.085);
     let text_left = padding * 1.4 + seal * 2.0 + padding;
     let area = [
         text_left,

@@ -1,4 +1,8 @@
-//! Where the words go: two columns, labels and values; long values wrap, and if the box is full everything shrinks.
+//! Where the words go: two columns, labels set against their values; long values wrap, and if the box is full
+//! everything shrinks.
+//!
+//! Labels end where values begin, so that every reader of the file (people, `pdftotext`, a screen reader) takes a row
+//! for one line.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -6,15 +10,16 @@ use super::MarkRow;
 use super::font::Font;
 use crate::Error;
 
-/// Largest and smallest type, in points.
+/// Largest type in a box of 70 pt, and smallest type in any, in points.
 const SIZE_MAX: f32 = 8.5;
 const SIZE_MIN: f32 = 3.5;
 /// The first row's value against the others.
 const FIRST_ROW: f32 = 1.25;
-/// Baseline to baseline, in sizes; Vietnamese capitals carry two marks above.
-const LEADING: f32 = 1.42;
+/// Baseline to baseline within a row and between rows, in sizes; Vietnamese capitals carry two marks above.
+const LEADING: f32 = 1.36;
+const ROW_LEADING: f32 = 1.5;
 /// Between the columns, in sizes.
-const GAP: f32 = 0.5;
+const GAP: f32 = 0.45;
 
 /// A piece of text at its place, in points from the box's lower left corner.
 #[derive(Debug, PartialEq)]
@@ -47,7 +52,7 @@ pub fn lay_out(font: &Font, rows: &[MarkRow], area: [f32; 4]) -> Result<Vec<Piec
     if rows.is_empty() {
         return Err(Error::MarkBox { reason: "no text" });
     }
-    let mut size = SIZE_MAX;
+    let mut size = SIZE_MAX * (area[3] / 60.0).clamp(1.0, 2.5);
     while size >= SIZE_MIN {
         if let Some(pieces) = at_size(font, &rows, area, size)? {
             return Ok(pieces);
@@ -79,43 +84,65 @@ fn at_size(
     if room < 6.0 * size {
         return Ok(None);
     }
-    let mut lines: Vec<(f32, Option<&str>, String)> = Vec::new();
+    let mut lines: Vec<Line<'_>> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
-        let value_size = if index == 0 { size * FIRST_ROW } else { size };
-        for (number, line) in wrapped(font, &row.value, value_size, room)?
+        let size = if index == 0 { size * FIRST_ROW } else { size };
+        for (number, text) in wrapped(font, &row.value, size, room)?
             .into_iter()
             .enumerate()
         {
-            lines.push((
-                value_size,
-                (number == 0).then_some(row.label.as_str()),
-                line,
-            ));
+            let label = (number == 0).then_some(row.label.as_str());
+            lines.push(Line { size, label, text });
         }
     }
     // From the first line's tall capitals to the last line's descenders.
-    let capital = font.capital_height();
-    let inner: f32 = lines.iter().skip(1).map(|(size, ..)| size * LEADING).sum();
-    let first = lines[0].0 * (capital + 0.32);
-    let last = lines[lines.len() - 1].0 * 0.24;
-    let total = first + inner + last;
-    if total > height {
+    let first = lines[0].size * (font.capital_height() + 0.32);
+    let last = lines[lines.len() - 1].size * 0.24;
+    let steps: Vec<f32> = lines
+        .windows(2)
+        .map(|pair| pair[1].below(&pair[0]))
+        .collect();
+    let total = first + steps.iter().sum::<f32>() + last;
+    if total > height || lines.iter().any(|line| line.is_wider(font, room)) {
         return Ok(None);
     }
     let mut baseline = bottom + (height + total) / 2.0 - first;
     let mut pieces = Vec::new();
-    for (index, (value_size, label, line)) in lines.into_iter().enumerate() {
+    for (index, line) in lines.into_iter().enumerate() {
         if index > 0 {
-            baseline -= value_size * LEADING;
+            baseline -= steps[index - 1];
         }
-        if let Some(label) = label.filter(|label| !label.is_empty()) {
-            pieces.push(piece(left, baseline, size, label.to_owned(), true));
+        if let Some(label) = line.label.filter(|label| !label.is_empty()) {
+            let start = left + labels - font.width(label, size)?;
+            pieces.push(piece(start, baseline, size, label.to_owned(), true));
         }
-        if !line.is_empty() {
-            pieces.push(piece(left + column, baseline, value_size, line, false));
+        if !line.text.is_empty() {
+            pieces.push(piece(left + column, baseline, line.size, line.text, false));
         }
     }
     Ok(Some(pieces))
+}
+
+struct Line<'a> {
+    size: f32,
+    /// Of the first line of a row.
+    label: Option<&'a str>,
+    text: String,
+}
+
+impl Line<'_> {
+    /// How far below the line before.
+    fn below(&self, before: &Line<'_>) -> f32 {
+        match self.label {
+            None => self.size * LEADING,
+            Some(_) => (self.size + before.size) / 2.0 * ROW_LEADING,
+        }
+    }
+
+    fn is_wider(&self, font: &Font, room: f32) -> bool {
+        font.width(&self.text, self.size)
+            .is_ok_and(|width| width > room)
+    }
 }
 
 fn piece(left: f32, baseline: f32, size: f32, text: String, is_label: bool) -> Piece {
@@ -128,8 +155,12 @@ fn piece(left: f32, baseline: f32, size: f32, text: String, is_label: bool) -> P
     }
 }
 
-/// Lines no wider than `room`, broken at spaces, and within a word only where the word alone is too wide.
+/// Lines no wider than `room`, broken at spaces, and within a word only where the word alone is too wide. What has no
+/// letters (a date, a number) stays together, whatever its width.
 fn wrapped(font: &Font, text: &str, size: f32, room: f32) -> Result<Vec<String>, Error> {
+    if !text.chars().any(char::is_alphabetic) {
+        return Ok(vec![text.to_owned()]);
+    }
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let current = lines.last_mut().expect("there is always a line");
@@ -223,6 +254,17 @@ mod tests {
         let font = Font::noto_sans();
         let pieces = lay_out(&font, &rows(&"Ễ".repeat(60)), AREA).unwrap();
         check(&pieces, &font);
+    }
+
+    #[test]
+    fn a_date_stays_on_one_line_in_a_narrow_box() {
+        let font = Font::noto_sans();
+        let pieces = lay_out(&font, &rows("Lê An"), [20.0, 4.0, 90.0, 40.0]).unwrap();
+        assert!(
+            pieces
+                .iter()
+                .any(|piece| piece.text == "22/11/2026 15:04:05")
+        );
     }
 
     #[test]

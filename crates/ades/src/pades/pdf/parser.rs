@@ -11,7 +11,7 @@ use crate::Error;
 /// Deepest nesting of arrays and dictionaries.
 pub const DEPTH_MAX: usize = 64;
 /// Octets that may be looked at, reading one document; repeated reading counts again.
-const LEXED_MAX: usize = 64 << 20;
+const LEXED_MAX: usize = 32 << 20;
 /// What an object costs besides its octets: its place in memory.
 const OBJECT_COST: usize = 32;
 /// Octets that may be inflated, reading one document.
