@@ -10,6 +10,10 @@
 //!   refused as [`Error::Unprintable`]; it never becomes an empty box on a signed page.
 //! - What one document left in the compiler's cache is dropped before the function returns: no personal data stays.
 //!
+//! # Known issues
+//! A letter that Unicode has no composed form for (such as `Ơ̆` in Ê Đê) is drawn right, but poppler's `pdftotext` reads
+//! it twice.
+//!
 //! Typesetting is CPU work of some tens of milliseconds: call it from a blocking thread.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
