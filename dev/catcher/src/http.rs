@@ -37,17 +37,28 @@ pub(crate) fn routes(inbox: Arc<Inbox>, sms_token: String) -> Router {
         .route("/webhooks/{name}", get(list_webhooks))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(only_loopback_names))
-        .with_state(Desk { inbox, sms_token: sms_token.into() })
+        .with_state(Desk {
+            inbox,
+            sms_token: sms_token.into(),
+        })
 }
 
 /// A web page elsewhere could point its own name at 127.0.0.1 and read the codes: other names are turned away.
 async fn only_loopback_names(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if ["127.0.0.1", "localhost"].contains(&name) {
         next.run(request).await
     } else {
-        (StatusCode::MISDIRECTED_REQUEST, "only 127.0.0.1 and localhost").into_response()
+        (
+            StatusCode::MISDIRECTED_REQUEST,
+            "only 127.0.0.1 and localhost",
+        )
+            .into_response()
     }
 }
 
@@ -60,18 +71,36 @@ struct Sms {
 }
 
 async fn take_sms(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
-    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let sent = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     if sent.and_then(|value| value.strip_prefix("Bearer ")) != Some(&*desk.sms_token) {
-        return (StatusCode::UNAUTHORIZED, Json(serde_json::json!({ "error": "token" }))).into_response();
+        return (
+            StatusCode::UNAUTHORIZED,
+            Json(serde_json::json!({ "error": "token" })),
+        )
+            .into_response();
     }
     let Ok(sms) = serde_json::from_slice::<Sms>(&body) else {
-        return (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": "body" }))).into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            Json(serde_json::json!({ "error": "body" })),
+        )
+            .into_response();
     };
     if sms.to.is_empty() || sms.text.is_empty() {
-        return (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": "empty" }))).into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            Json(serde_json::json!({ "error": "empty" })),
+        )
+            .into_response();
     }
     if desk.inbox.fault(|faults| &mut faults.sms) {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({ "error": "fault" }))).into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(serde_json::json!({ "error": "fault" })),
+        )
+            .into_response();
     }
     let id = desk.inbox.add(Message {
         id: 0,
@@ -110,10 +139,17 @@ async fn list_messages(State(desk): State<Desk>, Query(wanted): Query<Wanted>) -
         let patience = Duration::from_millis(wanted.wait_ms.min(WAIT_MAX_MS));
         desk.inbox.wait_for(to, wanted.after, patience).await;
     }
-    Json(Messages { messages: desk.inbox.messages(to, wanted.after) })
+    Json(Messages {
+        messages: desk.inbox.messages(to, wanted.after),
+    })
 }
 
-async fn take_webhook(State(desk): State<Desk>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn take_webhook(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if desk.inbox.fault(|faults| &mut faults.webhook) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
@@ -149,9 +185,13 @@ async fn list_webhooks(
 ) -> Json<Webhooks> {
     if wanted.wait_ms > 0 {
         let patience = Duration::from_millis(wanted.wait_ms.min(WAIT_MAX_MS));
-        desk.inbox.wait_for_webhook(&name, wanted.after, patience).await;
+        desk.inbox
+            .wait_for_webhook(&name, wanted.after, patience)
+            .await;
     }
-    Json(Webhooks { webhooks: desk.inbox.webhooks(&name, wanted.after) })
+    Json(Webhooks {
+        webhooks: desk.inbox.webhooks(&name, wanted.after),
+    })
 }
 
 /// The inbox as a page, newest first.
@@ -177,5 +217,8 @@ async fn show_inbox(State(desk): State<Desk>) -> Html<String> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

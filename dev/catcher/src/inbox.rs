@@ -93,7 +93,9 @@ impl Inbox {
         let mut caught = self.lock();
         if message.channel == Channel::Sms && !message.reference.is_empty() {
             let known = caught.messages.iter().find(|known| {
-                known.channel == Channel::Sms && known.reference == message.reference && known.to == message.to
+                known.channel == Channel::Sms
+                    && known.reference == message.reference
+                    && known.to == message.to
             });
             if let Some(known) = known {
                 return known.id;
@@ -124,20 +126,43 @@ impl Inbox {
     }
 
     pub(crate) fn messages(&self, to: Option<&str>, after: u64) -> Vec<Message> {
-        let wanted = |message: &&Message| message.id > after && to.is_none_or(|to| message.to == to);
-        self.lock().messages.iter().filter(wanted).cloned().collect()
+        let wanted =
+            |message: &&Message| message.id > after && to.is_none_or(|to| message.to == to);
+        self.lock()
+            .messages
+            .iter()
+            .filter(wanted)
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn webhooks(&self, name: &str, after: u64) -> Vec<Webhook> {
-        self.lock().webhooks.iter().filter(|hook| hook.name == name && hook.id > after).cloned().collect()
+        self.lock()
+            .webhooks
+            .iter()
+            .filter(|hook| hook.name == name && hook.id > after)
+            .cloned()
+            .collect()
     }
 
-    pub(crate) async fn wait_for(&self, to: Option<&str>, after: u64, patience: Duration) -> Option<Message> {
-        self.wait(patience, || self.messages(to, after).into_iter().next()).await
+    pub(crate) async fn wait_for(
+        &self,
+        to: Option<&str>,
+        after: u64,
+        patience: Duration,
+    ) -> Option<Message> {
+        self.wait(patience, || self.messages(to, after).into_iter().next())
+            .await
     }
 
-    pub(crate) async fn wait_for_webhook(&self, name: &str, after: u64, patience: Duration) -> Option<Webhook> {
-        self.wait(patience, || self.webhooks(name, after).into_iter().next()).await
+    pub(crate) async fn wait_for_webhook(
+        &self,
+        name: &str,
+        after: u64,
+        patience: Duration,
+    ) -> Option<Webhook> {
+        self.wait(patience, || self.webhooks(name, after).into_iter().next())
+            .await
     }
 
     pub(crate) fn set_faults(&self, faults: Faults) {
@@ -169,18 +194,28 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Caught> {
-        self.caught.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.caught
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 impl Caught {
     fn trim(&mut self) {
-        while self.messages.len() > MESSAGES_MAX || (self.bytes > BYTES_MAX && self.messages.len() > 1) {
-            let Some(oldest) = self.messages.pop_front() else { break };
+        while self.messages.len() > MESSAGES_MAX
+            || (self.bytes > BYTES_MAX && self.messages.len() > 1)
+        {
+            let Some(oldest) = self.messages.pop_front() else {
+                break;
+            };
             self.bytes -= oldest.text.len();
         }
-        while self.webhooks.len() > WEBHOOKS_MAX || (self.bytes > BYTES_MAX && self.webhooks.len() > 1) {
-            let Some(oldest) = self.webhooks.pop_front() else { break };
+        while self.webhooks.len() > WEBHOOKS_MAX
+            || (self.bytes > BYTES_MAX && self.webhooks.len() > 1)
+        {
+            let Some(oldest) = self.webhooks.pop_front() else {
+                break;
+            };
             self.bytes -= oldest.size();
         }
     }
@@ -253,6 +288,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_with_nothing_when_patience_does() {
-        assert_eq!(Inbox::default().wait_for(None, 0, Duration::from_secs(1)).await, None);
+        assert_eq!(
+            Inbox::default()
+                .wait_for(None, 0, Duration::from_secs(1))
+                .await,
+            None
+        );
     }
 }

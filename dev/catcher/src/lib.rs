@@ -21,8 +21,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use inbox::{Channel, Faults, Message, Webhook};
 use inbox::Inbox;
+pub use inbox::{Channel, Faults, Message, Webhook};
 
 /// What the catcher listens on and whom it lets in.
 #[derive(Debug, Clone)]
@@ -37,7 +37,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { smtp_port: 0, http_port: 0, sms_token: "catcher".to_owned() }
+        Self {
+            smtp_port: 0,
+            http_port: 0,
+            sms_token: "catcher".to_owned(),
+        }
     }
 }
 
@@ -73,7 +77,13 @@ impl Catcher {
                 let _ = axum::serve(http, routes).await;
             }),
         ];
-        Ok(Self { smtp_addr, http_addr, sms_token: options.sms_token, inbox, servers })
+        Ok(Self {
+            smtp_addr,
+            http_addr,
+            sms_token: options.sms_token,
+            inbox,
+            servers,
+        })
     }
 
     /// Address of the SMS gateway, to be put into `[sms] url`.
@@ -112,7 +122,12 @@ impl Catcher {
     }
 
     /// The first webhook called `name` after webhook `after`, waiting for it up to `patience`.
-    pub async fn wait_for_webhook(&self, name: &str, after: u64, patience: Duration) -> Option<Webhook> {
+    pub async fn wait_for_webhook(
+        &self,
+        name: &str,
+        after: u64,
+        patience: Duration,
+    ) -> Option<Webhook> {
         self.inbox.wait_for_webhook(name, after, patience).await
     }
 

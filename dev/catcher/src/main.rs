@@ -42,10 +42,21 @@ async fn main() -> ExitCode {
 
 /// `None` when only help was asked for.
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options = Options { smtp_port: 2525, http_port: 2580, ..Options::default() };
+    let mut options = Options {
+        smtp_port: 2525,
+        http_port: 2580,
+        ..Options::default()
+    };
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
-        let port = |text: String| text.parse::<u16>().map_err(|_| format!("{text} is not a port"));
+        let mut value = || {
+            arguments
+                .next()
+                .ok_or_else(|| format!("{argument} needs a value"))
+        };
+        let port = |text: String| {
+            text.parse::<u16>()
+                .map_err(|_| format!("{text} is not a port"))
+        };
         match argument.as_str() {
             "--smtp-port" => options.smtp_port = port(value()?)?,
             "--http-port" => options.http_port = port(value()?)?,

@@ -28,12 +28,19 @@ pub(crate) fn read(message: &[u8]) -> Mail {
 fn part_text(part: &[u8], depth: usize) -> Option<String> {
     let (headers, body) = split(part);
     let content_type = header(headers, "content-type").unwrap_or_else(|| "text/plain".to_owned());
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     if kind.starts_with("multipart/") && depth < DEPTH_MAX {
         let boundary = parameter(&content_type, "boundary")?;
         let parts = multiparts(body, &boundary);
         let plain = parts.iter().find(|part| {
-            let kind = header(split(part).0, "content-type").unwrap_or_default().to_ascii_lowercase();
+            let kind = header(split(part).0, "content-type")
+                .unwrap_or_default()
+                .to_ascii_lowercase();
             kind.is_empty() || kind.starts_with("text/plain")
         });
         return match plain {
@@ -44,14 +51,22 @@ fn part_text(part: &[u8], depth: usize) -> Option<String> {
     if !kind.starts_with("text/") {
         return None;
     }
-    let encoding = header(headers, "content-transfer-encoding").unwrap_or_default().trim().to_ascii_lowercase();
+    let encoding = header(headers, "content-transfer-encoding")
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let bytes = match encoding.as_str() {
         "quoted-printable" => quoted_printable(body),
         "base64" => base64_lenient(body).unwrap_or_else(|| body.to_vec()),
         _ => body.to_vec(),
     };
     let charset = parameter(&content_type, "charset").unwrap_or_default();
-    Some(characters(&bytes, &charset).replace("\r\n", "\n").trim_end().to_owned())
+    Some(
+        characters(&bytes, &charset)
+            .replace("\r\n", "\n")
+            .trim_end()
+            .to_owned(),
+    )
 }
 
 /// Headers and body, without the empty line between.
@@ -92,7 +107,9 @@ fn header(headers: &[u8], name: &str) -> Option<String> {
 fn parameter(value: &str, name: &str) -> Option<String> {
     value.split(';').skip(1).find_map(|parameter| {
         let (key, value) = parameter.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
+        key.trim()
+            .eq_ignore_ascii_case(name)
+            .then(|| value.trim().trim_matches('"').to_owned())
     })
 }
 
@@ -106,7 +123,11 @@ fn multiparts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
         if line.starts_with(&delimiter) {
             if let Some(start) = start {
                 // The CRLF before a boundary belongs to the boundary.
-                parts.push(body[start..at].strip_suffix(b"\r\n").unwrap_or(&body[start..at]));
+                parts.push(
+                    body[start..at]
+                        .strip_suffix(b"\r\n")
+                        .unwrap_or(&body[start..at]),
+                );
             }
             if line[delimiter.len()..].starts_with(b"--") {
                 return parts;
@@ -165,7 +186,10 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
         rest = after;
         if byte != b'=' {
             decoded.push(byte);
-        } else if let Some(after) = after.strip_prefix(b"\r\n").or_else(|| after.strip_prefix(b"\n")) {
+        } else if let Some(after) = after
+            .strip_prefix(b"\r\n")
+            .or_else(|| after.strip_prefix(b"\n"))
+        {
             rest = after;
         } else if let (Some(high), Some(low)) = (nibble(after.first()), nibble(after.get(1))) {
             decoded.push(high << 4 | low);
@@ -178,12 +202,17 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
 }
 
 fn nibble(byte: Option<&u8>) -> Option<u8> {
-    byte.and_then(|&byte| char::from(byte).to_digit(16)).map(|digit| digit as u8)
+    byte.and_then(|&byte| char::from(byte).to_digit(16))
+        .map(|digit| digit as u8)
 }
 
 /// RFC 2045 6.8: line breaks inside are ignored.
 fn base64_lenient(body: &[u8]) -> Option<Vec<u8>> {
-    let clean: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let clean: Vec<u8> = body
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
     base64::engine::general_purpose::STANDARD.decode(clean).ok()
 }
 
@@ -230,14 +259,19 @@ mod tests {
 
     #[test]
     fn endless_nesting_ends() {
-        let mut mail = b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n".to_vec().repeat(1_000);
+        let mut mail = b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n"
+            .to_vec()
+            .repeat(1_000);
         mail.extend_from_slice(b"\r\ntext\r\n--B--\r\n");
         assert_eq!(read(&mail).text, "");
     }
 
     #[test]
     fn what_cannot_be_decoded_stays_as_it_came() {
-        assert_eq!(decode_words("=?utf-8?B?***?= and =?x"), "=?utf-8?B?***?= and =?x");
+        assert_eq!(
+            decode_words("=?utf-8?B?***?= and =?x"),
+            "=?utf-8?B?***?= and =?x"
+        );
         assert_eq!(quoted_printable(b"50=% =zz ="), b"50=% =zz =");
         assert_eq!(read(b"").text, "");
         assert_eq!(read(b"\r\nonly a body").text, "only a body");

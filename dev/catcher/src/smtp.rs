@@ -32,7 +32,9 @@ pub(crate) async fn serve(listener: TcpListener, inbox: Arc<Inbox>) {
     // Conversations end with the catcher: the set aborts them when it is dropped.
     let mut conversations = tokio::task::JoinSet::new();
     loop {
-        let Ok(permit) = sessions.clone().acquire_owned().await else { return };
+        let Ok(permit) = sessions.clone().acquire_owned().await else {
+            return;
+        };
         // Out of file descriptors and the like: try again with the next client.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
@@ -72,7 +74,12 @@ enum Line {
 
 impl Session {
     fn new(stream: TcpStream, inbox: Arc<Inbox>) -> Self {
-        Self { stream: BufReader::new(stream), inbox, greeted: false, envelope: None }
+        Self {
+            stream: BufReader::new(stream),
+            inbox,
+            greeted: false,
+            envelope: None,
+        }
     }
 
     async fn talk(mut self) -> io::Result<()> {
@@ -133,14 +140,22 @@ impl Session {
         let Some((from, parameters)) = path(rest, "FROM:") else {
             return self.reply("501 MAIL FROM:<address>").await;
         };
-        let announced = parameters.split(' ').find_map(|parameter| parameter.strip_prefix("SIZE="));
-        if announced.and_then(|size| size.parse::<usize>().ok()).is_some_and(|size| size > MESSAGE_BYTES_MAX) {
+        let announced = parameters
+            .split(' ')
+            .find_map(|parameter| parameter.strip_prefix("SIZE="));
+        if announced
+            .and_then(|size| size.parse::<usize>().ok())
+            .is_some_and(|size| size > MESSAGE_BYTES_MAX)
+        {
             return self.reply("552 message too large").await;
         }
         if self.inbox.fault(|faults| &mut faults.mail) {
             return self.reply("451 asked to fail, try again").await;
         }
-        self.envelope = Some(Envelope { from, to: Vec::new() });
+        self.envelope = Some(Envelope {
+            from,
+            to: Vec::new(),
+        });
         self.reply("250 sender noted").await
     }
 
@@ -161,12 +176,18 @@ impl Session {
     }
 
     async fn data(&mut self) -> io::Result<()> {
-        if self.envelope.as_ref().is_none_or(|envelope| envelope.to.is_empty()) {
+        if self
+            .envelope
+            .as_ref()
+            .is_none_or(|envelope| envelope.to.is_empty())
+        {
             return self.reply("503 MAIL and RCPT first").await;
         }
         self.reply("354 end with <CRLF>.<CRLF>").await?;
         let message = self.message().await?;
-        let Some(envelope) = self.envelope.take() else { return Ok(()) };
+        let Some(envelope) = self.envelope.take() else {
+            return Ok(());
+        };
         let Some(message) = message else {
             return self.reply("552 message too large").await;
         };
@@ -219,9 +240,14 @@ impl Session {
         let mut line = Vec::new();
         loop {
             let room = (LINE_BYTES_MAX - line.len()) as u64;
-            let read = tokio::time::timeout(IDLE_MAX, (&mut self.stream).take(room).read_until(b'\n', &mut line));
+            let mut stream = (&mut self.stream).take(room);
+            let read = tokio::time::timeout(IDLE_MAX, stream.read_until(b'\n', &mut line));
             if read.await.map_err(|_| io::ErrorKind::TimedOut)?? == 0 {
-                return Ok(if line.is_empty() { Line::End } else { Line::Piece(line) });
+                return Ok(if line.is_empty() {
+                    Line::End
+                } else {
+                    Line::Piece(line)
+                });
             }
             if line.ends_with(b"\r\n") {
                 line.truncate(line.len() - 2);
@@ -237,7 +263,9 @@ impl Session {
     /// Hands out a full buffer as a piece, unless the very next byte completes a CRLF.
     async fn piece(&mut self, mut line: Vec<u8>) -> io::Result<Line> {
         if line.ends_with(b"\r") {
-            let next = tokio::time::timeout(IDLE_MAX, self.stream.fill_buf()).await.map_err(|_| io::ErrorKind::TimedOut)??;
+            let next = tokio::time::timeout(IDLE_MAX, self.stream.fill_buf())
+                .await
+                .map_err(|_| io::ErrorKind::TimedOut)??;
             if next.first() == Some(&b'\n') {
                 self.stream.consume(1);
                 line.pop();
@@ -253,7 +281,10 @@ impl Session {
     }
 
     async fn reply(&mut self, line: &str) -> io::Result<()> {
-        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).await
+        self.stream
+            .get_mut()
+            .write_all(format!("{line}\r\n").as_bytes())
+            .await
     }
 }
 
@@ -263,7 +294,10 @@ fn path<'a>(rest: &'a str, keyword: &str) -> Option<(String, &'a str)> {
     if !head.eq_ignore_ascii_case(keyword) {
         return None;
     }
-    let (address, parameters) = rest[keyword.len()..].trim_start().strip_prefix('<')?.split_once('>')?;
+    let (address, parameters) = rest[keyword.len()..]
+        .trim_start()
+        .strip_prefix('<')?
+        .split_once('>')?;
     // A source route (`<@relay:user@host>`) is obsolete; the address is what follows the colon.
     let address = match address.strip_prefix('@') {
         Some(route) => route.split_once(':')?.1,
@@ -278,11 +312,22 @@ mod tests {
 
     #[test]
     fn paths_are_read_as_the_standard_writes_them() {
-        let read = |text: &str| path(text, "FROM:").map(|(address, parameters)| (address, parameters.to_owned()));
-        assert_eq!(read("FROM:<a@b.vn>"), Some(("a@b.vn".into(), String::new())));
-        assert_eq!(read("from: <a@b.vn> BODY=8BITMIME"), Some(("a@b.vn".into(), "BODY=8BITMIME".into())));
+        let read = |text: &str| {
+            path(text, "FROM:").map(|(address, parameters)| (address, parameters.to_owned()))
+        };
+        assert_eq!(
+            read("FROM:<a@b.vn>"),
+            Some(("a@b.vn".into(), String::new()))
+        );
+        assert_eq!(
+            read("from: <a@b.vn> BODY=8BITMIME"),
+            Some(("a@b.vn".into(), "BODY=8BITMIME".into()))
+        );
         assert_eq!(read("FROM:<>"), Some((String::new(), String::new())));
-        assert_eq!(read("FROM:<@x:a@b.vn>"), Some(("a@b.vn".into(), String::new())));
+        assert_eq!(
+            read("FROM:<@x:a@b.vn>"),
+            Some(("a@b.vn".into(), String::new()))
+        );
         for wrong in ["", "FROM:a@b.vn", "TO:<a@b.vn>", "FROM:<a@b.vn", "FROMÀ"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }

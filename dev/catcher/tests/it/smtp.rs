@@ -9,7 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 fn client(catcher: &Catcher) -> AsyncSmtpTransport<Tokio1Executor> {
-    AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(catcher.smtp_addr.port()).build()
+    AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+        .port(catcher.smtp_addr.port())
+        .build()
 }
 
 fn mail(to: &str, subject: &str, text: &str) -> lettre::Message {
@@ -37,9 +39,16 @@ async fn say(catcher: &Catcher, lines: &[&[u8]]) -> String {
 #[tokio::test]
 async fn a_real_client_delivers_vietnamese_mail() {
     let catcher = Catcher::start().await.unwrap();
-    let text = "Mã kích hoạt của ông/bà là 493021.\n.dòng bắt đầu bằng dấu chấm\nHết hạn sau 5 phút.";
-    client(&catcher).send(mail("anh@example.vn", "Mã kích hoạt Ký Số", text)).await.unwrap();
-    let caught = catcher.wait_for("anh@example.vn", 0, Duration::from_secs(5)).await.unwrap();
+    let text =
+        "Mã kích hoạt của ông/bà là 493021.\n.dòng bắt đầu bằng dấu chấm\nHết hạn sau 5 phút.";
+    client(&catcher)
+        .send(mail("anh@example.vn", "Mã kích hoạt Ký Số", text))
+        .await
+        .unwrap();
+    let caught = catcher
+        .wait_for("anh@example.vn", 0, Duration::from_secs(5))
+        .await
+        .unwrap();
     assert_eq!(caught.subject, "Mã kích hoạt Ký Số");
     assert_eq!(caught.text, text);
     assert_eq!(caught.from, "kyso@kyso.example");
@@ -49,10 +58,19 @@ async fn a_real_client_delivers_vietnamese_mail() {
 #[tokio::test]
 async fn a_fault_asked_for_is_temporary_and_passes() {
     let catcher = Catcher::start().await.unwrap();
-    catcher.fail_next(Faults { mail: 1, ..Faults::default() });
-    let refused = client(&catcher).send(mail("a@example.vn", "x", "y")).await.unwrap_err();
+    catcher.fail_next(Faults {
+        mail: 1,
+        ..Faults::default()
+    });
+    let refused = client(&catcher)
+        .send(mail("a@example.vn", "x", "y"))
+        .await
+        .unwrap_err();
     assert!(refused.is_transient(), "{refused:?}");
-    client(&catcher).send(mail("a@example.vn", "x", "y")).await.unwrap();
+    client(&catcher)
+        .send(mail("a@example.vn", "x", "y"))
+        .await
+        .unwrap();
     assert_eq!(catcher.messages("a@example.vn").len(), 1);
 }
 
@@ -67,8 +85,18 @@ async fn commands_out_of_order_are_refused() {
         ],
     )
     .await;
-    let codes: Vec<&str> = said.lines().filter(|line| !line.starts_with("250-")).map(|line| &line[..3]).collect();
-    assert_eq!(codes, ["220", "503", "250", "503", "503", "250", "503", "501", "501", "503", "502", "500", "221"]);
+    let codes: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.starts_with("250-"))
+        .map(|line| &line[..3])
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "220", "503", "250", "503", "503", "250", "503", "501", "501", "503", "502", "500",
+            "221"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -82,10 +110,17 @@ async fn a_dot_between_lone_line_feeds_does_not_end_the_message() {
         ],
     )
     .await;
-    assert!(said.ends_with("354 end with <CRLF>.<CRLF>\r\n250 caught\r\n221 bye\r\n"), "{said}");
+    assert!(
+        said.ends_with("354 end with <CRLF>.<CRLF>\r\n250 caught\r\n221 bye\r\n"),
+        "{said}"
+    );
     let caught = catcher.messages("c@d.vn");
     assert_eq!(caught.len(), 1);
-    assert!(caught[0].text.contains("still") && caught[0].text.ends_with(".dot"), "{:?}", caught[0].text);
+    assert!(
+        caught[0].text.contains("still") && caught[0].text.ends_with(".dot"),
+        "{:?}",
+        caught[0].text
+    );
 }
 
 #[tokio::test]
@@ -102,8 +137,17 @@ async fn a_message_too_large_is_refused_and_the_conversation_goes_on() {
         ],
     )
     .await;
-    let codes: Vec<&str> = said.lines().filter(|line| !line.starts_with("250-")).map(|line| &line[..3]).collect();
-    assert_eq!(codes, ["220", "250", "552", "250", "250", "354", "552", "250", "221"]);
+    let codes: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.starts_with("250-"))
+        .map(|line| &line[..3])
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "220", "250", "552", "250", "250", "354", "552", "250", "221"
+        ]
+    );
     assert!(catcher.messages("c@d.vn").is_empty());
 }
 
@@ -123,8 +167,15 @@ async fn a_line_longer_than_the_buffer_is_one_line() {
         )
         .await;
         assert!(said.ends_with("221 bye\r\n"), "{length}: {said}");
-        assert_eq!(catcher.messages("long@d.vn").last().unwrap().text, format!("{text}\nz"), "{length}");
+        assert_eq!(
+            catcher.messages("long@d.vn").last().unwrap().text,
+            format!("{text}\nz"),
+            "{length}"
+        );
     }
     let said = say(&catcher, &[&b"A".repeat(10_000), b"\r\nNOOP\r\nQUIT\r\n"]).await;
-    assert!(said.ends_with("500 line too long\r\n250 still here\r\n221 bye\r\n"), "{said}");
+    assert!(
+        said.ends_with("500 line too long\r\n250 still here\r\n221 bye\r\n"),
+        "{said}"
+    );
 }
