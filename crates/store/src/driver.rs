@@ -188,6 +188,15 @@ pub(crate) fn statement_name(sql: &'static str) -> &'static str {
         .map_or("unnamed statement", str::trim)
 }
 
+/// Whether a statement only reads: after its name it begins with SELECT.
+pub(crate) fn only_reads(sql: &str) -> bool {
+    let text = sql
+        .lines()
+        .find(|line| !line.trim_start().starts_with("--"))
+        .unwrap_or_default();
+    text.trim_start().starts_with("SELECT")
+}
+
 /// The highest `$n` in a statement: SQLite would silently bind NULL where an argument is missing.
 pub(crate) fn placeholders(sql: &str) -> usize {
     sql.split('$')
@@ -358,6 +367,7 @@ FROM pragma_index_list($1) AS list, pragma_index_info(list.name) AS info
 WHERE list.\"unique\" = 1
 ORDER BY list.seq, info.seqno";
 
+#[cfg(feature = "testing")]
 pub(crate) const STATEMENTS_SQLITE: &[&str] = &[SQLITE_INDEXES];
 
 /// Turns `job.kind, job.key` into `job_open_key`, and what has no name of its own into the name PostgreSQL gives it.

@@ -130,6 +130,14 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// The schema is older than this binary.
+    #[error(
+        "the database lacks {missing} migrations of this binary; run `kyso init` or start with --migrate"
+    )]
+    NotMigrated {
+        /// How many are missing.
+        missing: usize,
+    },
     /// An applied migration differs from the one in this binary.
     #[error("migration {id}_{name} was edited after it had been applied")]
     MigrationEdited {

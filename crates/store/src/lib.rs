@@ -59,7 +59,6 @@ pub fn statements() -> Vec<&'static str> {
         ledger::STATEMENTS,
         blob::STATEMENTS,
         migrate::STATEMENTS,
-        copy::STATEMENTS,
     ]
     .concat()
 }

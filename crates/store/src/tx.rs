@@ -112,8 +112,9 @@ impl Tx {
     /// As [`Tx::execute`].
     pub async fn execute_many(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<u64> {
         let mut changed = 0;
+        self.may_write(sql)?;
         for (text, args) in in_portions(sql, &[], rows) {
-            self.ready_many(sql)?;
+            self.alive()?;
             let outcome = self.connection().execute(text, &args).await;
             changed += self.settle(sql, outcome).await?;
         }
@@ -129,7 +130,7 @@ impl Tx {
     ) -> Result<Vec<Row>> {
         let mut found = Vec::new();
         for (text, args) in in_portions(sql, before, rows) {
-            self.ready_many(sql)?;
+            self.alive()?;
             let outcome = self.connection().all(text, &args).await;
             found.extend(self.settle(sql, outcome).await?);
         }
@@ -147,9 +148,7 @@ impl Tx {
     /// # Errors
     /// [`Error::Aborted`] if a statement failed before. [`Error::Unavailable`] leaves open whether it happened.
     pub async fn commit(mut self) -> Result<()> {
-        if self.failed {
-            return Err(Error::Aborted);
-        }
+        self.alive()?;
         crate::failpoint!("store.commit.before");
         if !self.events.is_empty() {
             let events = std::mem::take(&mut self.events);
@@ -211,16 +210,32 @@ impl Tx {
         self.failed = true;
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
-    }
-
     pub(crate) fn connection(&mut self) -> Connection<'_> {
         match &mut self.connection {
             Held::SqliteWrite(turn) => Connection::Sqlite(turn.connection()),
             Held::SqliteRead(transaction) => Connection::Sqlite(transaction),
             Held::Postgres(transaction) => Connection::Postgres(transaction),
         }
+    }
+
+    /// A statement composed from the schema: for copying only.
+    pub(crate) async fn all_text(&mut self, sql: String, args: &[Value]) -> Result<Vec<Row>> {
+        self.alive()?;
+        let outcome = self
+            .connection()
+            .all(sqlx::AssertSqlSafe(sql).into_sql_str(), args)
+            .await;
+        self.settle("-- store.copy.read", outcome).await
+    }
+
+    /// A write composed from the schema: for copying only.
+    pub(crate) async fn execute_text(&mut self, sql: String, args: &[Value]) -> Result<u64> {
+        self.alive()?;
+        let outcome = self
+            .connection()
+            .execute(sqlx::AssertSqlSafe(sql).into_sql_str(), args)
+            .await;
+        self.settle("-- store.copy.write", outcome).await
     }
 
     /// Several statements of our own, without arguments.
@@ -230,17 +245,16 @@ impl Tx {
     }
 
     fn ready(&self, sql: &'static str, args: &[Value]) -> Result<()> {
-        if self.failed {
-            return Err(Error::Aborted);
-        }
+        self.alive()?;
         check_arguments(sql, args)
     }
 
-    fn ready_many(&self, sql: &'static str) -> Result<()> {
+    fn alive(&self) -> Result<()> {
         if self.failed {
-            return Err(Error::Aborted);
+            Err(Error::Aborted)
+        } else {
+            Ok(())
         }
-        self.may_write(sql)
     }
 
     fn may_write(&self, sql: &'static str) -> Result<()> {

@@ -25,7 +25,9 @@ pub(crate) mod wake;
 
 use std::collections::BTreeMap;
 
-pub(crate) use table::{ENQUEUE, STATEMENTS, STATEMENTS_POSTGRES, STATEMENTS_SQLITE};
+pub(crate) use table::{ENQUEUE, STATEMENTS};
+#[cfg(feature = "testing")]
+pub(crate) use table::{STATEMENTS_POSTGRES, STATEMENTS_SQLITE};
 pub use wake::Wake;
 
 use crate::store::Db;

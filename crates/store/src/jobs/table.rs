@@ -76,8 +76,10 @@ pub(crate) const STATEMENTS: &[&str] = &[
     ENQUEUE, NEXT_DUE, FINISH, RUN_AGAIN, RETRY, FAIL, EXTEND, REVIVE, OPEN, FAILED,
 ];
 
+#[cfg(feature = "testing")]
 pub(crate) const STATEMENTS_SQLITE: &[&str] = &[CLAIM_SQLITE];
 
+#[cfg(feature = "testing")]
 pub(crate) const STATEMENTS_POSTGRES: &[&str] = &[CLAIM_POSTGRES, super::wake::RING];
 
 pub(super) fn read_job(row: &Row) -> Result<Job> {

@@ -117,6 +117,32 @@ pub struct Broken {
     pub how: How,
 }
 
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "entry #{}", self.position)?;
+        if let Some(entry) = &self.entry {
+            write!(f, " ({entry})")?;
+        }
+        match self.how {
+            How::Edited => write!(f, " was edited"),
+            How::Deleted => write!(f, " was deleted"),
+            How::Inserted => write!(f, " was inserted after sealing"),
+            How::Swapped { with } => write!(f, " was swapped with #{with}"),
+            How::Truncated { checkpoint } => write!(
+                f,
+                " and all after it are missing; the checkpoint covers {checkpoint}"
+            ),
+            How::Rewritten { checkpoint } => write!(
+                f,
+                ": the chain was computed anew; the checkpoint of {checkpoint} disagrees"
+            ),
+            How::CheckpointForged { checkpoint } => {
+                write!(f, ": the checkpoint of {checkpoint} is forged")
+            }
+        }
+    }
+}
+
 /// What is wrong with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum How {

@@ -1,6 +1,7 @@
 //! The last checkpoint, kept outside the database: what tells a restored old database from a new one.
 //!
-//! One file, `checkpoint`, in the store's `published` folder, replaced atomically and only by a checkpoint that is ahead.
+//! One file, `checkpoint`, in the store's `published` folder, replaced atomically and only by a checkpoint that is ahead,
+//! under a lock (`checkpoint.lock`), because several nodes may share the folder.
 //! The folder should lie where a restore of the database does not reach it: another disk, another machine.
 
 use std::io::Write as _;
@@ -47,14 +48,9 @@ pub(super) async fn publish(store: &Store, size: i64, note: &str) -> Result<()> 
     let Some(folder) = store.0.published.clone() else {
         return Ok(());
     };
-    if let Some(older) = published(store)? {
-        check(store, &older).await?;
-        if note::read(&older)?.size >= size {
-            return Ok(());
-        }
-    }
+    check_published(store).await?;
     let note = note.to_owned();
-    tokio::task::spawn_blocking(move || replace(&folder, &note))
+    tokio::task::spawn_blocking(move || replace_if_behind(&folder, size, &note))
         .await
         .unwrap_or_else(|gone| Err(std::io::Error::other(gone)))
         .map_err(|source| Error::File {
@@ -82,9 +78,15 @@ async fn check(store: &Store, published: &str) -> Result<()> {
     }
 }
 
-/// Writes beside, then renames: a crash leaves the old file or the new one.
-fn replace(folder: &Path, note: &str) -> std::io::Result<()> {
+/// Writes beside, then renames: a crash leaves the old file or the new one. The lock goes with its file handle.
+fn replace_if_behind(folder: &Path, size: i64, note: &str) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
+    let lock = std::fs::File::create(folder.join(format!("{FILE}.lock")))?;
+    lock.lock()?;
+    let further = |published: String| note::read(&published).is_ok_and(|claim| claim.size >= size);
+    if std::fs::read_to_string(folder.join(FILE)).is_ok_and(further) {
+        return Ok(());
+    }
     let beside = folder.join(format!("{FILE}.new"));
     let mut file = std::fs::File::create(&beside)?;
     file.write_all(note.as_bytes())?;

@@ -75,18 +75,33 @@ impl Cluster {
 
     /// A new, empty database; its URL.
     pub async fn create_database(&self) -> String {
+        self.create_named(None).await.1
+    }
+
+    /// A new database, empty or a copy of another; its name and URL.
+    pub(super) async fn create_named(&self, template: Option<&String>) -> (String, String) {
         let name = format!("kyso_{}", random_word());
         let mut connection = PgConnection::connect(&self.url)
             .await
             .expect("the cluster answers");
-        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        sqlx::raw_sql(create)
+        let create = match template {
+            Some(template) => format!("CREATE DATABASE {name} TEMPLATE {template}"),
+            None => format!("CREATE DATABASE {name}"),
+        };
+        // The last connection to a template may take a moment to end.
+        let mut tries = 0;
+        while let Err(error) = sqlx::raw_sql(sqlx::AssertSqlSafe(create.clone()))
             .execute(&mut connection)
             .await
-            .expect("the database is created");
+        {
+            tries += 1;
+            assert!(tries < 500, "the database is not created: {error}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         connection.close().await.expect("the connection closes");
         let (before, _) = self.url.rsplit_once('/').expect("a URL with a database");
-        format!("{before}/{name}")
+        let url = format!("{before}/{name}");
+        (name, url)
     }
 
     /// Kills every process of the server at once, as a power cut would.

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub use cluster::Cluster;
 pub use prepare::prepare_all;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use tokio::sync::OnceCell;
 
 use crate::{Clock, Engine, Entropy, MIGRATIONS, Options, Store};
 
@@ -45,14 +46,45 @@ pub struct Database {
 impl Database {
     /// A new SQLite file.
     pub async fn sqlite() -> Database {
+        /// A migrated, empty database: copying it is quicker than migrating again.
+        static TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        let template = TEMPLATE.get_or_init(|| async {
+            let folder = Folder::new();
+            let store = open(&sqlite_url(&folder), &Clock::fixed(START), folder.path()).await;
+            store
+                .migrate(MIGRATIONS)
+                .await
+                .expect("the migrations apply");
+            store.close().await;
+            std::fs::read(folder.path().join("kyso.db")).expect("the database is a file")
+        });
+        let template = template.await;
         let folder = Folder::new();
-        let url = format!("sqlite://{}", folder.path().join("kyso.db").display());
-        Database::open(url, folder).await
+        let file = folder.path().join("kyso.db");
+        std::fs::write(&file, template).expect("the database is copied");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("our file");
+        Database::open(sqlite_url(&folder), folder).await
     }
 
     /// A new PostgreSQL database, or none (said on the console) where PostgreSQL is not installed.
     pub async fn postgres() -> Option<Database> {
-        let url = cluster::shared()?.create_database().await;
+        /// As for SQLite.
+        static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+        let cluster = cluster::shared()?;
+        let template = TEMPLATE.get_or_init(|| async {
+            let (name, url) = cluster.create_named(None).await;
+            let store = Store::open(&url).await.expect("the test's database opens");
+            store
+                .migrate(MIGRATIONS)
+                .await
+                .expect("the migrations apply");
+            // A template must have no connection; the listener has one besides the pool.
+            store.close().await;
+            drop(store);
+            name
+        });
+        let (_, url) = cluster.create_named(Some(template.await)).await;
         Some(Database::open(url, Folder::new()).await)
     }
 
@@ -109,6 +141,10 @@ impl Database {
             folder,
         }
     }
+}
+
+fn sqlite_url(folder: &Folder) -> String {
+    format!("sqlite://{}", folder.path().join("kyso.db").display())
 }
 
 async fn open(url: &str, clock: &Clock, folder: &Path) -> Store {

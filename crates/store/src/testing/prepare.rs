@@ -5,7 +5,7 @@ use sqlx::{Column as _, Executor as _, SqlSafeStr as _, Statement as _, TypeInfo
 use super::Database;
 use crate::driver::repeat_values;
 use crate::store::Db;
-use crate::{Store, driver, jobs};
+use crate::{Store, copy, driver, jobs};
 
 /// Prepares every statement on a migrated SQLite and (where installed) PostgreSQL, and checks the house rules: a first line
 /// `-- name`, columns listed and never `*`, and only our five types in arguments and results.
@@ -29,7 +29,7 @@ pub async fn prepare_all(statements: &[&'static str]) {
         }
     }
     for database in Database::each().await {
-        for sql in statements.iter().chain(own(&database.store)) {
+        for sql in statements.iter().copied().chain(own(&database.store)) {
             if let Err(reason) = prepare(&database.store, sql).await {
                 wrong.push(format!(
                     "{} on {:?}: {reason}",
@@ -48,12 +48,15 @@ pub async fn prepare_all(statements: &[&'static str]) {
 }
 
 /// The few statements only one database runs.
-fn own(store: &Store) -> impl Iterator<Item = &'static &'static str> {
+fn own(store: &Store) -> Vec<&'static str> {
     match store.0.db {
-        Db::Sqlite { .. } => driver::STATEMENTS_SQLITE
-            .iter()
-            .chain(jobs::STATEMENTS_SQLITE),
-        Db::Postgres(_) => [].iter().chain(jobs::STATEMENTS_POSTGRES),
+        Db::Sqlite { .. } => [
+            driver::STATEMENTS_SQLITE,
+            jobs::STATEMENTS_SQLITE,
+            copy::STATEMENTS_SQLITE,
+        ]
+        .concat(),
+        Db::Postgres(_) => [jobs::STATEMENTS_POSTGRES, copy::STATEMENTS_POSTGRES].concat(),
     }
 }
 

@@ -5,14 +5,14 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use kyso_store::testing::{Cluster, Folder};
+use kyso_store::testing::Cluster;
 use kyso_store::{Event, MIGRATIONS, Options, Store};
 
 const FOR: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures, for two seconds a line"]
-#[expect(clippy::disallowed_methods, reason = "a measurement needs a stopwatch")]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a stopwatch")]
 async fn commits_per_second_as_ratios_to_the_bare_disk() {
     // Beside the target folder: a real disk, not memory.
     let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
@@ -25,7 +25,6 @@ async fn commits_per_second_as_ratios_to_the_bare_disk() {
     measure("SQLite", store, bare).await;
     std::fs::remove_dir_all(&folder).unwrap();
 
-    let _ = Folder::new();
     if let Some(cluster) = Cluster::start() {
         let options = Options {
             connections: 32,
@@ -38,7 +37,7 @@ async fn commits_per_second_as_ratios_to_the_bare_disk() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a measurement needs a stopwatch")]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a stopwatch")]
 fn bare_disk(folder: &std::path::Path) -> f64 {
     let mut file = std::fs::File::create(folder.join("bare")).unwrap();
     let begun = Instant::now();
@@ -51,7 +50,7 @@ fn bare_disk(folder: &std::path::Path) -> f64 {
     f64::from(count) / begun.elapsed().as_secs_f64()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a measurement needs a stopwatch")]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a stopwatch")]
 async fn measure(name: &str, store: Store, bare: f64) {
     store.migrate(MIGRATIONS).await.unwrap();
     for (writers, rows) in [(1usize, 1usize), (1, 8), (1, 64), (8, 1), (32, 1), (32, 8)] {

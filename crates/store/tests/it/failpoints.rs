@@ -38,7 +38,6 @@ async fn committed(folder: &Folder) -> bool {
     ))
     .await
     .unwrap();
-    store.migrate(MIGRATIONS).await.unwrap();
     store
         .read_blob(&kyso_store::BlobId::of(b"bytes"))
         .await

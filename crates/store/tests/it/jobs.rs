@@ -138,20 +138,16 @@ async fn a_lease_that_ran_out_is_claimed_again_and_the_late_worker_refused(datab
         Err(Error::LeaseLost { .. })
     ));
     let mut tx = store.write().await.unwrap();
-    assert!(matches!(
-        tx.retry(&first, START, "late").await,
-        Err(Error::LeaseLost { .. })
-    ));
+    let late = tx.retry(&first, START, "late").await;
+    assert!(matches!(late, Err(Error::LeaseLost { .. })));
+    drop(tx);
     let mut tx = store.write().await.unwrap();
-    assert!(matches!(
-        tx.fail(&first, "late").await,
-        Err(Error::LeaseLost { .. })
-    ));
+    let late = tx.fail(&first, "late").await;
+    assert!(matches!(late, Err(Error::LeaseLost { .. })));
+    drop(tx);
     let mut tx = store.write().await.unwrap();
-    assert!(matches!(
-        tx.extend(&mut first.clone(), 1).await,
-        Err(Error::LeaseLost { .. })
-    ));
+    let late = tx.extend(&mut first.clone(), 1).await;
+    assert!(matches!(late, Err(Error::LeaseLost { .. })));
     drop(tx);
 
     finish(store, &second).await.unwrap();

@@ -203,7 +203,8 @@ async fn two_nodes_that_seal_at_once_make_one_chain(database: Database) {
 
 async fn a_crash_between_chaining_and_signing_is_made_good(database: Database) {
     record(&database.store, 0..3).await;
-    let dies = ledger::seal(&database.store, &key(), |_| {
+    let key = key();
+    let dies = ledger::seal(&database.store, &key, |_| {
         std::future::pending::<Result<Vec<u8>, std::io::Error>>()
     });
     let cut_off = tokio::time::timeout(std::time::Duration::from_millis(300), dies).await;
