@@ -97,11 +97,11 @@ impl Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Steps done, from 0.
-    pub done: usize,
+    pub done: u32,
     /// Steps in all.
-    pub of: usize,
-    /// What is being done now; none when nothing is left to do.
-    pub step: Option<Step>,
+    pub of: u32,
+    /// What is being done now.
+    pub step: Step,
 }
 
 /// One step of a ceremony.
@@ -123,6 +123,8 @@ pub enum Step {
     Request,
     /// The first CRLs are being published.
     Crl,
+    /// Nothing is left to do.
+    Finished,
 }
 
 /// Who is told about the progress of a ceremony.
@@ -810,24 +812,22 @@ impl<'a> Course<'a> {
     }
 
     fn begin(&mut self, step: Step) {
-        if let (Some(watcher), Some(done)) = (
-            self.watcher,
-            self.steps.iter().position(|planned| *planned == step),
-        ) {
-            watcher(Progress {
-                done,
-                of: self.steps.len(),
-                step: Some(step),
-            });
+        if let Some(done) = self.steps.iter().position(|planned| *planned == step) {
+            self.tell(done, step);
         }
     }
 
     fn end(&mut self) {
+        self.tell(self.steps.len(), Step::Finished);
+    }
+
+    fn tell(&self, done: usize, step: Step) {
+        let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
         if let Some(watcher) = self.watcher {
             watcher(Progress {
-                done: self.steps.len(),
-                of: self.steps.len(),
-                step: None,
+                done: count(done),
+                of: count(self.steps.len()),
+                step,
             });
         }
     }

@@ -73,7 +73,13 @@ mod tests {
         life_ms: 48 * HOUR,
     };
 
-    fn published(newest: i64, scheduled: i64, changes: i64) -> Published {}
+    fn published(newest: i64, scheduled: i64, changes: i64) -> Published {
+        Published {
+            newest_at: Some(newest),
+            newest_changes: changes,
+            scheduled_at: Some(scheduled),
+        }
+    }
 
     #[test]
     fn the_first_list_is_due_at_once() {
