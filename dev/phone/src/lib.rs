@@ -1,1 +1,17 @@
-//! phone
+//! The virtual phone: a client with its own device key that speaks only HTTP, for the demo, the tests and the benches.
+//!
+//! It links nothing of the server: statements, PIN sealing and signatures are written here from the wire's
+//! description, so that a mistake on one side cannot hide behind the same mistake on the other.
+//!
+//! What a person's phone must do, it does: it computes the digest of the very bytes it was shown and refuses to sign a
+//! statement over anything else.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod api;
+mod hpke;
+mod key;
+mod statement;
+
+pub use api::{Enrolment, Error, Owner, Phone, Session};
+pub use key::DeviceKey;

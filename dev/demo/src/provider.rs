@@ -1,0 +1,117 @@
+//! The provider's side of the demo: the real `kyso` binary, driven by the commands an operator would type.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::stage::Failure;
+
+/// An installation in a folder of its own.
+pub struct Provider {
+    /// The `kyso` binary.
+    pub binary: PathBuf,
+    /// Where everything of the demo lives.
+    pub directory: PathBuf,
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// Where health and metrics are.
+    pub operator_url: String,
+}
+
+impl Provider {
+    /// Runs `kyso` with arguments in the folder; gives its standard output, or its error as the failure.
+    pub async fn run(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output = Command::new(&self.binary)
+            .args(arguments)
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .map_err(|error| format!("{} cannot be started: {error}", self.binary.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(text);
+        }
+        let error = String::from_utf8_lossy(&output.stderr);
+        Err(format!("kyso {} failed: {}{}", arguments.join(" "), text, error.trim()).into())
+    }
+
+    /// As [`Provider::run`], with the output read as one line of JSON.
+    pub async fn run_json(&self, arguments: &[&str]) -> Result<Value, Failure> {
+        Ok(serde_json::from_str(self.run(arguments).await?.trim())?)
+    }
+
+    /// Adds a section to the configuration, as an operator would with an editor.
+    pub fn configure(&self, section: &str) -> Result<(), Failure> {
+        let path = self.directory.join("kyso.toml");
+        let mut text = std::fs::read_to_string(&path)?;
+        text.push_str(section);
+        Ok(std::fs::write(path, text)?)
+    }
+
+    /// Starts `kyso serve`, its log in a file, and waits until it says it is ready.
+    pub async fn serve(&self) -> Result<Child, Failure> {
+        let log = std::fs::File::create(self.directory.join("kyso.log"))?;
+        let mut child = Command::new(&self.binary)
+            .arg("serve")
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            // Ctrl-C goes to the whole group of the terminal; the demo decides when the server stops.
+            .process_group(0)
+            .spawn()?;
+        let ready = format!("{}/readyz", self.operator_url);
+        for _ in 0..200 {
+            if let Some(status) = child.try_wait()? {
+                return Err(format!("kyso serve ended with {status}: {}", self.log_tail()).into());
+            }
+            if reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(child);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(format!("kyso serve did not become ready: {}", self.log_tail()).into())
+    }
+
+    /// The last lines of the server's log, for a failure.
+    pub fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(self.directory.join("kyso.log")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+}
+
+/// Ends the server as an operator would: SIGTERM, then wait until it has drained.
+pub async fn stop(mut child: Child) -> Result<(), Failure> {
+    if let Some(id) = child.id() {
+        Command::new("kill").arg("-TERM").arg(id.to_string()).status().await?;
+    }
+    child.wait().await?;
+    Ok(())
+}
+
+/// A port of this machine that is free now.
+pub fn free_port(wanted: u16) -> Result<u16, Failure> {
+    let bound = std::net::TcpListener::bind(("127.0.0.1", wanted))
+        .or_else(|_| std::net::TcpListener::bind(("127.0.0.1", 0)))?;
+    Ok(bound.local_addr()?.port())
+}
+
+/// An empty folder for the demo: what an earlier run left there is removed, anything else is refused.
+pub fn empty_directory(path: &Path) -> Result<(), Failure> {
+    let marker = path.join(".kyso-demo");
+    if path.exists() {
+        let foreign = !marker.exists() && std::fs::read_dir(path)?.next().is_some();
+        if foreign {
+            return Err(format!("{} is not empty and was not made by the demo; choose another --dir", path.display()).into());
+        }
+        std::fs::remove_dir_all(path)?;
+    }
+    std::fs::create_dir_all(path)?;
+    Ok(std::fs::write(marker, "made by the kyso demo; may be removed\n")?)
+}
