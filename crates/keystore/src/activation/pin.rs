@@ -6,6 +6,8 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use kyso_pki::algorithm::KeyAlgorithm;
+use kyso_pki::public_key::PublicKey;
 use zeroize::Zeroizing;
 
 use crate::activation::device::p256_point;
@@ -122,14 +124,14 @@ impl fmt::Debug for Pin {
 }
 
 impl SealedPin {
-    /// Refuses shapes that cannot hold a PIN, before any key is touched.
+    /// Refuses what cannot hold a PIN, before any key is touched: also points off the curve, which RFC 9180 §7.1.4 has
+    /// the receiver refuse, and which some tokens answer as if they were broken.
     pub(crate) fn check_shape(&self) -> Result<()> {
-        let shaped = self.enc.len() == hpke::POINT_BYTES && self.enc[0] == 4;
-        if shaped && self.ciphertext.len() == CIPHERTEXT_BYTES {
-            Ok(())
-        } else {
-            Err(Error::PinUnreadable)
+        let is_shaped = self.enc.len() == hpke::POINT_BYTES && self.ciphertext.len() == CIPHERTEXT_BYTES;
+        if is_shaped && PublicKey::from_point(KeyAlgorithm::P256, &self.enc).is_ok() {
+            return Ok(());
         }
+        Err(Error::PinUnreadable)
     }
 }
 
@@ -166,18 +168,19 @@ mod tests {
 
     #[test]
     fn only_the_shape_of_six_sealed_digits_is_taken() {
-        let good = SealedPin {
-            enc: vec![4; 65],
-            ciphertext: vec![0; 22],
-        };
-        assert!(good.check_shape().is_ok());
-        for (enc, ciphertext) in [
-            (vec![4; 64], vec![0; 22]),
-            (vec![2; 65], vec![0; 22]),
-            (vec![4; 65], vec![0; 23]),
-            (vec![], vec![]),
-        ] {
-            assert!(SealedPin { enc, ciphertext }.check_shape().is_err());
+        use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
+        let point = PrivateKey::generate(&ECDH_P256).unwrap().compute_public_key().unwrap();
+        let point = point.as_ref().to_vec();
+        let shaped = |enc: Vec<u8>, octets| SealedPin { enc, ciphertext: vec![0; octets] }.check_shape();
+        assert!(shaped(point.clone(), 22).is_ok());
+        let mut off_curve = point.clone();
+        off_curve[64] ^= 1;
+        let compressed = [&[2], &point[1..33]].concat();
+        for enc in [off_curve, compressed, point[..64].to_vec(), vec![4; 65], vec![0], vec![]] {
+            assert!(shaped(enc, 22).is_err());
+        }
+        for octets in [0, 21, 23, 1 << 20] {
+            assert!(shaped(point.clone(), octets).is_err());
         }
     }
 }

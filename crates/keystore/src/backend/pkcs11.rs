@@ -26,6 +26,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,7 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::vendor_defined::VendorDefinedMechanism;
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
-use cryptoki::session::{Session, UserType};
+use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
@@ -95,7 +96,12 @@ struct TokenVault {
     key_set: [u8; 8],
     wrap_mechanism: WrapMechanism,
     services: HashMap<String, (ObjectHandle, ServiceKey)>,
+    /// How many keys this process had destroyed when `services` was last sure.
+    destroyed_seen: u64,
 }
+
+/// Counts destroyed service keys, so that no session goes on believing in one.
+static DESTROYED: AtomicU64 = AtomicU64::new(0);
 
 impl Token {
     /// Remembers where the token is. Nothing is loaded or asked before the first job.
@@ -357,6 +363,11 @@ impl Vault for TokenVault {
     }
 
     fn find_service(&mut self, label: &str) -> Result<Option<ServiceKey>, Fault> {
+        let destroyed = DESTROYED.load(Ordering::Acquire);
+        if destroyed != self.destroyed_seen {
+            self.services.clear();
+            self.destroyed_seen = destroyed;
+        }
         if let Some((_, key)) = self.services.get(label) {
             return Ok(Some(key.clone()));
         }
@@ -382,6 +393,8 @@ impl Vault for TokenVault {
                 .insert(label.to_owned(), (private, key.clone()));
             return Ok(Some(key));
         }
+        // Private objects are invisible to a session that is logged out, which is no proof that there are none.
+        self.check_logged_in()?;
         Ok(None)
     }
 
@@ -412,6 +425,7 @@ impl Vault for TokenVault {
                     .map_err(|error| fault(&error))?;
             }
         }
+        DESTROYED.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
@@ -465,6 +479,14 @@ impl TokenVault {
             private,
         )
         .map_err(|error| fault(&error))
+    }
+
+    fn check_logged_in(&self) -> Result<(), Fault> {
+        let info = self.session.get_session_info().map_err(|error| fault(&error))?;
+        match info.session_state() {
+            SessionState::RwUser => Ok(()),
+            other => Err(Fault::Lost(format!("the session is in state {other:?}"))),
+        }
     }
 
     fn find_one(&self, class: ObjectClass, label: &str) -> Result<Option<ObjectHandle>, Fault> {
@@ -575,6 +597,7 @@ fn open_vault(session: Session, wrap_mechanism: WrapMechanism) -> Result<TokenVa
         key_set,
         wrap_mechanism,
         services,
+        destroyed_seen: DESTROYED.load(Ordering::Acquire),
     })
 }
 
