@@ -68,7 +68,7 @@ fn sha256(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes))
 }
 
-/// An honest request for [`DOCUMENT`]; its code was computed by hand elsewhere only for the shape, so it is asked for.
+/// An honest request for [`DOCUMENT`].
 fn honest() -> Value {
     let mut request = json!({
         "id": "req_1", "credential": "cred_1", "portal": "portal_1", "portal_name": "Cổng thử", "nonce": "n",
