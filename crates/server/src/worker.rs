@@ -170,7 +170,7 @@ impl Worker {
         match result {
             Ok(()) => tx.finish(&job).await?,
             Err(error) => {
-                tracing::warn!(job = job.id, kind = job.kind, error = %chain(&error), "job is tried again");
+                tracing::warn!(job = %job.id, kind = job.kind, error = %chain(&error), "job is tried again");
                 let due_at = tx.now() + backoff_ms(job.attempts);
                 tx.retry(&job, due_at, "authority").await?;
             }
@@ -192,7 +192,7 @@ impl Worker {
             running.spawn(async move {
                 let id = job.id.clone();
                 if let Err(error) = work(worker, job).await {
-                    tracing::warn!(job = id, error = %chain(error.as_ref()), "job comes back when its lease ends");
+                    tracing::warn!(job = %id, error = %chain(error.as_ref()), "job comes back when its lease ends");
                 }
             });
         }
@@ -237,7 +237,7 @@ impl Worker {
             name: "activation-code",
             language: &waiting.language,
             variables: &[("code", &waiting.code), ("minutes", &minutes)],
-            reference: &job.id,
+            reference: &job.id.to_string(),
         };
         let delivery = self.outbound.send(&letter).await;
         if delivery == Delivery::Accepted {
@@ -260,7 +260,7 @@ impl Worker {
                 name: event.as_str(),
                 language: &notice.language,
                 variables: &[("reference", &notice.reference)],
-                reference: &job.id,
+                reference: &job.id.to_string(),
             };
             delivery = self.outbound.send(&letter).await;
             if delivery == Delivery::Accepted {

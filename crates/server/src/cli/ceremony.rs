@@ -88,7 +88,7 @@ impl Ceremony {
 fn finish(held: &Held, transcript: &std::path::Path) -> Result<(), Failure> {
     std::fs::write(transcript, &held.transcript)?;
     for certificate in &held.chain {
-        console::done(&certificate.subject().display());
+        console::done(&certificate.subject().to_string());
     }
     console::done(&format!("record written to {}: print it, sign it, keep it", transcript.display()));
     Ok(())

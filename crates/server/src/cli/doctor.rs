@@ -57,7 +57,7 @@ async fn examine(loaded: &Loaded) -> Vec<Finding> {
             return findings;
         }
     };
-    findings.push(match platform.store.check_migrated().await {
+    findings.push(match platform.store.check_migrated(kyso_store::MIGRATIONS).await {
         Ok(()) => ok("database", "reached, schema is the one of this binary"),
         Err(error) => fault("database", crate::worker::chain(&error)),
     });

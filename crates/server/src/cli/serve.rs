@@ -32,7 +32,7 @@ impl Serve {
         if self.migrate {
             platform.prepare().await?;
         }
-        platform.store.check_migrated().await?;
+        platform.store.check_migrated(kyso_store::MIGRATIONS).await?;
         kyso_store::ledger::check_published(&platform.store).await?;
 
         let server = &loaded.config.server;

@@ -39,7 +39,8 @@ pub async fn verify(loaded: &Loaded) -> Outcome {
     let mut whole = true;
     let signing = platform.signing.verify().await?;
     let registration = platform.registration.verify().await?;
-    for (name, count) in signing.counts.iter().chain(&registration.counts) {
+    let counts = signing.counts.iter().map(|(name, count)| (name.to_string(), count));
+    for (name, count) in counts.chain(registration.counts.iter().map(|(name, count)| (name.to_string(), count))) {
         println!("{count:>10}  {name}");
     }
     let broken = signing.broken.iter().map(|b| (b.invariant, &b.message));

@@ -22,7 +22,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if !is_json {
             return Err(Problem::new("media-type-unsupported"));
         }
-        json(&bytes(request).await?)
+        Ok(Self(json(&bytes(request).await?)?))
     }
 }
 

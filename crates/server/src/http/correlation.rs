@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::Response;
-use kyso_store::id::Entropy;
+use kyso_store::Entropy;
 
 tokio::task_local! {
     static CURRENT: String;
@@ -19,7 +19,9 @@ pub fn current() -> String {
 
 /// Gives every request an id and returns it in `x-request-id`.
 pub async fn layer(request: Request, next: Next) -> Response {
-    let id = hex::encode(Entropy::System.bytes::<8>());
+    let mut bytes = [0; 8];
+    Entropy::System.fill(&mut bytes);
+    let id = hex::encode(bytes);
     let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);

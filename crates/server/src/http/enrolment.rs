@@ -401,7 +401,7 @@ pub async fn activate_enrolment(
 pub async fn put_evidence(
     State(app): State<App>,
     Enrolling(id): Enrolling,
-    Path((_, kind)): Path<(String, String)>,
+    Path((_id, kind)): Path<(String, String)>,
     bytes: Bytes,
 ) -> Answer<EvidenceWire> {
     let kind = Kind::read(&kind).ok_or(Problem::new("not-found"))?;

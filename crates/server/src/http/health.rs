@@ -24,7 +24,7 @@ pub async fn livez() -> &'static str {
 
 /// Whether this node can do its work; 503 with the failing check otherwise.
 pub async fn readyz(State(app): State<App>) -> Response {
-    let mut checks = vec![Check { name: "database", ok: app.platform.approval_key_readable().await }];
+    let mut checks = vec![Check { name: "database", ok: app.platform.reaches_database().await }];
     if let Some(keys) = &app.probe {
         checks.push(Check { name: "keystore", ok: keys.ready().await });
     }

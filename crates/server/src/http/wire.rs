@@ -170,7 +170,7 @@ impl DigestWire {
         let refuse = || Problem::new("body-malformed").with_field(field, "not-a-digest");
         let algorithm: DigestAlgorithm = self.algorithm.parse().map_err(|_| refuse())?;
         let value = hex::decode(&self.value).map_err(|_| refuse())?;
-        Digest::new(algorithm, &value).map_err(|_| refuse())
+        Digest::new(algorithm, value).map_err(|_| refuse())
     }
 
     /// As it goes out.

@@ -134,6 +134,11 @@ impl Platform {
         }
     }
 
+    /// Whether the database answers.
+    pub async fn reaches_database(&self) -> bool {
+        self.store.optional(table::SETTING, &[APPROVAL_KEY.into()]).await.is_ok()
+    }
+
     /// The key that ledger checkpoints are signed with, as their notes name it.
     pub async fn note_key(&self) -> Result<NoteKey, Error> {
         let service = self.authority.ledger_key().await?;

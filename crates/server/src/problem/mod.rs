@@ -7,6 +7,7 @@
 mod authority;
 pub mod catalog;
 mod keystore;
+mod platform;
 mod registration;
 mod signing;
 mod store;
