@@ -48,8 +48,8 @@ pub enum Error {
     /// The page tree holds no page.
     #[error("PDF has no pages")]
     NoPages,
-    /// An author signature or a locked field forbids every change (DocMDP P=1, ISO 32000-2 12.8.2.2).
-    #[error("PDF is certified and allows no changes (DocMDP P=1)")]
+    /// An earlier signature forbids every change, further signatures among them (ISO 32000-2 12.8.2.2, 12.8.2.4).
+    #[error("an earlier signature allows no changes (DocMDP P=1 or FieldMDP All)")]
     ChangesForbidden,
     /// An author signature allows signing but no new visible field (DocMDP P=2 or 3 and a mark was asked for).
     #[error("PDF is certified (DocMDP P={permission}): no new visible mark may be added")]
@@ -63,6 +63,9 @@ pub enum Error {
     /// The field named is signed already.
     #[error("signature field is already signed")]
     FieldSigned,
+    /// An earlier signature locked the field, or every field but some others (FieldMDP, ISO 32000-1 12.8.2.4).
+    #[error("signature field is locked by an earlier signature")]
+    FieldLocked,
     /// The field named exists and is not a signature field.
     #[error("field exists and is not a signature field")]
     FieldNotSignature,
@@ -136,6 +139,7 @@ impl Error {
             Error::MarkForbidden { .. } => "pdf-mark-forbidden",
             Error::DynamicForm => "pdf-dynamic-form",
             Error::FieldSigned => "field-signed",
+            Error::FieldLocked => "field-locked",
             Error::FieldNotSignature => "field-not-signature",
             Error::FieldName => "field-name",
             Error::PageMissing { .. } => "page-missing",

@@ -21,6 +21,14 @@ pub struct Form {
     names: HashSet<String>,
     /// The strictest P of DocMDP that a signature states: 2 or 3.
     pub certified: Option<i64>,
+    /// Fields that signatures locked.
+    locks: Vec<Lock>,
+}
+
+/// FieldMDP (12.8.2.4): these fields, or all but these.
+struct Lock {
+    is_exclusion: bool,
+    names: Vec<String>,
 }
 
 enum Place {
@@ -73,6 +81,7 @@ impl Form {
             signature_fields: Vec::new(),
             names: HashSet::new(),
             certified: None,
+            locks: Vec::new(),
         };
         form.walk(reader)?;
         form.read_permissions(reader, catalog)?;
@@ -92,8 +101,11 @@ impl Form {
         !self.fields.is_empty()
     }
 
-    /// The field of that name: signed, empty, or of another kind.
+    /// The field of that name, if there is one: it must be an empty signature field, and not be locked.
     pub fn named(&self, name: &str) -> Result<Option<&SignatureField>, Error> {
+        if self.locks.iter().any(|lock| lock.holds(name)) {
+            return Err(Error::FieldLocked);
+        }
         match self
             .signature_fields
             .iter()
@@ -247,16 +259,30 @@ impl Form {
         }
         for signature in signatures {
             for entry in reader.array(&signature, b"Reference")?.unwrap_or_default() {
-                let Object::Dictionary(entry) = reader.resolve(&entry)? else {
-                    continue;
-                };
-                let method = reader.value(&entry, b"TransformMethod")?;
-                if method.as_ref().and_then(Object::as_name) != Some(b"DocMDP") {
-                    continue;
+                if let Object::Dictionary(entry) = reader.resolve(&entry)? {
+                    self.read_transform(reader, &entry)?;
                 }
-                let parameters = reader
-                    .dictionary(&entry, b"TransformParams")?
-                    .unwrap_or_default();
+            }
+        }
+        for field in self.signature_fields.iter().filter(|field| field.signed) {
+            // ISO 32000-2 12.7.5.5 table 236: a lock may forbid changes by itself.
+            if let Some(lock) = reader.dictionary(&field.dictionary, b"Lock")?
+                && reader.value(&lock, b"P")? == Some(Object::Integer(1))
+            {
+                return Err(Error::ChangesForbidden);
+            }
+        }
+        Ok(())
+    }
+
+    /// One signature reference dictionary (12.8.1 table 253).
+    fn read_transform(&mut self, reader: &Reader<'_>, entry: &Dictionary) -> Result<(), Error> {
+        let parameters = reader
+            .dictionary(entry, b"TransformParams")?
+            .unwrap_or_default();
+        let method = reader.value(entry, b"TransformMethod")?;
+        match method.as_ref().and_then(Object::as_name) {
+            Some(b"DocMDP") => {
                 let permission = reader
                     .value(&parameters, b"P")?
                     .and_then(|permission| permission.as_integer())
@@ -269,8 +295,40 @@ impl Form {
                         .map_or(permission, |other| other.min(permission)),
                 );
             }
+            Some(b"FieldMDP") => {
+                let action = reader.value(&parameters, b"Action")?;
+                let names = reader.array(&parameters, b"Fields")?.unwrap_or_default();
+                let names: Vec<String> = names
+                    .iter()
+                    .filter_map(|name| name.as_string().map(text_of))
+                    .collect();
+                match action.as_ref().and_then(Object::as_name) {
+                    Some(b"Include") => self.locks.push(Lock {
+                        is_exclusion: false,
+                        names,
+                    }),
+                    Some(b"Exclude") => self.locks.push(Lock {
+                        is_exclusion: true,
+                        names,
+                    }),
+                    // All, a new signature field among them.
+                    _ => return Err(Error::ChangesForbidden),
+                }
+            }
+            _ => {}
         }
         Ok(())
+    }
+}
+
+impl Lock {
+    /// Whether a field, or what it is within, is locked.
+    fn holds(&self, name: &str) -> bool {
+        let is_named = self.names.iter().any(|locked| {
+            name.strip_prefix(locked.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        is_named != self.is_exclusion
     }
 }
 

@@ -182,7 +182,11 @@ enum Target {
 impl Target {
     fn choose(form: &Form, options: &Options) -> Result<Target, Error> {
         let target = match &options.field_name {
-            None => Target::New(form.free_name()),
+            None => {
+                let name = form.free_name();
+                form.named(&name)?;
+                Target::New(name)
+            }
             Some(name) => match form.named(name)? {
                 Some(field) => Target::Existing(field.clone()),
                 None if name.is_empty() || name.chars().count() > 100 || name.contains('.') => {

@@ -191,6 +191,11 @@ def signed_before():
     box = (60, 60, 280, 130)
     empty = with_empty("empty-field", SigFieldSpec("NguoiKy", on_page=0, box=box))
     with_empty("empty-field-invisible", SigFieldSpec("NguoiKy"))
+    for action in FieldMDPAction.INCLUDE, FieldMDPAction.EXCLUDE:
+        spec = SigFieldSpec("Khoa", field_mdp_spec=FieldMDPSpec(action, ["ho_ten"]))
+        kind = action.name.lower()
+        locking = with_empty(f"empty-field-locking-{kind}", spec)
+        sign(locking, f"locked-{kind}", field_name="Khoa")
     lock = FieldMDPSpec(FieldMDPAction.ALL)
     with_empty("empty-field-locking", SigFieldSpec("NguoiKy", on_page=0, box=box, field_mdp_spec=lock), form())
     sign(empty, "certified-with-empty-field", certify=True, docmdp_permissions=MDPPerm.FILL_FORMS)

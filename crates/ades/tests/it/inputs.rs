@@ -62,6 +62,7 @@ impl Inputs {
                         .to_owned(),
                 )
             })
+            .filter(|name| name != "locked-exclude")
             .filter(|name| (name.starts_with("refused") || name == "certified-1") == refused)
             .collect();
         names.sort();

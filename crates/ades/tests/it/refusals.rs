@@ -101,3 +101,12 @@ fn a_field_that_is_none_of_ours_to_fill_is_refused() {
     let refused = prepare(&inputs.read("empty-field-invisible"), &options);
     assert!(matches!(refused, Err(Error::MarkBox { .. })));
 }
+
+#[test]
+fn a_field_that_an_earlier_signature_locked_is_refused() {
+    let Some(inputs) = &*INPUTS else { return };
+    let options = AUTHORITY.p256.options(SignatureAlgorithm::EcdsaSha256);
+    assert!(prepare(&inputs.read("locked-include"), &options).is_ok());
+    let refused = prepare(&inputs.read("locked-exclude"), &options);
+    assert!(matches!(refused, Err(Error::FieldLocked)));
+}

@@ -13,6 +13,8 @@ use crate::Error;
 /// Largest type in a box of 70 pt, and smallest type in any, in points.
 const SIZE_MAX: f32 = 8.5;
 const SIZE_MIN: f32 = 3.5;
+/// Longest label and value together.
+const ROW_OCTETS_MAX: usize = 1000;
 /// The first row's value against the others.
 const FIRST_ROW: f32 = 1.25;
 /// Baseline to baseline within a row and between rows, in sizes; Vietnamese capitals carry two marks above.
@@ -52,16 +54,32 @@ pub fn lay_out(font: &Font, rows: &[MarkRow], area: [f32; 4]) -> Result<Vec<Piec
     if rows.is_empty() {
         return Err(Error::MarkBox { reason: "no text" });
     }
-    let mut size = SIZE_MAX * (area[3] / 60.0).clamp(1.0, 2.5);
-    while size >= SIZE_MIN {
-        if let Some(pieces) = at_size(font, &rows, area, size)? {
+    if rows
+        .iter()
+        .any(|row| row.label.len() + row.value.len() > ROW_OCTETS_MAX)
+    {
+        return Err(Error::MarkBox {
+            reason: "a row is longer than 1000 octets",
+        });
+    }
+    let largest = SIZE_MAX * (area[3] / 60.0).clamp(1.0, 2.5);
+    // Rather a little smaller than one word on a line of its own.
+    let unbroken = sizes(largest, largest * 0.85).map(|size| (size, false));
+    let broken = sizes(largest, SIZE_MIN).map(|size| (size, true));
+    for (size, may_wrap) in unbroken.chain(broken) {
+        if let Some(pieces) = at_size(font, &rows, area, size, may_wrap)? {
             return Ok(pieces);
         }
-        size -= 0.25;
     }
     Err(Error::MarkBox {
         reason: "the text does not fit the box",
     })
+}
+
+/// Sizes from the largest down in steps of a quarter point.
+fn sizes(largest: f32, smallest: f32) -> impl Iterator<Item = f32> {
+    std::iter::successors(Some(largest), |size| Some(size - 0.25))
+        .take_while(move |size| *size >= smallest)
 }
 
 fn at_size(
@@ -69,6 +87,7 @@ fn at_size(
     rows: &[MarkRow],
     area: [f32; 4],
     size: f32,
+    may_wrap: bool,
 ) -> Result<Option<Vec<Piece>>, Error> {
     let [left, bottom, width, height] = area;
     let mut labels = 0f32;
@@ -87,10 +106,12 @@ fn at_size(
     let mut lines: Vec<Line<'_>> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
         let size = if index == 0 { size * FIRST_ROW } else { size };
-        for (number, text) in wrapped(font, &row.value, size, room)?
-            .into_iter()
-            .enumerate()
-        {
+        let texts = if may_wrap {
+            wrapped(font, &row.value, size, room)?
+        } else {
+            vec![row.value.clone()]
+        };
+        for (number, text) in texts.into_iter().enumerate() {
             let label = (number == 0).then_some(row.label.as_str());
             lines.push(Line { size, label, text });
         }
