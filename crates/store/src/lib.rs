@@ -59,6 +59,7 @@ pub fn statements() -> Vec<&'static str> {
         ledger::STATEMENTS,
         blob::STATEMENTS,
         migrate::STATEMENTS,
+        store::STATEMENTS,
     ]
     .concat()
 }

@@ -238,6 +238,14 @@ impl Store {
         outcome.map_err(|error| meaning(error, statement_name(sql)))
     }
 
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ping(&self) -> Result<()> {
+        self.one(PING, &[]).await.map(drop)
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
@@ -406,6 +414,11 @@ async fn open_postgres(url: &str, options: &Options) -> Result<PgPool> {
         .await
         .map_err(|error| meaning(error, "connect"))
 }
+
+const PING: &str = "-- store.ping
+SELECT 1 AS here";
+
+pub(crate) const STATEMENTS: &[&str] = &[PING];
 
 /// Statements of the whole service fit; sqlx's 100 would not.
 const STATEMENT_CACHE: usize = 512;

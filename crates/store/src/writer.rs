@@ -320,3 +320,146 @@ impl Drop for Counted<'_> {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A writer on a file in memory that may have so many pages of 4 kB.
+    async fn writer(name: &str, pages_max: u32) -> (std::path::PathBuf, Arc<Writer>) {
+        let file =
+            std::env::temp_dir().join(format!("kyso-writer-{name}-{}.db", std::process::id()));
+        let _ = std::fs::remove_file(&file);
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            .synchronous(sqlx::sqlite::SqliteSynchronous::Off)
+            .pragma("max_page_count", pages_max.to_string());
+        let writer = Writer::new(options, 5_000);
+        let mut turn = writer.begin().await.unwrap();
+        sqlx::query("CREATE TABLE t (n INTEGER, filler BLOB)")
+            .execute(turn.connection())
+            .await
+            .unwrap();
+        turn.commit().await.unwrap();
+        (file, writer)
+    }
+
+    async fn insert(turn: &mut Turn, n: i64, bytes: i64) -> Result<()> {
+        let filler = sqlx::query("INSERT INTO t (n, filler) VALUES ($1, zeroblob($2))")
+            .bind(n)
+            .bind(bytes);
+        filler
+            .execute(turn.connection())
+            .await
+            .map(drop)
+            .map_err(|error| meaning(error, "insert"))
+    }
+
+    async fn stored(writer: &Arc<Writer>) -> Vec<i64> {
+        let mut turn = writer.begin().await.unwrap();
+        sqlx::query_scalar("SELECT n FROM t ORDER BY n")
+            .fetch_all(turn.connection())
+            .await
+            .unwrap()
+    }
+
+    async fn end(file: std::path::PathBuf, writer: Arc<Writer>) {
+        writer.close().await;
+        std::fs::remove_file(file).unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_commits_while_others_wait_shares_the_commit_with_them() {
+        let (file, writer) = writer("shared", 10_000).await;
+        let first = writer.begin().await.unwrap();
+        let others: Vec<_> = (0..5)
+            .map(|n| {
+                let writer = writer.clone();
+                tokio::spawn(async move {
+                    let mut turn = writer.begin().await?;
+                    let joined = !turn.first;
+                    insert(&mut turn, n, 1).await?;
+                    turn.commit().await.map(|()| joined)
+                })
+            })
+            .collect();
+        while writer.waiting.load(Ordering::SeqCst) < 5 {
+            tokio::task::yield_now().await;
+        }
+        first.commit().await.unwrap();
+        for other in others {
+            assert!(
+                other.await.unwrap().unwrap(),
+                "joined the first one's transaction"
+            );
+        }
+        assert_eq!(stored(&writer).await, [0, 1, 2, 3, 4]);
+        end(file, writer).await;
+    }
+
+    #[tokio::test]
+    async fn when_the_disk_is_full_nobody_hears_committed_who_is_not() {
+        let (file, writer) = writer("full", 60).await;
+        // Each takes five pages or so; some fit. SQLite rolls back the whole transaction of whoever meets the end, the others
+        // of its group included.
+        let tasks: Vec<_> = (0..40)
+            .map(|n| {
+                let writer = writer.clone();
+                tokio::spawn(async move {
+                    let mut turn = writer.begin().await?;
+                    insert(&mut turn, n, 20_000).await?;
+                    turn.commit().await
+                })
+            })
+            .collect();
+        let mut committed = Vec::new();
+        let mut full = 0;
+        for (n, task) in tasks.into_iter().enumerate() {
+            match task.await.unwrap() {
+                Ok(()) => committed.push(n as i64),
+                Err(Error::Full { .. }) => full += 1,
+                Err(Error::Unavailable {
+                    during: "commit", ..
+                }) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        assert!(full > 0);
+        assert_eq!(stored(&writer).await, committed);
+        // There is room again.
+        let mut turn = writer.begin().await.unwrap();
+        sqlx::query("DELETE FROM t")
+            .execute(turn.connection())
+            .await
+            .unwrap();
+        insert(&mut turn, 7, 1).await.unwrap();
+        turn.commit().await.unwrap();
+        assert_eq!(stored(&writer).await, [7]);
+        end(file, writer).await;
+    }
+
+    #[tokio::test]
+    async fn a_member_that_goes_away_while_it_waits_for_the_disk_leaves_nothing_open() {
+        let (file, writer) = writer("away", 10_000).await;
+        let mut first = writer.begin().await.unwrap();
+        insert(&mut first, 1, 1).await.unwrap();
+        let second = tokio::spawn({
+            let writer = writer.clone();
+            async move { writer.begin().await }
+        });
+        while writer.waiting.load(Ordering::SeqCst) < 1 {
+            tokio::task::yield_now().await;
+        }
+        // The first passes the connection on and waits; then both callers go away.
+        let waits = tokio::spawn(first.commit());
+        let second = second.await.unwrap().unwrap();
+        waits.abort();
+        assert!(waits.await.unwrap_err().is_cancelled());
+        drop(second);
+        // What the first had asked for is committed, by nobody in particular.
+        assert_eq!(stored(&writer).await, [1]);
+        assert!(!writer.state.lock().await.open);
+        end(file, writer).await;
+    }
+}

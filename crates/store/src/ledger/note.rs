@@ -118,24 +118,21 @@ pub(super) fn open(
         });
     }
     let (text, signatures) = split(note)?;
-    let ours = signatures.lines().filter_map(|line| {
+    let mut ours = signatures.lines().filter_map(|line| {
         let (name, encoded) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
         let signed = STANDARD.decode(encoded).ok()?;
         let (id, signature) = signed.split_first_chunk::<4>()?;
         (name == key.name && *id == key.id()).then(|| signature.to_vec())
     });
-    for signature in ours {
-        return if valid(text.as_bytes(), &signature) {
-            Ok(claim)
-        } else {
-            Err(Error::Note {
-                reason: "the signature is wrong",
-            })
-        };
-    }
-    Err(Error::Note {
+    let signature = ours.next().ok_or(Error::Note {
         reason: "not signed by the key",
-    })
+    })?;
+    if !valid(text.as_bytes(), &signature) {
+        return Err(Error::Note {
+            reason: "the signature is wrong",
+        });
+    }
+    Ok(claim)
 }
 
 /// Text (with its newline) and signature lines.

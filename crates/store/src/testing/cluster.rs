@@ -140,6 +140,10 @@ impl Drop for Own {
 }
 
 /// Starts the server under a keeper, and waits until it answers.
+#[expect(
+    clippy::zombie_processes,
+    reason = "whoever owns the keeper waits for it"
+)]
 fn start_server(bin: &Path, folder: &Path) -> Child {
     // A shell holds the server, because a process that is killed cannot clean up behind itself: when our end of the pipe
     // closes, however that happens, the server goes, and the folder with it.
