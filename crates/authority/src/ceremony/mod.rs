@@ -349,7 +349,7 @@ impl Authority {
             tx.commit().await?;
             return Ok(request);
         }
-        drop(tx);
+        tx.commit().await?;
         match table::by_label(self.store(), &row.label)
             .await?
             .map(|row| row.stage)
@@ -625,8 +625,9 @@ impl Authority {
                 actor: "system",
                 detail: made,
             });
-            tx.commit().await?;
         }
+        // Also where nothing was written: who was first may still wait for the disk, in one group with us.
+        tx.commit().await?;
         self.key_row(&label).await
     }
 
@@ -661,8 +662,8 @@ impl Authority {
                 actor: "system",
                 detail: planned,
             });
-            tx.commit().await?;
         }
+        tx.commit().await?;
         Ok(())
     }
 
@@ -723,8 +724,8 @@ impl Authority {
                 actor: "system",
                 detail: activated,
             });
-            tx.commit().await?;
         }
+        tx.commit().await?;
         self.forget_known();
         Ok(())
     }

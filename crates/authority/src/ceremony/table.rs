@@ -40,7 +40,8 @@ UPDATE service_key SET request = $2 WHERE label = $1 AND state = 'made' AND requ
 
 const RETIRE: &str = "-- authority.service_key.retire
 UPDATE service_key SET state = 'retired', retired_at = $4
-WHERE role = $1 AND serves = $2 AND label <> $3 AND state = 'active'";
+WHERE role = $1 AND serves = $2 AND label <> $3 AND state = 'active'
+    AND EXISTS (SELECT 1 FROM service_key AS successor WHERE successor.label = $3 AND successor.state = 'made')";
 
 const ACTIVATE: &str = "-- authority.service_key.activate
 UPDATE service_key SET state = 'active', certificate_id = $2, active_at = $3 WHERE label = $1 AND state = 'made'";

@@ -11,6 +11,7 @@
 //! - [`Prepared`] is made by a reservation only and consumed by [`Authority::issue`]: nothing unlinted or unrecorded is signed.
 //! - A reserved row is never given up and never rewritten: after a crash the same bytes are signed again. With ECDSA that may be
 //!   another signature over the same bytes; the guarded write keeps one of them and only that one leaves.
+//! - Who loses a race returns the winner's row only when that row is durable (SQLite's group commit shows it earlier).
 
 pub mod state;
 pub(crate) mod table;
@@ -163,8 +164,9 @@ impl Authority {
         // Step 3: one writer wins; who comes second returns what the first one stored.
         let mut tx = self.store().write().await?;
         if !table::issue(&mut tx, row.id, &tbs, &der).await? {
-            drop(tx);
-            return self.certificate(row.id).await;
+            let winner = table::by_id_in(&mut tx, row.id).await?;
+            tx.commit().await?;
+            return Issued::of(row.id, winner);
         }
         let made = detail(&[
             ("for", json!(row.for_what)),
@@ -217,11 +219,7 @@ impl Authority {
     /// # Errors
     /// [`Error::NoCertificate`], also while it is only reserved.
     pub async fn certificate(&self, id: CertificateId) -> Result<Issued> {
-        let row = table::by_id(self.store(), id).await?;
-        match row.map(|row| (row.for_what, row.stage)) {
-            Some((for_what, Stage::Issued { der })) => Issued::new(id, for_what, &der),
-            _ => Err(Error::NoCertificate { id: id.to_string() }),
-        }
+        Issued::of(id, table::by_id(self.store(), id).await?)
     }
 
     /// The issued certificate of a credential, if there is one.
@@ -263,24 +261,37 @@ impl Authority {
                 failpoint!("authority.prepare.after_commit");
                 Ok(Prepared { row })
             }
-            // Somebody else reserved for the same purpose meanwhile: theirs is ours. Or the key is certified for another one.
-            Err(Error::Store(kyso_store::Error::Constraint {
-                rule: Rule::Unique,
-                name,
-                source,
-            })) => match self.existing(wanted).await? {
-                Some(row) => Ok(Prepared { row }),
-                None if name == "certificate_one_citizen_key" => Err(Error::KeyCertified {
-                    for_what: wanted.for_what.clone(),
-                }),
-                None => Err(kyso_store::Error::Constraint {
-                    rule: Rule::Unique,
-                    name,
-                    source,
-                }
-                .into()),
-            },
+            Err(Error::Store(refused)) => self.reserved_meanwhile(wanted, refused).await,
             Err(other) => Err(other),
+        }
+    }
+
+    /// After the schema refused a reservation: somebody else reserved for the same purpose, and theirs is ours; or the key is
+    /// certified for another purpose.
+    async fn reserved_meanwhile(
+        &self,
+        wanted: &Wanted,
+        refused: kyso_store::Error,
+    ) -> Result<Prepared> {
+        let kyso_store::Error::Constraint {
+            rule: Rule::Unique,
+            name,
+            ..
+        } = &refused
+        else {
+            return Err(refused.into());
+        };
+        // Read and commit: the winner may still wait for the disk, in one group with us.
+        let mut tx = self.store().write().await?;
+        let kind = kind_word(wanted.profile.kind);
+        let winner = table::by_purpose_in(&mut tx, kind, &wanted.for_what).await?;
+        tx.commit().await?;
+        match winner {
+            Some(row) => wanted.agrees(row).map(|row| Prepared { row }),
+            None if name == "certificate_one_citizen_key" => Err(Error::KeyCertified {
+                for_what: wanted.for_what.clone(),
+            }),
+            None => Err(refused.into()),
         }
     }
 
@@ -341,26 +352,9 @@ impl Authority {
 
     /// What exists for the purpose of `wanted`, if it agrees with it.
     async fn existing(&self, wanted: &Wanted) -> Result<Option<CertificateRow>> {
-        let Some(row) = table::by_purpose(
-            self.store(),
-            kind_word(wanted.profile.kind),
-            &wanted.for_what,
-        )
-        .await?
-        else {
-            return Ok(None);
-        };
-        let differs = |field| Error::Differs {
-            for_what: wanted.for_what.clone(),
-            field,
-        };
-        if row.public_key_sha256 != key_digest(&wanted.public_key) {
-            return Err(differs("public key"));
-        }
-        if row.view()?.subject() != &wanted.subject {
-            return Err(differs("subject"));
-        }
-        Ok(Some(row))
+        let kind = kind_word(wanted.profile.kind);
+        let row = table::by_purpose(self.store(), kind, &wanted.for_what).await?;
+        row.map(|row| wanted.agrees(row)).transpose()
     }
 
     /// Label of the key that signs a reserved row, and the certificate its signature must verify under (none: the row's own).
@@ -390,6 +384,21 @@ impl Wanted {
             Signer::Ours { certificate, .. } => certificate.not_after(),
         };
         [self.ends_at, now.saturating_add(self.life_ms), issuer_ends]
+    }
+
+    /// The row, if it is for the same key and subject.
+    fn agrees(&self, row: CertificateRow) -> Result<CertificateRow> {
+        let differs = |field| Error::Differs {
+            for_what: self.for_what.clone(),
+            field,
+        };
+        if row.public_key_sha256 != key_digest(&self.public_key) {
+            return Err(differs("public key"));
+        }
+        if row.view()?.subject() != &self.subject {
+            return Err(differs("subject"));
+        }
+        Ok(row)
     }
 
     fn template(
@@ -429,6 +438,14 @@ impl CertificateRow {
 }
 
 impl Issued {
+    /// The certificate of a row, if it is issued.
+    fn of(id: CertificateId, row: Option<CertificateRow>) -> Result<Issued> {
+        match row.map(|row| (row.for_what, row.stage)) {
+            Some((for_what, Stage::Issued { der })) => Issued::new(id, for_what, &der),
+            _ => Err(Error::NoCertificate { id: id.to_string() }),
+        }
+    }
+
     fn new(id: CertificateId, for_what: String, der: &[u8]) -> Result<Issued> {
         Ok(Issued {
             id,

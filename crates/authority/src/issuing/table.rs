@@ -172,6 +172,27 @@ pub(crate) async fn insert_issued(
     tx.change("certificate", 1, INSERT_ISSUED, &args).await
 }
 
+/// The row as this transaction sees it, perhaps written by another one of the same group commit: a loser reads its winner's row
+/// here and commits, which waits until that row is durable.
+pub(crate) async fn by_id_in(tx: &mut Tx, id: CertificateId) -> Result<Option<CertificateRow>> {
+    tx.optional(BY_ID, &[id.into()])
+        .await?
+        .map(|row| CertificateRow::from_row(&row))
+        .transpose()
+}
+
+/// As [`by_id_in`].
+pub(crate) async fn by_purpose_in(
+    tx: &mut Tx,
+    kind: &str,
+    for_what: &str,
+) -> Result<Option<CertificateRow>> {
+    tx.optional(BY_PURPOSE, &[kind.into(), for_what.into()])
+        .await?
+        .map(|row| CertificateRow::from_row(&row))
+        .transpose()
+}
+
 pub(crate) async fn by_id(store: &Store, id: CertificateId) -> Result<Option<CertificateRow>> {
     store
         .optional(BY_ID, &[id.into()])

@@ -104,6 +104,8 @@ impl Authority {
             return Err(Error::NotOurs { kind: "root" });
         }
         let Some(next) = state::apply(row.standing, act, now, row.not_after)? else {
+            // Committed although nothing is written: who did it may still wait for the disk, in one group with us.
+            tx.commit().await?;
             return Ok(status(row.standing));
         };
         if !table::count_change(&mut tx, row.issuer_id).await? {

@@ -135,7 +135,8 @@ impl Authority {
         let mut tx = self.store().write().await?;
         let (this_update, next_update) = state::window(&last, rhythm, tx.now());
         let Some(changes) = table::next_number(&mut tx, issuer.id, last_number).await? else {
-            drop(tx);
+            // The commit waits until the other one's reservation is durable.
+            tx.commit().await?;
             return table::reserved(self.store(), issuer.id).await;
         };
         let number = last_number + 1;
@@ -198,6 +199,7 @@ impl Authority {
         }
         let mut tx = self.store().write().await?;
         if !table::publish(&mut tx, issuer.id, list.number, &list.tbs, &der).await? {
+            tx.commit().await?;
             return Ok(None);
         }
         let line = detail(&[

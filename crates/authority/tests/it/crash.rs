@@ -172,8 +172,7 @@ impl Site {
 #[tokio::test]
 async fn a_ceremony_killed_anywhere_goes_on_to_one_authority() {
     for site in Site::each().await {
-        // Every kill hits the same installation at a later place, until the ceremony is through.
-        let mut kills = 0;
+        // Every kill hits the same installation at a later place, until only the last list is missing.
         for point in [
             "authority.key.before_keystore",
             "authority.key.after_keystore#2",
@@ -184,16 +183,15 @@ async fn a_ceremony_killed_anywhere_goes_on_to_one_authority() {
             "authority.issue.after_commit",
             "authority.key.before_keystore#2",
             "authority.prepare.after_commit#2",
-            "authority.issue.after_keystore#2",
+            "authority.issue.after_keystore",
             "authority.key.after_keystore",
             "authority.crl.before_keystore",
             "authority.crl.after_keystore",
             "authority.crl.after_commit",
             "authority.crl.before_keystore",
         ] {
-            kills += u32::from(site.die("ceremony", point, None));
+            assert!(site.die("ceremony", point, None), "{point}");
         }
-        assert!(kills >= 12, "{kills} kills");
         act("ceremony", &site.authority, &site.keys()).await;
         site.check().await;
         assert_eq!(

@@ -153,7 +153,7 @@ async fn openssl_asks_and_believes_the_answers() {
             judge.write("response.der", &response.der);
             // OpenSSL compares thisUpdate with the machine's clock, which is not ours: hence the wide period.
             let heard = judge.content(&format!(
-                "ocsp -issuer issuing.pem {asked} -reqin request.der -respin response.der -CAfile root.pem -attime {} -validity_period 999999999",
+                "ocsp -no_nonce -issuer issuing.pem {asked} -reqin request.der -respin response.der -CAfile root.pem -attime {} -validity_period 999999999",
                 institution.now() / 1_000
             ));
             assert!(
@@ -241,7 +241,7 @@ async fn foreign_issuers_and_malformed_requests_get_their_error() {
         };
         assert_eq!(outcome(&many(QUESTIONS_MAX)).await, "good");
         assert_eq!(outcome(&many(QUESTIONS_MAX + 1)).await, "malformed");
-        assert_eq!(outcome(&many(1_000)).await, "malformed");
+        assert_eq!(outcome(&many(64)).await, "malformed");
         for garbage in [
             &b""[..],
             b"\x30\x00",
