@@ -311,6 +311,10 @@ impl Signing {
 /// How far back a clock may step and be held in place. A larger step is a clock that was wrong before, and is followed.
 const CLOCK_BACK_MS_MAX: i64 = 86_400_000;
 
+/// Ledger lines read to find a key row's newest version: several, because nodes whose clocks differ may have written the last ones
+/// out of order.
+const LINES_READ: u32 = 16;
+
 /// Key versions remembered by a process: some megabytes.
 const VERSIONS_MAX: usize = 100_000;
 
@@ -345,59 +349,76 @@ impl Inner {
         *known = version.max(*known);
     }
 
-    /// The row is the newest one: this process knows it, or the ledger says so.
-    pub(crate) async fn check_key_is_newest(
+    /// Whether a key row that was read is the newest one: this process knows it, or the ledger says so. `false` is a row that
+    /// another worker has replaced since it was read.
+    ///
+    /// # Errors
+    /// [`Error::KeyRolledBack`] when the row that is in the table now is older than what was recorded.
+    pub(crate) async fn is_newest_key(
         &self,
         credential: CredentialId,
         key: &CitizenKey,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let row = credential::table::version(key);
-        let known = self
-            .versions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&credential)
-            .copied();
-        match known {
-            Some(known) if known == row => Ok(()),
-            Some(known) if known > row => Err(rolled_back(credential, row, known)),
-            _ => {
-                self.check_key_against_ledger(credential, key).await?;
-                self.key_is(credential, row);
-                Ok(())
-            }
+        let known = self.known_version(credential);
+        if known == Some(row) {
+            return Ok(true);
+        }
+        let recorded = match known {
+            Some(known) if known > row => known,
+            _ => self.recorded_version(credential, LINES_READ).await?,
+        };
+        if recorded <= row {
+            self.key_is(credential, row);
+            return Ok(true);
+        }
+        // A row and its ledger line come in one commit, so a row read after the line is at least as new.
+        match credential::table::key(&self.store, credential).await? {
+            Some(now) if credential::table::version(&now) < recorded => Err(rolled_back(
+                credential,
+                credential::table::version(&now),
+                recorded,
+            )),
+            _ => Ok(false),
         }
     }
 
-    /// The ledger has a line for every version, written in the same commit. A few are read, because nodes whose clocks differ
-    /// may have written the last ones out of order.
-    pub(crate) async fn check_key_against_ledger(
+    /// The newest version of a key row that the ledger has, among its last lines about it.
+    pub(crate) async fn recorded_version(
         &self,
         credential: CredentialId,
-        key: &CitizenKey,
-    ) -> Result<()> {
-        let row = credential::table::version(key);
+        lines: u32,
+    ) -> Result<i64> {
         let lines = ledger::tail(
             &self.store,
             &credential.to_string(),
             Some(credential::KEY_CHANGED),
-            8,
+            lines,
         )
         .await?;
-        let recorded = lines
+        Ok(lines
             .iter()
             .filter_map(|line| line.detail.get("version")?.as_i64())
             .max()
-            .unwrap_or(0);
-        if recorded == row {
-            Ok(())
-        } else {
-            Err(rolled_back(credential, row, recorded))
-        }
+            .unwrap_or(0))
+    }
+
+    fn known_version(&self, credential: CredentialId) -> Option<i64> {
+        self.versions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&credential)
+            .copied()
+    }
+
+    /// Waits until what other writers did before us is visible to readers: on SQLite several transactions share one commit, and
+    /// a constraint refuses a write for the sake of a row nobody can read yet.
+    pub(crate) async fn after_others(&self) -> Result<()> {
+        Ok(self.store.write().await?.commit().await?)
     }
 }
 
-fn rolled_back(credential: CredentialId, row: i64, ledger: i64) -> Error {
+pub(crate) fn rolled_back(credential: CredentialId, row: i64, ledger: i64) -> Error {
     Error::KeyRolledBack {
         credential: credential.to_string(),
         row,

@@ -135,7 +135,7 @@ mod tests {
             algorithm: "rsa-2048".into(),
         };
         let job = |kind: &str| Job {
-            id: "job_1".into(),
+            id: "job_01JD3ZQ8000000000000000000".parse().unwrap(),
             kind: kind.into(),
             key: task.key(),
             payload: json!(task),

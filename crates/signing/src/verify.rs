@@ -10,7 +10,7 @@ use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
 use kyso_pki::certificate::Certificate;
 use kyso_store::{Row, Value};
 
-use crate::{CredentialId, Error, RequestId, Result, Signing};
+use crate::{CredentialId, RequestId, Result, Signing};
 
 pub(crate) const STATEMENTS: &[&str] = &[
     COUNT_STATES,
@@ -192,12 +192,13 @@ impl Signing {
                         format!("{credential}: the key row and its column have different versions"),
                     );
                 }
-                match self.inner.check_key_against_ledger(credential, &key).await {
-                    Ok(()) => {}
-                    Err(error @ Error::KeyRolledBack { .. }) => {
-                        verified.broken("I7", error.to_string())
-                    }
-                    Err(error) => return Err(error),
+                let version = crate::credential::table::version(&key);
+                let recorded = self.inner.recorded_version(credential, 1_000).await?;
+                if recorded != version {
+                    verified.broken(
+                        "I7",
+                        crate::rolled_back(credential, version, recorded).to_string(),
+                    );
                 }
             }
         }

@@ -111,9 +111,9 @@ impl Credentials {
                 .refuse_binding(job, id, &work, "credential-ended", None)
                 .await;
         };
-        self.inner
-            .check_key_is_newest(work.credential, &key)
-            .await?;
+        if !self.inner.is_newest_key(work.credential, &key).await? {
+            return self.try_again(job, "key-changed").await;
+        }
         let now = self.inner.now(self.inner.store.now());
         match work.purpose {
             BindingPurpose::First => self.bind_first(keys, job, id, work, &key, now).await,

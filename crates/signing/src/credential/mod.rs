@@ -192,6 +192,7 @@ impl Credentials {
         let inserted = table::insert(&mut tx, id, opening).await;
         if constraint(&inserted) == Some("credential_one_live") {
             drop(tx);
+            self.inner.after_others().await?;
             // The same enrolment may be the one that holds the place, when two workers race.
             return self
                 .reserved_before(opening)
@@ -210,7 +211,7 @@ impl Credentials {
             tx.commit().await?;
             return Ok(credential);
         }
-        drop(tx);
+        tx.commit().await?;
         self.reserved_before(opening)
             .await?
             .ok_or(Error::NotFound { what: "credential" })
@@ -254,7 +255,7 @@ impl Credentials {
         let mut tx = self.inner.store.write().await?;
         if !table::set_key(&mut tx, id, &key).await? {
             // Another worker was first, or the credential has ended meanwhile: this key is nobody's and is dropped.
-            drop(tx);
+            tx.commit().await?;
             return table::key(&self.inner.store, id)
                 .await?
                 .ok_or(Error::NotFound { what: "key" });

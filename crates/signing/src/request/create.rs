@@ -63,6 +63,7 @@ impl Requests {
         };
         let created = self.store(asked, &credential, new.documents, extras).await;
         if constraint(&created) == Some("signature_request_idempotency") {
+            self.inner.after_others().await?;
             // The same call came twice at once; the first one's request is this one's answer.
             return self
                 .created_before(portal, new.idempotency.as_ref())
@@ -112,6 +113,7 @@ impl Requests {
             .store(asked, &credential, documents, Extras::default())
             .await;
         if constraint(&created) == Some("signature_request_one_acceptance") {
+            self.inner.after_others().await?;
             let (id, _) = table::acceptance(&self.inner.store, credential.id)
                 .await?
                 .ok_or(NO_REQUEST)?;

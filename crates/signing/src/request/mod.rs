@@ -125,17 +125,14 @@ impl Requests {
         let mut tx = self.inner.store.write().await?;
         let approved = table::approve(&mut tx, *request, &context.nonce, &approval).await;
         if is_conflict(&approved) {
-            drop(tx);
             // Somebody was faster: the same approval (a double tap) is no fault, any other is.
-            let view = self.show(session, request).await?;
-            let context = table::approval_context(&self.inner.store, session.credential, *request)
+            let (state, statement) = table::approved_with(&mut tx, *request)
                 .await?
                 .ok_or(NO_REQUEST)?;
-            let is_same = context.statement.as_deref() == Some(&approval.statement);
-            return if is_same {
-                Ok(view)
-            } else {
-                Err(Error::RequestState { state: view.state })
+            tx.commit().await?;
+            return match statement.as_deref() == Some(&approval.statement) {
+                true => self.show(session, request).await,
+                false => Err(Error::RequestState { state }),
             };
         }
         approved?;

@@ -73,6 +73,12 @@ enum End {
     },
 }
 
+/// The rows changed since they were read.
+const READ_AGAIN: End = End::Later {
+    code: "key-changed",
+    after_ms: Some(20),
+};
+
 /// A request whose key row is raised.
 struct Begun {
     claimed: Claimed,
@@ -182,17 +188,22 @@ impl Requests {
         let gate = Arc::new(Semaphore::new(SIDE_BY_SIDE));
         let mut running = JoinSet::new();
         for (claimed, work, activation, key) in judged {
-            if let Err(error) = self.inner.check_key_is_newest(work.credential, &key).await {
-                let Error::KeyRolledBack { .. } = error else {
-                    return Err(error);
-                };
-                tracing::error!(credential = %work.credential, %error, "the key row of {} is refused", work.credential);
+            let end = match self.inner.is_newest_key(work.credential, &key).await {
+                Ok(true) => None,
+                Ok(false) => Some(READ_AGAIN),
+                Err(error @ Error::KeyRolledBack { .. }) => {
+                    tracing::error!(credential = %work.credential, %error, "the key row of {} is refused", work.credential);
+                    Some(End::Failed {
+                        code: "key-row-refused",
+                    })
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(end) = end {
                 ended.push(Ended {
                     claimed,
                     work: Some(work),
-                    end: End::Failed {
-                        code: "key-row-refused",
-                    },
+                    end,
                 });
                 continue;
             }
@@ -269,15 +280,11 @@ impl Requests {
             tx.commit().await?;
         }
         for (begun, _) in missed {
-            // Another attempt was faster, or the credential was held this moment: read again.
-            let end = End::Later {
-                code: "key-changed",
-                after_ms: Some(20),
-            };
+            // Another attempt was faster, or the credential was held this moment.
             ended.push(Ended {
                 claimed: begun.claimed,
                 work: Some(begun.work),
-                end,
+                end: READ_AGAIN,
             });
         }
         let raised: Vec<Begun> = raised.into_iter().map(|(begun, _)| begun).collect();

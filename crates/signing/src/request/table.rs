@@ -121,7 +121,7 @@ const TRANSACTION: &str = "-- request.transaction_of
 SELECT transaction_id FROM signature_request WHERE id = $1";
 
 const STATES: &str = "-- request.state_of
-SELECT state FROM signature_request WHERE id = $1";
+SELECT state, statement FROM signature_request WHERE id = $1";
 
 const OPEN_WORK: &str = "-- request.open_work
 SELECT id, credential_id FROM signature_request WHERE state = 'approved' ORDER BY id";
@@ -365,8 +365,13 @@ pub(crate) async fn blobs(store: &Store, id: RequestId, position: usize) -> Resu
         return Ok(None);
     };
     let blob = |column: &str| -> Result<Option<BlobId>> {
-        let Some(text) = row.opt_text(column)? else { return Ok(None) };
-        Ok(Some(text.parse().map_err(|_| corrupt("signature_document", &id))?))
+        let Some(text) = row.opt_text(column)? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            text.parse()
+                .map_err(|_| corrupt("signature_document", &id))?,
+        ))
     };
     Ok(Some(Blobs {
         original: blob("original_blob")?,
@@ -549,6 +554,16 @@ pub(crate) async fn state_of(tx: &mut Tx, id: RequestId) -> Result<Option<Reques
     tx.optional(STATES, &[id.into()])
         .await?
         .map(|row| state(&row))
+        .transpose()
+}
+
+/// Where a request is, and with which approval.
+pub(crate) async fn approved_with(
+    tx: &mut Tx,
+    id: RequestId,
+) -> Result<Option<(RequestState, Option<Vec<u8>>)>> {
+    let row = tx.optional(STATES, &[id.into()]).await?;
+    row.map(|row| Ok((state(&row)?, row.opt_bytes("statement")?)))
         .transpose()
 }
 

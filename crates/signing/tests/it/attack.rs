@@ -1,0 +1,751 @@
+//! The attacks of activation.md that reach this crate: each must fail, at the web role's check or at the worker's.
+
+use kyso_keystore::activation::{Preview, Purpose};
+use kyso_signing::credential::BindingState;
+use kyso_signing::portal::Scopes;
+use kyso_signing::request::{Approval, RequestState, RequestView};
+use kyso_signing::{Error, KeyAlgorithm};
+use kyso_store::Value;
+
+use crate::everywhere;
+use crate::office::{Office, PIN, Phone};
+use crate::sign::assert_signed;
+
+everywhere!(
+    a_replayed_approval_gives_the_same_signatures_and_opens_nothing_else,
+    an_approval_for_another_citizens_credential_is_refused,
+    an_approval_moved_to_another_request_is_refused,
+    a_document_swapped_after_display_is_refused,
+    digests_reordered_duplicated_dropped_or_added_are_refused,
+    an_expired_or_future_dated_approval_is_refused,
+    a_digest_stated_as_previewed_is_refused,
+    an_approval_by_the_old_device_after_a_device_change_is_refused,
+    a_key_row_edited_swapped_or_rolled_back_is_refused,
+    a_web_role_that_writes_rows_at_will_obtains_no_signature,
+    a_row_changed_between_approval_and_signing_is_refused,
+    a_credential_suspended_or_revoked_after_the_approval_signs_nothing,
+    a_clock_moved_back_does_not_make_an_approval_young_again,
+    pins_guessed_over_many_requests_in_parallel_reach_the_comparison_five_times_at_most,
+);
+
+async fn approve(
+    office: &Office,
+    phone: &Phone,
+    view: &RequestView,
+    approval: Approval,
+) -> kyso_signing::Result<RequestView> {
+    office
+        .signing
+        .requests
+        .approve(phone.session(), &view.id, approval)
+        .await
+}
+
+fn refused_with(result: kyso_signing::Result<RequestView>, code: &str) {
+    match result {
+        Err(Error::ApprovalRefused { code: found }) => assert_eq!(found, code),
+        other => panic!("expected {code}, got {other:?}"),
+    }
+}
+
+async fn failed_with(office: &Office, view: &RequestView, code: &str) {
+    let ended = office.signing.requests.view(view.id).await.unwrap();
+    assert_eq!(
+        (ended.state, ended.failure.as_deref()),
+        (RequestState::Failed, Some(code))
+    );
+    assert!(
+        ended
+            .documents
+            .iter()
+            .all(|document| document.signature.is_none())
+    );
+}
+
+async fn a_replayed_approval_gives_the_same_signatures_and_opens_nothing_else(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 2).await;
+    let approval = phone.approve(&view);
+    approve(&office, &phone, &view, approval.clone())
+        .await
+        .unwrap();
+    office.work().await;
+    let signed = office.signing.requests.view(view.id).await.unwrap();
+    let again = approve(&office, &phone, &view, approval.clone())
+        .await
+        .unwrap();
+    office.work().await;
+    for (first, second) in signed.documents.iter().zip(&again.documents) {
+        assert_eq!(first.signature, second.signature);
+    }
+    // Put back by hand, with its digests free again: the key row remembers that the approval was used.
+    office
+        .database
+        .tamper(&format!(
+            "DELETE FROM debit; UPDATE signature_document SET state = 'prepared', signature = NULL WHERE request_id = '{0}';
+             UPDATE signature_request SET state = 'pending', statement = NULL, device_signature = NULL, signed_at = NULL, delivered_at = NULL,
+                 approved_at = NULL, ended_at = NULL WHERE id = '{0}'",
+            view.id
+        ))
+        .await;
+    approve(&office, &phone, &view, approval).await.unwrap();
+    office.work().await;
+    failed_with(&office, &view, "approval-spent").await;
+}
+
+async fn an_approval_for_another_citizens_credential_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let other = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    // The other citizen does not even see it.
+    let hidden = office
+        .signing
+        .requests
+        .approve(other.session(), &view.id, other.approve(&view))
+        .await;
+    assert!(matches!(hidden, Err(Error::NotFound { .. })), "{hidden:?}");
+    assert!(
+        office
+            .signing
+            .requests
+            .show(other.session(), &view.id)
+            .await
+            .is_err()
+    );
+    // Nor does a signature by the other's device count, nor a statement that names the other's credential.
+    refused_with(
+        approve(&office, &phone, &view, other.approve(&view)).await,
+        "device-signature",
+    );
+    let mut statement = phone.statement(&view);
+    statement.credential = other.credential.id.to_string();
+    refused_with(
+        approve(
+            &office,
+            &phone,
+            &view,
+            phone.approve_statement(&statement, PIN),
+        )
+        .await,
+        "approval-mismatch",
+    );
+    assert!(
+        office
+            .ledger(&view.id)
+            .await
+            .contains(&"signing.request.approval-refused".to_owned())
+    );
+    office.check().await;
+}
+
+async fn an_approval_moved_to_another_request_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let elsewhere = office.portal("Q", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    let other = office.digests(&elsewhere, &phone, 1).await;
+    refused_with(
+        approve(&office, &phone, &other, phone.approve(&view)).await,
+        "approval-mismatch",
+    );
+    for field in ["portal", "nonce", "code"] {
+        let mut statement = phone.statement(&view);
+        match field {
+            "portal" => statement.portal = other.portal_word.clone(),
+            "nonce" => statement.nonce = other.nonce.clone(),
+            _ => statement.code = other.code.clone(),
+        }
+        refused_with(
+            approve(
+                &office,
+                &phone,
+                &view,
+                phone.approve_statement(&statement, PIN),
+            )
+            .await,
+            "approval-mismatch",
+        );
+    }
+    office.check().await;
+}
+
+async fn a_document_swapped_after_display_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 2).await;
+    let other = office.digests(&portal, &phone, 2).await;
+    let mut shown = phone.statement(&view);
+    shown.documents[1].document_digest =
+        phone.statement(&other).documents[1].document_digest.clone();
+    refused_with(
+        approve(&office, &phone, &view, phone.approve_statement(&shown, PIN)).await,
+        "documents-mismatch",
+    );
+    let mut shown = phone.statement(&view);
+    shown.documents[1].to_be_signed = phone.statement(&other).documents[1].to_be_signed.clone();
+    refused_with(
+        approve(&office, &phone, &view, phone.approve_statement(&shown, PIN)).await,
+        "documents-mismatch",
+    );
+    let mut shown = phone.statement(&view);
+    shown.documents[0].name = "Hợp đồng khác".into();
+    refused_with(
+        approve(&office, &phone, &view, phone.approve_statement(&shown, PIN)).await,
+        "documents-mismatch",
+    );
+    office.check().await;
+}
+
+async fn digests_reordered_duplicated_dropped_or_added_are_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 3).await;
+    let honest = phone.statement(&view);
+    let mut variants = vec![honest.clone(); 4];
+    variants[0].documents.swap(0, 2);
+    variants[1].documents[1] = variants[1].documents[0].clone();
+    variants[2].documents.pop();
+    let added = variants[3].documents[0].clone();
+    variants[3].documents.push(added);
+    for statement in variants {
+        refused_with(
+            approve(
+                &office,
+                &phone,
+                &view,
+                phone.approve_statement(&statement, PIN),
+            )
+            .await,
+            "documents-mismatch",
+        );
+    }
+    approve(
+        &office,
+        &phone,
+        &view,
+        phone.approve_statement(&honest, PIN),
+    )
+    .await
+    .unwrap();
+    office.work().await;
+    assert_signed(&office, view.id).await;
+    office.check().await;
+}
+
+async fn an_expired_or_future_dated_approval_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    let now = office.now();
+    let at = |issued_at: i64, expires_at: i64| {
+        let mut statement = phone.statement(&view);
+        (statement.issued_at, statement.expires_at) = (issued_at, expires_at);
+        phone.approve_statement(&statement, PIN)
+    };
+    refused_with(
+        approve(&office, &phone, &view, at(now - 200_000, now - 1)).await,
+        "approval-expired",
+    );
+    refused_with(
+        approve(&office, &phone, &view, at(now + 31_000, now + 60_000)).await,
+        "approval-future-dated",
+    );
+    let long = approve(&office, &phone, &view, at(now, now + 300_001)).await;
+    assert!(
+        matches!(&long, Err(Error::ApprovalRefused { code }) if code == "approval-too-long" || code == "statement-malformed"),
+        "{long:?}"
+    );
+    // Approved in time, but the keystore was away until it was too late.
+    approve(&office, &phone, &view, at(now, now + 10_000))
+        .await
+        .unwrap();
+    office.advance(11_000);
+    office.work().await;
+    failed_with(&office, &view, "approval-expired").await;
+    office.check().await;
+}
+
+async fn a_digest_stated_as_previewed_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    let mut statement = phone.statement(&view);
+    statement.documents[0].preview = Preview::Previewed;
+    refused_with(
+        approve(
+            &office,
+            &phone,
+            &view,
+            phone.approve_statement(&statement, PIN),
+        )
+        .await,
+        "preview-mismatch",
+    );
+}
+
+async fn an_approval_by_the_old_device_after_a_device_change_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    let waiting = office.digests(&portal, &phone, 1).await;
+    approve(&office, &phone, &waiting, phone.approve(&waiting))
+        .await
+        .unwrap();
+    // The signing job waits while the new phone is bound.
+    let held = office
+        .store
+        .claim(&[kyso_signing::task::SIGN], 1, 600_000)
+        .await
+        .unwrap();
+    let mut new = Phone::new(&office, phone.credential.clone());
+    let intention = new
+        .binding_intention(&office, Purpose::ChangeDevice, "161803", Some(PIN))
+        .await;
+    let binding = office
+        .signing
+        .credentials
+        .request_binding(&phone.credential.id, intention)
+        .await
+        .unwrap();
+    office.work().await;
+    assert_eq!(
+        office
+            .signing
+            .credentials
+            .binding(&binding.id)
+            .await
+            .unwrap()
+            .state,
+        BindingState::Bound
+    );
+
+    // The old phone has no session any more, and its approval counts neither late nor early.
+    let gone = office.signing.devices.authenticate(phone.token()).await;
+    assert!(matches!(gone, Err(Error::SessionInvalid)), "{gone:?}");
+    refused_with(
+        approve(&office, &phone, &view, phone.approve(&view)).await,
+        "device-signature",
+    );
+    office
+        .signing
+        .requests
+        .sign_many(&office.keys, held)
+        .await
+        .unwrap();
+    failed_with(&office, &waiting, "device-changed").await;
+    // The new phone signs with its own PIN.
+    new.open_session(&office, &binding).await;
+    new.pin = "161803".into();
+    office.sign(&new, &view).await;
+    assert_signed(&office, view.id).await;
+    office.check().await;
+}
+
+async fn key_row(office: &Office, credential: kyso_signing::CredentialId) -> (Vec<u8>, i64) {
+    let sql = "-- test.key_row\nSELECT key_row, key_version FROM credential WHERE id = $1";
+    let row = office.store.one(sql, &[credential.into()]).await.unwrap();
+    (
+        row.bytes("key_row").unwrap(),
+        row.int("key_version").unwrap(),
+    )
+}
+
+async fn put_key_row(
+    office: &Office,
+    credential: kyso_signing::CredentialId,
+    row: &(Vec<u8>, i64),
+) {
+    let mut tx = office.store.write().await.unwrap();
+    let sql =
+        "-- test.put_key_row\nUPDATE credential SET key_row = $2, key_version = $3 WHERE id = $1";
+    let args: [Value; 3] = [credential.into(), (&row.0).into(), row.1.into()];
+    tx.change("credential", 1, sql, &args).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn a_key_row_edited_swapped_or_rolled_back_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let other = office.citizen().await;
+    let credential = phone.credential.id;
+    let honest = key_row(&office, credential).await;
+
+    // Swapped with another citizen's row of the same version.
+    let view = office.digests(&portal, &phone, 1).await;
+    approve(&office, &phone, &view, phone.approve(&view))
+        .await
+        .unwrap();
+    let swapped = key_row(&office, other.credential.id).await;
+    assert_eq!(swapped.1, honest.1);
+    put_key_row(&office, credential, &swapped).await;
+    office.work().await;
+    let ended = office.signing.requests.view(view.id).await.unwrap();
+    assert_eq!(ended.state, RequestState::Failed, "{:?}", ended.failure);
+    assert!(
+        matches!(
+            ended.failure.as_deref(),
+            Some("key-row-refused" | "device-changed")
+        ),
+        "{:?}",
+        ended.failure
+    );
+
+    // One bit of it changed, wherever it is.
+    for at in [honest.0.len() / 3, honest.0.len() / 2, honest.0.len() - 1] {
+        let mut edited = honest.clone();
+        edited.0[at] ^= 1;
+        put_key_row(&office, credential, &edited).await;
+        let view = office.digests(&portal, &phone, 1).await;
+        approve(&office, &phone, &view, phone.approve(&view))
+            .await
+            .unwrap();
+        let jobs = office
+            .store
+            .claim(&[kyso_signing::task::SIGN], 1, 30_000)
+            .await
+            .unwrap();
+        match office.signing.requests.sign_many(&office.keys, jobs).await {
+            Ok(_) => assert_eq!(
+                office.signing.requests.view(view.id).await.unwrap().state,
+                RequestState::Failed
+            ),
+            // A row that does not even parse stops the batch.
+            Err(error) => assert!(matches!(error, Error::Keystore(_)), "{error:?}"),
+        }
+        assert!(
+            office
+                .signing
+                .requests
+                .view(view.id)
+                .await
+                .unwrap()
+                .documents[0]
+                .signature
+                .is_none()
+        );
+        office.database.tamper("UPDATE signature_request SET state = 'failed', failure = 'test', sealed_pin = NULL, ended_at = 1 WHERE state = 'approved'; DELETE FROM job").await;
+    }
+    put_key_row(&office, credential, &honest).await;
+
+    // Rolled back to before two wrong PINs: this worker remembers, and one that starts anew asks the ledger.
+    let view = office.digests(&portal, &phone, 1).await;
+    approve(
+        &office,
+        &phone,
+        &view,
+        phone.approve_with_pin(&view, "314159"),
+    )
+    .await
+    .unwrap();
+    office.work().await;
+    put_key_row(&office, credential, &honest).await;
+    for fresh in [false, true] {
+        let view = office.digests(&portal, &phone, 1).await;
+        approve(&office, &phone, &view, phone.approve(&view))
+            .await
+            .unwrap();
+        match fresh {
+            false => office.work().await,
+            true => office.work_as(&office.another_node().await).await,
+        };
+        failed_with(&office, &view, "key-row-refused").await;
+    }
+    let verified = office.signing.verify().await.unwrap();
+    assert!(
+        verified
+            .broken
+            .iter()
+            .any(|broken| broken.message.contains("not the newest")),
+        "{:?}",
+        verified.broken
+    );
+}
+
+async fn a_web_role_that_writes_rows_at_will_obtains_no_signature(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    // It has a device key of its own, knows every row, may write every row, and even guesses the PIN.
+    let attacker = Phone::new(&office, phone.credential.clone());
+    let view = office.digests(&portal, &phone, 1).await;
+    let forged = attacker.approve(&view);
+    let job =
+        serde_json::json!({ "sign": { "request": view.id, "credential": phone.credential.id } });
+
+    // A device row of its own in place of the citizen's: the key row still names the citizen's.
+    let stored_key =
+        serde_json::json!({ "kind": "webcrypto", "spki": base64url(&attacker.device.spki) })
+            .to_string();
+    let mut tx = office.store.write().await.unwrap();
+    let sql = "-- test.swap_device\nUPDATE device SET device_key = $2 WHERE credential_id = $1";
+    tx.change(
+        "device",
+        1,
+        sql,
+        &[phone.credential.id.into(), stored_key.into_bytes().into()],
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    approve(&office, &phone, &view, forged)
+        .await
+        .expect("the web role believes its own row");
+    office.work().await;
+    failed_with(&office, &view, "device-changed").await;
+
+    // An approval of another request written into this one's row, with a job.
+    let honest = office.digests(&portal, &phone, 1).await;
+    let victim = office.digests(&portal, &phone, 1).await;
+    let approval = phone.approve(&honest);
+    let mut tx = office.store.write().await.unwrap();
+    let sql = "-- test.forge_approval
+UPDATE signature_request SET state = 'approved', statement = $2, device_signature = $3, sealed_pin = $4, approved_at = $5, nonce = $6, code = $7 WHERE id = $1";
+    let kyso_keystore::DeviceSignature::WebCrypto { signature } = &approval.signature else {
+        unreachable!()
+    };
+    let signature =
+        serde_json::json!({ "kind": "webcrypto", "signature": base64url(signature) }).to_string();
+    let pin = serde_json::json!({ "enc": base64url(&approval.sealed_pin.enc), "ciphertext": base64url(&approval.sealed_pin.ciphertext) });
+    let args: [Value; 7] = [
+        victim.id.into(),
+        (&approval.statement).into(),
+        signature.into_bytes().into(),
+        pin.to_string().into_bytes().into(),
+        tx.now().into(),
+        (&honest.nonce).into(),
+        (&honest.code).into(),
+    ];
+    tx.change("signature_request", 1, sql, &args).await.unwrap();
+    let now = tx.now();
+    let mut forged_job = job.clone();
+    forged_job["sign"]["request"] = serde_json::json!(victim.id);
+    tx.enqueue("signing.sign", &victim.id.to_string(), &forged_job, now);
+    tx.commit().await.unwrap();
+    office.work().await;
+    failed_with(&office, &victim, "approval-mismatch").await;
+    office.check().await;
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+async fn a_row_changed_between_approval_and_signing_is_refused(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 2).await;
+    let other = office.digests(&portal, &phone, 2).await;
+    approve(&office, &phone, &view, phone.approve(&view))
+        .await
+        .unwrap();
+    office
+        .database
+        .tamper(&format!(
+            "UPDATE signature_document SET to_be_signed = (SELECT d.to_be_signed FROM signature_document d WHERE d.request_id = '{}' AND d.position = 0)
+             WHERE request_id = '{}' AND position = 1",
+            other.id, view.id
+        ))
+        .await;
+    office.work().await;
+    failed_with(&office, &view, "documents-mismatch").await;
+    office.check().await;
+}
+
+async fn a_credential_suspended_or_revoked_after_the_approval_signs_nothing(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let credential = phone.credential.id;
+    let view = office.digests(&portal, &phone, 1).await;
+    approve(&office, &phone, &view, phone.approve(&view))
+        .await
+        .unwrap();
+    office
+        .signing
+        .credentials
+        .suspend(&credential, "citizen-asked", "ctz_1")
+        .await
+        .unwrap();
+    office.work().await;
+    failed_with(&office, &view, "credential-not-active").await;
+    let refused = office
+        .signing
+        .requests
+        .create(
+            &portal,
+            crate::office::request(&phone, crate::office::digests(1, "x")),
+        )
+        .await;
+    assert!(
+        matches!(refused, Err(Error::CredentialState { .. })),
+        "{refused:?}"
+    );
+
+    office
+        .signing
+        .credentials
+        .resume(&credential, "officer")
+        .await
+        .unwrap();
+    let view = office.digests(&portal, &phone, 1).await;
+    let late = office.digests(&portal, &phone, 1).await;
+    approve(&office, &phone, &view, phone.approve(&view))
+        .await
+        .unwrap();
+    office
+        .signing
+        .credentials
+        .revoke(
+            &credential,
+            kyso_authority::Reason::KeyCompromise,
+            "officer",
+        )
+        .await
+        .unwrap();
+    office.work().await;
+    failed_with(&office, &view, "credential-not-active").await;
+    // The key material is gone, and the phone is nobody's.
+    assert!(office.signing.credentials.key(&credential).await.is_err());
+    assert!(
+        approve(&office, &phone, &late, phone.approve(&late))
+            .await
+            .is_err()
+    );
+    assert!(
+        office
+            .signing
+            .devices
+            .authenticate(phone.token())
+            .await
+            .is_err()
+    );
+    office.check().await;
+}
+
+async fn a_clock_moved_back_does_not_make_an_approval_young_again(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    let other = office.digests(&portal, &phone, 1).await;
+    let late = phone.approve(&view);
+    approve(&office, &phone, &other, phone.approve(&other))
+        .await
+        .unwrap();
+    let held = office
+        .store
+        .claim(&[kyso_signing::task::SIGN], 1, 900_000)
+        .await
+        .unwrap();
+
+    office.advance(301_000);
+    // The request is over; the clock is set back; the request stays over.
+    let over = approve(&office, &phone, &view, late.clone()).await;
+    assert!(
+        matches!(over, Err(Error::RequestExpired { .. })),
+        "{over:?}"
+    );
+    office.advance(-300_000);
+    let over = approve(&office, &phone, &view, late).await;
+    assert!(
+        matches!(
+            over,
+            Err(Error::RequestState {
+                state: RequestState::Expired
+            })
+        ),
+        "{over:?}"
+    );
+    // An approval that was too old when time was last looked at is too old now.
+    office
+        .signing
+        .requests
+        .sign_many(&office.keys, held)
+        .await
+        .unwrap();
+    failed_with(&office, &other, "approval-expired").await;
+    office.check().await;
+}
+
+async fn pins_guessed_over_many_requests_in_parallel_reach_the_comparison_five_times_at_most(
+    office: Office,
+) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office
+        .citizen_with(office.opening(KeyAlgorithm::P256))
+        .await;
+    let mut views = Vec::new();
+    for guess in 0..12 {
+        let view = office.digests(&portal, &phone, 1).await;
+        let approval = phone.approve_with_pin(&view, &format!("90{guess:02}17"));
+        approve(&office, &phone, &view, approval).await.unwrap();
+        views.push(view);
+    }
+    // Three workers take what they can, at the same time, until nothing is left.
+    let nodes = [
+        office.another_node().await,
+        office.another_node().await,
+        office.another_node().await,
+    ];
+    for _ in 0..200 {
+        let mut claims = Vec::new();
+        for node in &nodes {
+            claims.push((
+                node,
+                office
+                    .store
+                    .claim(&[kyso_signing::task::SIGN], 3, 30_000)
+                    .await
+                    .unwrap(),
+            ));
+        }
+        if claims.iter().all(|(_, jobs)| jobs.is_empty())
+            && office
+                .store
+                .next_due(&[kyso_signing::task::SIGN])
+                .await
+                .unwrap()
+                .is_none()
+        {
+            break;
+        }
+        let mut running = tokio::task::JoinSet::new();
+        for (node, jobs) in claims {
+            let (node, keys) = (node.clone(), office.keys.clone());
+            running.spawn(async move { node.requests.sign_many(&keys, jobs).await });
+        }
+        while let Some(done) = running.join_next().await {
+            done.unwrap().unwrap();
+        }
+        office.advance(25);
+    }
+    let lines = kyso_store::ledger::tail(
+        &office.store,
+        &phone.credential.id.to_string(),
+        Some("signing.credential.key"),
+        1000,
+    )
+    .await
+    .unwrap();
+    let compared = lines
+        .iter()
+        .filter(|line| matches!(line.detail["why"].as_str(), Some("wrong-pin" | "reset")))
+        .count();
+    // One comparison was the acceptance's.
+    assert_eq!(compared - 1, 5);
+    let locked = office
+        .signing
+        .credentials
+        .show(&phone.credential.id)
+        .await
+        .unwrap();
+    assert!(locked.pin_locked_at.is_some());
+    let mut returned = 0;
+    for view in views {
+        let ended = office.signing.requests.view(view.id).await.unwrap();
+        assert!(ended.documents[0].signature.is_none());
+        returned += usize::from(ended.state == RequestState::Pending);
+    }
+    assert_eq!(returned, 4);
+    office.check().await;
+}
