@@ -208,7 +208,7 @@ async fn enrol(stage: &Stage, phone: &Phone, catcher: &Catcher, directory: &Path
                 .ok_or("no mail arrived in 20 s")?;
             let code = six_digits(&mail.text).ok_or("the mail holds no code")?;
             phone.activate(&enrolment, &code).await?;
-            Ok(((), format!("mail to {} · «{}»", owner.email, mail.subject.unwrap_or_default())))
+            Ok(((), format!("mail to {} · «{}»", owner.email, mail.subject)))
         })
         .await?;
     stage
@@ -326,12 +326,12 @@ async fn sign(
     let (id, secret) = (portal["client_id"].as_str().unwrap_or_default(), portal["secret"].as_str());
     let request = stage
         .step("the portal sends a dossier of several pages", async {
-            let pdf = kyso_paper::dossier(&kyso_paper::sample::dossier())?;
-            std::fs::write(directory.join("dossier.pdf"), &pdf.bytes)?;
+            let pdf = kyso_paper::dossier(&kyso_paper::sample::dossier(1))?;
+            std::fs::write(directory.join("dossier.pdf"), pdf.bytes())?;
             let ask = json!({
                 "signer": { "identity_number": Owner::invented(1).identity_number },
                 "description": "Nộp hồ sơ đăng ký hộ kinh doanh",
-                "documents": [{ "name": "Tờ khai đăng ký hộ kinh doanh.pdf", "content": base64_of(&pdf.bytes) }],
+                "documents": [{ "name": "Tờ khai đăng ký hộ kinh doanh.pdf", "content": base64_of(pdf.bytes()) }],
             });
             let request = client
                 .post(format!("{}/v1/signature-requests", provider.url))
