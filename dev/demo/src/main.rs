@@ -125,9 +125,12 @@ async fn set_up(stage: &Stage, kyso: &Path, directory: &Path, catcher: &Catcher)
     };
     stage
         .step("an empty folder becomes an installation (kyso init)", async {
-            provider.run(&["init", "--public-url", &provider.url, "--listen", &format!("127.0.0.1:{port}")]).await?;
-            provider.configure(&mail_and_sms(catcher, operator_port))?;
-            std::fs::write(directory.join("keys/sms.token"), catcher.sms_token())?;
+            let listen = format!("127.0.0.1:{port}");
+            let metrics = format!("127.0.0.1:{operator_port}");
+            let addresses = ["--public-url", &provider.url, "--listen", &listen, "--metrics-listen", &metrics];
+            provider.run(&[&["init"], &addresses[..]].concat()).await?;
+            provider.configure(&mail_and_sms(catcher))?;
+            std::fs::write(directory.join("sms.token"), catcher.sms_token())?;
             Ok(((), "SQLite, keys in files: nothing to install".into()))
         })
         .await?;
@@ -142,11 +145,10 @@ async fn set_up(stage: &Stage, kyso: &Path, directory: &Path, catcher: &Catcher)
     Ok(provider)
 }
 
-fn mail_and_sms(catcher: &Catcher, operator_port: u16) -> String {
+fn mail_and_sms(catcher: &Catcher) -> String {
     format!(
-        "metrics_listen = \"127.0.0.1:{operator_port}\"\n\
-         \n[mail]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
-         \n[sms]\nurl = \"{}\"\ntoken_file = \"keys/sms.token\"\n\
+        "\n[mail]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
+         \n[sms]\nurl = \"{}\"\ntoken_file = \"sms.token\"\n\
          \n[webhook]\ndanger_allow_private_addresses = true\n",
         catcher.smtp_addr.ip(),
         catcher.smtp_addr.port(),

@@ -23,6 +23,9 @@ pub struct Init {
     /// Address and port to listen on.
     #[arg(long)]
     listen: Option<String>,
+    /// Address and port of metrics and health pages.
+    #[arg(long)]
+    metrics_listen: Option<String>,
     /// Database URL: `sqlite://kyso.db` or `postgres://…`.
     #[arg(long)]
     database: Option<String>,
@@ -72,7 +75,9 @@ impl Init {
             }
         };
         let cps = self.public_url.as_ref().map(|url| format!("{}/cps", url.trim_end_matches('/')));
-        section("server", &[("public_url", &self.public_url), ("listen", &self.listen)]);
+        let server =
+            [("public_url", &self.public_url), ("listen", &self.listen), ("metrics_listen", &self.metrics_listen)];
+        section("server", &server);
         section("database", &[("url", &self.database)]);
         section("keystore", &[("citizen_algorithm", &self.citizen_algorithm)]);
         section("authority", &[("organisation", &self.organisation), ("cps_uri", &cps)]);

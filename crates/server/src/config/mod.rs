@@ -49,7 +49,7 @@ section! {
         /// Largest number of connections to PostgreSQL.
         connections_max: u32 = 16_u32;
         /// File with the 32-byte key that seals identity evidence and unsent codes (mode 0600). Made by `kyso init`.
-        data_key_file: PathBuf = "keys/data.key";
+        data_key_file: PathBuf = "data.key";
         /// Folder outside the database that receives every ledger checkpoint. A database restored from an old
         /// backup is recognised by it. Put it on another disk in production.
         checkpoint_directory: PathBuf = "checkpoints";
@@ -68,7 +68,7 @@ section! {
         /// Label of the token.
         pkcs11_token_label: String = "kyso";
         /// File that holds the user PIN of the token (mode 0600).
-        pkcs11_pin_file: PathBuf = "keys/token.pin";
+        pkcs11_pin_file: PathBuf = "token.pin";
         /// Sessions, one thread each: cores for a soft token, 8 to 64 for a network module.
         pkcs11_sessions: usize = 4_usize;
         /// How the module names RFC 5649: `aes-key-wrap-pad` (SoftHSM) or `aes-key-wrap-kwp` (PKCS#11 3.x).
