@@ -1,6 +1,7 @@
 //! The interactive form: which signature fields there are, and what authors forbade (ISO 32000-1 12.7, 12.8.2).
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use super::pdf::object::text_of;
 use super::pdf::{Dictionary, Object, Reader, Reference, Update};
@@ -18,7 +19,7 @@ pub struct Form {
     /// Signature fields in the order of the form.
     pub signature_fields: Vec<SignatureField>,
     /// Fully qualified names of all fields.
-    names: HashSet<String>,
+    names: HashSet<Rc<str>>,
     /// The strictest P of DocMDP that a signature states: 2 or 3.
     pub certified: Option<i64>,
     /// Fields that signatures locked.
@@ -52,10 +53,11 @@ pub struct SignatureField {
     pub signed: bool,
 }
 
+/// A field to look at. What it inherits is shared: a field may have very many kids.
 struct Visit {
     reference: Reference,
-    prefix: String,
-    kind: Option<Vec<u8>>,
+    prefix: Rc<str>,
+    is_signature: bool,
     depth: usize,
 }
 
@@ -122,7 +124,7 @@ impl Form {
     pub fn free_name(&self) -> String {
         (1..=self.names.len() + 1)
             .map(|number| format!("Signature{number}"))
-            .find(|name| !self.names.contains(name))
+            .find(|name| !self.names.contains(name.as_str()))
             .unwrap_or_default()
     }
 
@@ -167,85 +169,74 @@ impl Form {
     }
 
     fn walk(&mut self, reader: &Reader<'_>) -> Result<(), Error> {
-        let visit = |reference, prefix: &str, kind: &Option<Vec<u8>>, depth| Visit {
-            reference,
-            prefix: prefix.to_owned(),
-            kind: kind.clone(),
-            depth,
-        };
+        let root: Rc<str> = Rc::from("");
         let mut seen = HashSet::new();
         let mut stack: Vec<Visit> = references(&self.fields)
             .rev()
-            .map(|reference| visit(reference, "", &None, 0))
+            .map(|reference| Visit {
+                reference,
+                prefix: root.clone(),
+                is_signature: false,
+                depth: 0,
+            })
             .collect();
-        while let Some(Visit {
-            reference,
-            prefix,
-            kind,
-            depth,
-        }) = stack.pop()
-        {
-            if !seen.insert(reference) {
+        while let Some(visit) = stack.pop() {
+            if !seen.insert(visit.reference) {
                 continue;
             }
-            if depth > DEPTH_MAX {
+            if visit.depth > DEPTH_MAX {
                 return Err(Error::TooComplex {
                     limit: "depth of the form",
                 });
             }
-            let Object::Dictionary(dictionary) = reader.object(reference)? else {
-                continue;
-            };
-            let name = self.qualified(reader, &prefix, &dictionary)?;
-            reader.charge(name.len())?;
-            let kind = match reader.value(&dictionary, b"FT")? {
-                Some(Object::Name(kind)) => Some(kind),
-                _ => kind,
-            };
-            let kids = reader.array(&dictionary, b"Kids")?.unwrap_or_default();
-            let mut widget = None;
-            for kid in references(&kids).rev() {
-                match reader.object(kid)? {
-                    Object::Dictionary(found) if found.get(b"T").is_none() => {
-                        widget = Some((kid, found))
-                    }
-                    _ => stack.push(visit(kid, &name, &kind, depth + 1)),
-                }
+            if let Object::Dictionary(dictionary) = reader.object(visit.reference)? {
+                self.visit(reader, &visit, dictionary, &mut stack)?;
             }
-            if kind.as_deref() == Some(b"Sig") && (kids.is_empty() || widget.is_some()) {
-                let signed = matches!(
-                    reader.value(&dictionary, b"V")?,
-                    Some(Object::Dictionary(_))
-                );
-                self.signature_fields.push(SignatureField {
-                    name: name.clone(),
-                    reference,
-                    dictionary,
-                    kid: widget,
-                    signed,
-                });
-            }
-            self.names.insert(name);
         }
         Ok(())
     }
 
-    /// Fully qualified name (12.7.3.2): the partial names from the root, with full stops between.
-    fn qualified(
-        &self,
+    fn visit(
+        &mut self,
         reader: &Reader<'_>,
-        prefix: &str,
-        dictionary: &Dictionary,
-    ) -> Result<String, Error> {
-        let partial = match reader.value(dictionary, b"T")? {
-            Some(Object::String(bytes)) => text_of(&bytes),
-            _ => return Ok(prefix.to_owned()),
+        visit: &Visit,
+        dictionary: Dictionary,
+        stack: &mut Vec<Visit>,
+    ) -> Result<(), Error> {
+        let name = qualified(reader, &visit.prefix, &dictionary)?;
+        reader.charge(name.len())?;
+        let is_signature = match reader.value(&dictionary, b"FT")? {
+            Some(kind) => kind.as_name() == Some(b"Sig"),
+            None => visit.is_signature,
         };
-        Ok(if prefix.is_empty() {
-            partial
-        } else {
-            format!("{prefix}.{partial}")
-        })
+        let kids = reader.array(&dictionary, b"Kids")?.unwrap_or_default();
+        let mut widget = None;
+        for kid in references(&kids).rev() {
+            match reader.object(kid)? {
+                // 12.7.3.1: a kid without a partial name is a widget of this field.
+                Object::Dictionary(found) if found.get(b"T").is_none() => {
+                    widget = Some((kid, found));
+                }
+                _ => stack.push(Visit {
+                    reference: kid,
+                    prefix: name.clone(),
+                    is_signature,
+                    depth: visit.depth + 1,
+                }),
+            }
+        }
+        if is_signature && (kids.is_empty() || widget.is_some()) {
+            let value = reader.value(&dictionary, b"V")?;
+            self.signature_fields.push(SignatureField {
+                name: name.to_string(),
+                reference: visit.reference,
+                dictionary,
+                kid: widget,
+                signed: matches!(value, Some(Object::Dictionary(_))),
+            });
+        }
+        self.names.insert(name);
+        Ok(())
     }
 
     /// 12.8.2.2: the certification that the catalog names, and (ISO 32000-2 12.8.2.2.1) any signature's own DocMDP.
@@ -371,6 +362,23 @@ impl SignatureField {
             None => Ok(None),
         }
     }
+}
+
+/// Fully qualified name (12.7.3.2): the partial names from the root, with full stops between.
+fn qualified(
+    reader: &Reader<'_>,
+    prefix: &Rc<str>,
+    dictionary: &Dictionary,
+) -> Result<Rc<str>, Error> {
+    let partial = match reader.value(dictionary, b"T")? {
+        Some(Object::String(bytes)) => text_of(&bytes),
+        _ => return Ok(prefix.clone()),
+    };
+    Ok(if prefix.is_empty() {
+        partial.into()
+    } else {
+        format!("{prefix}.{partial}").into()
+    })
 }
 
 fn references(objects: &[Object]) -> impl DoubleEndedIterator<Item = Reference> + '_ {

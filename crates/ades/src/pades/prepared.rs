@@ -113,6 +113,22 @@ impl Prepared {
         Ok(prepared)
     }
 
+    /// Whether this was prepared for exactly these bytes: the byte range's digest is made again.
+    pub fn is_for(&self, original: &[u8]) -> bool {
+        let after = self.contents_at + self.contents_bytes * 2 + 1;
+        let (Some(before), Some(after)) = (
+            self.appended.get(..self.contents_at - 1),
+            self.appended.get(after..),
+        ) else {
+            return false;
+        };
+        let digest = Digest::of_parts(
+            self.algorithm.digest_algorithm(),
+            &[original, before, after],
+        );
+        original.len() as u64 == self.original_bytes && digest == self.content_digest
+    }
+
     /// What must hold whoever made the value: the digest is that of the attributes, the room is there and empty.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if Digest::of(self.algorithm.digest_algorithm(), &self.signed_attributes) != self.digest {

@@ -15,6 +15,8 @@ use crate::Error;
 
 /// Annotation flags (ISO 32000-1 12.5.3): Print, Locked.
 const PRINTED_AND_LOCKED: i64 = 4 + 128;
+/// Most signatures on a page that a new mark keeps clear of.
+const TAKEN_MAX: usize = 1000;
 /// Octets for the four numbers of `/ByteRange` and its bracket; ten digits each would fit.
 const RANGE_ROOM: usize = 40;
 
@@ -439,7 +441,7 @@ fn taken(reader: &Reader<'_>, form: &Form, page: &Page) -> Result<Vec<[f32; 4]>,
         .collect();
     let mut rectangles = Vec::new();
     for field in &form.signature_fields {
-        if here.contains(&field.widget().0) {
+        if here.contains(&field.widget().0) && rectangles.len() < TAKEN_MAX {
             rectangles.extend(field.rectangle(reader)?);
         }
     }

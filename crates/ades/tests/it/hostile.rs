@@ -181,6 +181,26 @@ fn much_work_for_few_bytes_is_refused() {
 }
 
 #[test]
+fn what_is_inherited_is_not_copied_for_every_heir() {
+    // A field with a long name and many kids; a page tree with a large box and many nodes.
+    let name = "x".repeat(1 << 20);
+    let kids: String = (0..100_000).map(|_| "5 0 R ").collect();
+    let form = "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>";
+    let field = format!("<</T({name})/FT/Sig/Kids[{kids}]>>");
+    let _ = answer(&file(&[form, TREE, PAGE, &field, "<</T(b)>>"]));
+    let nodes: String = (0..20_000)
+        .map(|index| format!("{} 0 R ", index + 4))
+        .collect();
+    let tree = format!("<</MediaBox[{}]/Kids[{nodes}]>>", "0 ".repeat(100_000));
+    let mut bodies = vec![CATALOG, &tree, PAGE];
+    bodies.extend(std::iter::repeat_n("<</Kids[3 0 R]>>", 20_000));
+    let _ = answer(&file(&bodies));
+    too_complex(&file(&[&format!("({})", "x".repeat(8 << 20)), TREE]));
+    too_complex(&file(&[&format!("<{}>", "4".repeat(16 << 20)), TREE]));
+    too_complex(&file(&[&format!("/{}", "x".repeat(8 << 20)), TREE]));
+}
+
+#[test]
 fn deflate_bombs_are_refused() {
     let bomb = miniz_oxide::deflate::compress_to_vec_zlib(&vec![b' '; 300 << 20], 9);
     let stream = |dictionary: &str, data: &[u8]| {

@@ -138,6 +138,10 @@ fn the_same_preparation_twice_is_the_same_bytes() {
         prepare(&original, &options).unwrap(),
     );
     assert_eq!(one, other);
+    assert!(one.is_for(&original));
+    let mut swapped = original.clone();
+    swapped[100] ^= 1;
+    assert!(!one.is_for(&swapped) && !one.is_for(&original[1..]));
     assert_eq!((one.page, one.field_name.as_str()), (3, "Signature1"));
     assert!(
         one.appended.len() < 40_000,

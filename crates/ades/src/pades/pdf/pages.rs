@@ -45,11 +45,12 @@ pub struct Page {
     pub unit: f32,
 }
 
-#[derive(Default, Clone)]
+/// What pages take from the nodes above; shared, so that a large value is never copied for every node.
+#[derive(Default)]
 struct Inherited {
-    media_box: Option<Object>,
-    crop_box: Option<Object>,
-    rotate: Option<Object>,
+    media_box: Option<Rc<Object>>,
+    crop_box: Option<Rc<Object>>,
+    rotate: Option<Rc<Object>>,
 }
 
 struct Frame {
@@ -129,8 +130,10 @@ impl Pages {
 
 impl Inherited {
     fn with(&self, dictionary: &Dictionary) -> Inherited {
-        let own =
-            |key: &[u8], old: &Option<Object>| dictionary.get(key).cloned().or_else(|| old.clone());
+        let own = |key: &[u8], old: &Option<Rc<Object>>| match dictionary.get(key) {
+            Some(object) => Some(Rc::new(object.clone())),
+            None => old.clone(),
+        };
         Inherited {
             media_box: own(b"MediaBox", &self.media_box),
             crop_box: own(b"CropBox", &self.crop_box),
@@ -148,7 +151,7 @@ impl Page {
         number: u32,
     ) -> Result<Page, Error> {
         let attributes = inherited.with(&dictionary);
-        let rectangle = |object: Option<Object>| match object {
+        let rectangle = |object: Option<Rc<Object>>| match object {
             Some(object) => reader.rectangle(&object),
             None => Ok(None),
         };

@@ -11,9 +11,11 @@ use crate::Error;
 /// Deepest nesting of arrays and dictionaries.
 pub const DEPTH_MAX: usize = 64;
 /// Octets that may be looked at, reading one document; repeated reading counts again.
-const LEXED_MAX: usize = 32 << 20;
+const LEXED_MAX: usize = 48 << 20;
 /// What an object costs besides its octets: its place in memory.
-const OBJECT_COST: usize = 32;
+const OBJECT_COST: usize = 64;
+/// Longest string or name, in octets.
+const STRING_MAX: usize = 4 << 20;
 /// Octets that may be inflated, reading one document.
 const INFLATED_MAX: usize = 64 << 20;
 
@@ -251,6 +253,7 @@ impl<'a> Parser<'a> {
             if !is_regular(byte) {
                 break;
             }
+            check_length(&name)?;
             self.at += 1;
             let escaped = (byte == b'#')
                 .then(|| self.bytes.get(self.at..self.at + 2))
@@ -304,6 +307,7 @@ impl<'a> Parser<'a> {
         let mut bytes = Vec::new();
         let mut half = None;
         loop {
+            check_length(&bytes)?;
             let byte = *self
                 .bytes
                 .get(self.at)
@@ -331,6 +335,7 @@ impl<'a> Parser<'a> {
         let mut bytes = Vec::new();
         let mut open = 1usize;
         loop {
+            check_length(&bytes)?;
             let byte = self.literal_byte()?;
             match byte {
                 b'(' => open += 1,
@@ -402,6 +407,15 @@ impl<'a> Parser<'a> {
         self.charged = self.at;
         self.budget.charge(read)
     }
+}
+
+fn check_length(bytes: &[u8]) -> Result<(), Error> {
+    if bytes.len() > STRING_MAX {
+        return Err(Error::TooComplex {
+            limit: "length of a string",
+        });
+    }
+    Ok(())
 }
 
 /// White space, 7.2.2 table 1.
