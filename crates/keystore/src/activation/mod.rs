@@ -261,3 +261,266 @@ pub struct Rebinding {
     /// The PIN in force, sealed for the same statement.
     pub current_pin: SealedPin,
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+    use kyso_pki::algorithm::DigestAlgorithm;
+
+    use super::*;
+
+    const NOW: i64 = 1_764_000_000_000;
+
+    struct Phone {
+        pair: EcdsaKeyPair,
+        key: DeviceKey,
+    }
+
+    fn phone() -> Phone {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let spki = pair.public_key().as_der().unwrap().as_ref().to_vec();
+        Phone {
+            pair,
+            key: DeviceKey {
+                kind: DeviceKind::WebCrypto,
+                spki,
+            },
+        }
+    }
+
+    impl Phone {
+        fn sign(&self, statement: &[u8]) -> DeviceSignature {
+            let signature = self.pair.sign(&SystemRandom::new(), statement).unwrap();
+            DeviceSignature::WebCrypto {
+                signature: signature.as_ref().to_vec(),
+            }
+        }
+    }
+
+    fn expected() -> Expected {
+        let documents = ["a", "b", "c"].map(|name| ExpectedDocument {
+            name: format!("{name}.pdf"),
+            document_digest: Digest::of(DigestAlgorithm::Sha256, name.as_bytes())
+                .value()
+                .to_vec(),
+            to_be_signed: Digest::of(
+                DigestAlgorithm::Sha256,
+                format!("attributes {name}").as_bytes(),
+            ),
+        });
+        Expected {
+            request: "req_1".into(),
+            credential: "cred_1".into(),
+            portal: "portal_1".into(),
+            documents: documents.into(),
+            nonce: "nonce_1".into(),
+            code: "7K-4Q".into(),
+        }
+    }
+
+    fn statement() -> ApprovalStatement {
+        let documents = expected()
+            .documents
+            .into_iter()
+            .map(|document| StatementDocument {
+                name: document.name,
+                document_digest: document.document_digest,
+                to_be_signed: document.to_be_signed.value().to_vec(),
+                digest_algorithm: DigestAlgorithm::Sha256,
+                preview: Preview::Previewed,
+            });
+        ApprovalStatement {
+            request: "req_1".into(),
+            credential: "cred_1".into(),
+            portal: "portal_1".into(),
+            documents: documents.collect(),
+            code: "7K-4Q".into(),
+            channel: Channel::Qr,
+            nonce: "nonce_1".into(),
+            issued_at: NOW,
+            expires_at: NOW + LIFETIME_MS_MAX,
+        }
+    }
+
+    fn sealed_pin() -> SealedPin {
+        SealedPin {
+            enc: vec![],
+            ciphertext: vec![],
+        }
+    }
+
+    /// The device signs whatever it is made to sign; the request's row decides.
+    fn check(statement: &ApprovalStatement, now: i64) -> Result<Activation, Refusal> {
+        let (phone, bytes) = (phone(), statement.to_bytes());
+        Activation::check(
+            &bytes,
+            &phone.sign(&bytes),
+            &phone.key,
+            &expected(),
+            sealed_pin(),
+            now,
+        )
+    }
+
+    fn refusal(change: impl FnOnce(&mut ApprovalStatement)) -> Refusal {
+        let mut changed = statement();
+        change(&mut changed);
+        assert_ne!(changed, statement());
+        check(&changed, NOW)
+            .err()
+            .expect("a changed statement is refused")
+    }
+
+    #[test]
+    fn what_was_asked_and_approved_is_activated_with_its_digests_in_order() {
+        let activation = check(&statement(), NOW).unwrap();
+        assert_eq!(activation.statement(), &statement());
+        let expected: Vec<Digest> = expected()
+            .documents
+            .into_iter()
+            .map(|document| document.to_be_signed)
+            .collect();
+        assert_eq!(activation.digests(), expected);
+    }
+
+    #[test]
+    fn an_approval_moved_to_another_request_portal_credential_nonce_or_code_is_refused() {
+        let other = |field| Refusal::Other { field };
+        assert_eq!(refusal(|s| s.request = "req_2".into()), other("request"));
+        assert_eq!(
+            refusal(|s| s.credential = "cred_2".into()),
+            other("credential")
+        );
+        assert_eq!(refusal(|s| s.portal = "portal_2".into()), other("portal"));
+        assert_eq!(refusal(|s| s.nonce = "nonce_2".into()), other("nonce"));
+        assert_eq!(refusal(|s| s.code = "0X-0X".into()), other("document code"));
+    }
+
+    #[test]
+    fn digests_swapped_reordered_duplicated_dropped_or_added_are_refused() {
+        let other = vec![9; 32];
+        let document = |index, field| Refusal::Document { index, field };
+        let count = |stated| Refusal::Count {
+            stated,
+            expected: 3,
+        };
+        let to_be_signed = "digest to be signed";
+        assert_eq!(
+            refusal(|s| s.documents[1].to_be_signed = other.clone()),
+            document(1, to_be_signed)
+        );
+        assert_eq!(
+            refusal(|s| s.documents[2].document_digest = other.clone()),
+            document(2, "document digest")
+        );
+        assert_eq!(
+            refusal(|s| s.documents[0].name = "other.pdf".into()),
+            document(0, "name")
+        );
+        assert_eq!(refusal(|s| s.documents.swap(0, 1)), document(0, "name"));
+        let swap_digests = |s: &mut ApprovalStatement| {
+            let first = s.documents[0].to_be_signed.clone();
+            s.documents[0].to_be_signed = s.documents[1].to_be_signed.clone();
+            s.documents[1].to_be_signed = first;
+        };
+        assert_eq!(refusal(swap_digests), document(0, to_be_signed));
+        assert_eq!(
+            refusal(|s| s.documents[2] = s.documents[1].clone()),
+            document(2, "name")
+        );
+        assert_eq!(
+            refusal(|s| s.documents.push(s.documents[2].clone())),
+            count(4)
+        );
+        assert_eq!(refusal(|s| drop(s.documents.pop())), count(2));
+        let other_algorithm = |s: &mut ApprovalStatement| {
+            s.documents[0].digest_algorithm = DigestAlgorithm::Sha384;
+            s.documents[0].to_be_signed = vec![1; 48];
+        };
+        assert_eq!(refusal(other_algorithm), document(0, to_be_signed));
+    }
+
+    #[test]
+    fn an_approval_is_current_for_five_minutes_and_not_before() {
+        assert!(check(&statement(), NOW + LIFETIME_MS_MAX - 1).is_ok());
+        assert!(matches!(
+            check(&statement(), NOW + LIFETIME_MS_MAX),
+            Err(Refusal::Expired { .. })
+        ));
+        // The clock moved back: an approval from what is now the future is refused.
+        assert!(matches!(
+            check(&statement(), NOW - SKEW_MS_MAX - 1),
+            Err(Refusal::FutureDated { .. })
+        ));
+        assert!(matches!(
+            refusal(|s| s.expires_at += 1),
+            Refusal::TooLong { .. }
+        ));
+        assert!(matches!(
+            refusal(|s| s.issued_at += 3_600_000),
+            Refusal::TooLong { .. }
+        ));
+        let tomorrow = |s: &mut ApprovalStatement| {
+            s.issued_at += 86_400_000;
+            s.expires_at += 86_400_000;
+        };
+        assert!(matches!(refusal(tomorrow), Refusal::FutureDated { .. }));
+    }
+
+    #[test]
+    fn only_the_device_that_signed_these_very_bytes_is_believed() {
+        let (one, other) = (phone(), phone());
+        let bytes = statement().to_bytes();
+        let check = |signature: &DeviceSignature, key: &DeviceKey, bytes: &[u8]| {
+            Activation::check(bytes, signature, key, &expected(), sealed_pin(), NOW)
+        };
+        check(&one.sign(&bytes), &one.key, &bytes)
+            .map(drop)
+            .unwrap();
+        let of_another_device = check(&one.sign(&bytes), &other.key, &bytes);
+        assert!(matches!(
+            of_another_device,
+            Err(Refusal::DeviceSignature { .. })
+        ));
+        let over_other_bytes = check(&one.sign(b"other"), &one.key, &bytes);
+        assert!(matches!(
+            over_other_bytes,
+            Err(Refusal::DeviceSignature { .. })
+        ));
+        let mut spaced = bytes.clone();
+        spaced.push(b' ');
+        let not_canonical = check(&one.sign(&spaced), &one.key, &spaced);
+        assert!(matches!(not_canonical, Err(Refusal::NotCanonical)));
+    }
+
+    #[test]
+    fn a_session_is_opened_by_its_device_with_its_nonce_just_now() {
+        let (phone, other) = (phone(), phone());
+        let session = SessionStatement {
+            device: "dev_1".into(),
+            nonce: "n".into(),
+            issued_at: NOW,
+        };
+        let bytes = session.to_bytes();
+        let signature = phone.sign(&bytes);
+        let check = |key: &DeviceKey, device: &str, nonce: &str, now: i64| {
+            SessionStatement::check(&bytes, &signature, key, device, nonce, now)
+        };
+        assert_eq!(check(&phone.key, "dev_1", "n", NOW), Ok(session.clone()));
+        assert!(check(&other.key, "dev_1", "n", NOW).is_err());
+        assert_eq!(
+            check(&phone.key, "dev_2", "n", NOW),
+            Err(Refusal::Other { field: "device" })
+        );
+        assert_eq!(
+            check(&phone.key, "dev_1", "m", NOW),
+            Err(Refusal::Other { field: "nonce" })
+        );
+        let late = check(&phone.key, "dev_1", "n", NOW + LIFETIME_MS_MAX);
+        assert!(matches!(late, Err(Refusal::Expired { .. })));
+        let early = check(&phone.key, "dev_1", "n", NOW - 60_000);
+        assert!(matches!(early, Err(Refusal::FutureDated { .. })));
+    }
+}

@@ -127,7 +127,8 @@ impl SealedPin {
     /// Refuses what cannot hold a PIN, before any key is touched: also points off the curve, which RFC 9180 §7.1.4 has
     /// the receiver refuse, and which some tokens answer as if they were broken.
     pub(crate) fn check_shape(&self) -> Result<()> {
-        let is_shaped = self.enc.len() == hpke::POINT_BYTES && self.ciphertext.len() == CIPHERTEXT_BYTES;
+        let is_shaped =
+            self.enc.len() == hpke::POINT_BYTES && self.ciphertext.len() == CIPHERTEXT_BYTES;
         if is_shaped && PublicKey::from_point(KeyAlgorithm::P256, &self.enc).is_ok() {
             return Ok(());
         }
@@ -169,14 +170,30 @@ mod tests {
     #[test]
     fn only_the_shape_of_six_sealed_digits_is_taken() {
         use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
-        let point = PrivateKey::generate(&ECDH_P256).unwrap().compute_public_key().unwrap();
+        let point = PrivateKey::generate(&ECDH_P256)
+            .unwrap()
+            .compute_public_key()
+            .unwrap();
         let point = point.as_ref().to_vec();
-        let shaped = |enc: Vec<u8>, octets| SealedPin { enc, ciphertext: vec![0; octets] }.check_shape();
+        let shaped = |enc: Vec<u8>, octets| {
+            SealedPin {
+                enc,
+                ciphertext: vec![0; octets],
+            }
+            .check_shape()
+        };
         assert!(shaped(point.clone(), 22).is_ok());
         let mut off_curve = point.clone();
         off_curve[64] ^= 1;
         let compressed = [&[2], &point[1..33]].concat();
-        for enc in [off_curve, compressed, point[..64].to_vec(), vec![4; 65], vec![0], vec![]] {
+        for enc in [
+            off_curve,
+            compressed,
+            point[..64].to_vec(),
+            vec![4; 65],
+            vec![0],
+            vec![],
+        ] {
             assert!(shaped(enc, 22).is_err());
         }
         for octets in [0, 21, 23, 1 << 20] {

@@ -25,6 +25,7 @@
 //! citizen's key into an extractable object. A warning is logged when the wrapping key is made without it.
 
 use std::collections::HashMap;
+use std::ffi::c_ulong;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -61,7 +62,7 @@ const PIN_LABEL: &str = "kyso.pin.v1";
 const APPROVAL_LABEL: &str = "kyso.approval.v1";
 
 /// PKCS#11 3.x, CKM_AES_KEY_WRAP_KWP.
-const AES_KEY_WRAP_KWP: u64 = 0x210B;
+const AES_KEY_WRAP_KWP: c_ulong = 0x210B;
 /// CKA_UNWRAP_TEMPLATE = CKF_ARRAY_ATTRIBUTE | 0x212.
 const UNWRAP_TEMPLATE: u64 = 0x4000_0212;
 const CKA_SENSITIVE: u64 = 0x103;
@@ -482,7 +483,10 @@ impl TokenVault {
     }
 
     fn check_logged_in(&self) -> Result<(), Fault> {
-        let info = self.session.get_session_info().map_err(|error| fault(&error))?;
+        let info = self
+            .session
+            .get_session_info()
+            .map_err(|error| fault(&error))?;
         match info.session_state() {
             SessionState::RwUser => Ok(()),
             other => Err(Fault::Lost(format!("the session is in state {other:?}"))),
@@ -806,19 +810,12 @@ fn wrap_mechanism(configured: WrapMechanism) -> Mechanism<'static> {
     let number = match configured {
         WrapMechanism::AesKeyWrapPad => return Mechanism::AesKeyWrapPad,
         WrapMechanism::AesKeyWrapKwp => AES_KEY_WRAP_KWP,
-        WrapMechanism::Vendor(number) => number,
+        WrapMechanism::Vendor(number) => number as c_ulong,
     };
-    // SAFETY: `MechanismType` is `#[repr(transparent)]` over CK_MECHANISM_TYPE, an unsigned long of 64 bits here; its own
-    // constructor refuses numbers below CKM_VENDOR_DEFINED, and 0x210B is one. Any value is valid for the integer.
-    let kind =
-        unsafe { std::mem::transmute::<cryptoki_mechanism_number::Number, MechanismType>(number) };
+    // SAFETY: `MechanismType` is `#[repr(transparent)]` over CK_MECHANISM_TYPE, an unsigned long, of which every value
+    // is valid. Its own constructor refuses numbers below CKM_VENDOR_DEFINED, and 0x210B is one.
+    let kind = unsafe { std::mem::transmute::<c_ulong, MechanismType>(number) };
     Mechanism::VendorDefined(VendorDefinedMechanism::new::<()>(kind, None))
-}
-
-/// CK_MECHANISM_TYPE on the platforms we build for.
-mod cryptoki_mechanism_number {
-    pub(super) type Number = u64;
-    const _: () = assert!(size_of::<Number>() == size_of::<super::MechanismType>());
 }
 
 fn pss_parameters(algorithm: DigestAlgorithm) -> PkcsPssParams {

@@ -30,7 +30,14 @@ async fn every_algorithm_signs_what_was_approved_in_order(world: World) {
     let cases: [(KeyAlgorithm, &[S]); 4] = [
         (
             KeyAlgorithm::Rsa2048,
-            &[S::RsaPkcs1Sha256, S::RsaPkcs1Sha384, S::RsaPkcs1Sha512, S::RsaPssSha256, S::RsaPssSha384, S::RsaPssSha512],
+            &[
+                S::RsaPkcs1Sha256,
+                S::RsaPkcs1Sha384,
+                S::RsaPkcs1Sha512,
+                S::RsaPssSha256,
+                S::RsaPssSha384,
+                S::RsaPssSha512,
+            ],
         ),
         (KeyAlgorithm::Rsa3072, &[S::RsaPkcs1Sha256, S::RsaPssSha512]),
         (KeyAlgorithm::P256, &[S::EcdsaSha256]),
@@ -41,16 +48,29 @@ async fn every_algorithm_signs_what_was_approved_in_order(world: World) {
         for algorithm in signature_algorithms {
             let digests = digests(algorithm.digest_algorithm(), 3);
             let request = format!("req_{algorithm}");
-            let outcome = citizen.sign(&world.keystore, &request, &digests, PIN, *algorithm).await.unwrap();
-            let Outcome::Signed { signatures, key } = outcome else { panic!("{algorithm}: {outcome:?}") };
+            let outcome = citizen
+                .sign(&world.keystore, &request, &digests, PIN, *algorithm)
+                .await
+                .unwrap();
+            let Outcome::Signed { signatures, key } = outcome else {
+                panic!("{algorithm}: {outcome:?}")
+            };
             assert_eq!(signatures.len(), digests.len());
             for (digest, signature) in digests.iter().zip(&signatures) {
-                key.public_key().verify_digest(*algorithm, digest, signature).unwrap();
+                key.public_key()
+                    .verify_digest(*algorithm, digest, signature)
+                    .unwrap();
             }
-            assert_eq!((key.failures(), key.algorithm(), key.backend()), (0, key_algorithm, world.backend));
+            assert_eq!(
+                (key.failures(), key.algorithm(), key.backend()),
+                (0, key_algorithm, world.backend)
+            );
         }
     }
-    let refused = world.keystore.create_for_citizen(KeyAlgorithm::Rsa4096, "cred_1").await;
+    let refused = world
+        .keystore
+        .create_for_citizen(KeyAlgorithm::Rsa4096, "cred_1")
+        .await;
     assert!(matches!(refused, Err(Error::AlgorithmNotOffered { .. })));
 }
 
@@ -67,19 +87,32 @@ async fn a_key_is_bound_once_to_a_device_and_a_pin(world: World) {
     assert_eq!(citizen.row.version(), 2);
     assert_eq!(citizen.row.device(), Some(&citizen.phone.key));
     let again = citizen.binding(&world.keystore, "246813").await;
-    let refused = world.keystore.bind(&citizen.row, &citizen.credential, again, NOW).await;
+    let refused = world
+        .keystore
+        .bind(&citizen.row, &citizen.credential, again, NOW)
+        .await;
     assert!(matches!(refused, Err(Error::AlreadyClaimed)));
 }
 
 async fn a_binding_that_is_not_right_in_every_part_is_refused(world: World) {
     let citizen = world.unclaimed(KeyAlgorithm::P256).await;
     let keystore = &world.keystore;
-    let bind = async |request, now| keystore.bind(&citizen.row, &citizen.credential, request, now).await;
+    let bind = async |request, now| {
+        keystore
+            .bind(&citizen.row, &citizen.credential, request, now)
+            .await
+    };
     for weak in ["000000", "123456", "654321"] {
-        assert!(matches!(bind(citizen.binding(keystore, weak).await, NOW).await, Err(Error::PinWeak)));
+        assert!(matches!(
+            bind(citizen.binding(keystore, weak).await, NOW).await,
+            Err(Error::PinWeak)
+        ));
     }
     for no_pin in ["12345", "1357924", "13579x", "１３５７９２"] {
-        assert!(matches!(bind(citizen.binding(keystore, no_pin).await, NOW).await, Err(Error::PinUnreadable)));
+        assert!(matches!(
+            bind(citizen.binding(keystore, no_pin).await, NOW).await,
+            Err(Error::PinUnreadable)
+        ));
     }
     let good = citizen.binding(keystore, PIN).await;
 
@@ -94,20 +127,43 @@ async fn a_binding_that_is_not_right_in_every_part_is_refused(world: World) {
     for request in [other_nonce, other_subject, other_device, other_signature] {
         assert!(matches!(bind(request, NOW).await, Err(Error::Refused(_))));
     }
-    assert!(matches!(bind(good.clone(), NOW + 60_000).await, Err(Error::Refused(Refusal::Expired { .. }))));
-    assert!(matches!(bind(good.clone(), NOW - 60_000).await, Err(Error::Refused(Refusal::FutureDated { .. }))));
+    assert!(matches!(
+        bind(good.clone(), NOW + 60_000).await,
+        Err(Error::Refused(Refusal::Expired { .. }))
+    ));
+    assert!(matches!(
+        bind(good.clone(), NOW - 60_000).await,
+        Err(Error::Refused(Refusal::FutureDated { .. }))
+    ));
 
     let mut pin_of_another_statement = good.clone();
-    pin_of_another_statement.sealed_pin =
-        seal_pin(&keystore.approval_public_key().await.unwrap(), b"another", PIN).unwrap();
-    assert!(matches!(bind(pin_of_another_statement, NOW).await, Err(Error::PinUnreadable)));
+    pin_of_another_statement.sealed_pin = seal_pin(
+        &keystore.approval_public_key().await.unwrap(),
+        b"another",
+        PIN,
+    )
+    .unwrap();
+    assert!(matches!(
+        bind(pin_of_another_statement, NOW).await,
+        Err(Error::PinUnreadable)
+    ));
 
     let elsewhere = Subject::Credential("cred_of_another".into());
-    let elsewhere = citizen.binding_as(keystore, &citizen.phone, Purpose::Enrol, elsewhere, PIN).await;
-    assert!(matches!(bind(elsewhere, NOW).await, Err(Error::Refused(Refusal::Other { field: "subject" }))));
+    let elsewhere = citizen
+        .binding_as(keystore, &citizen.phone, Purpose::Enrol, elsewhere, PIN)
+        .await;
+    assert!(matches!(
+        bind(elsewhere, NOW).await,
+        Err(Error::Refused(Refusal::Other { field: "subject" }))
+    ));
     let subject = Subject::Credential(citizen.credential.clone());
-    let change = citizen.binding_as(keystore, &citizen.phone, Purpose::ChangePin, subject, PIN).await;
-    assert!(matches!(bind(change, NOW).await, Err(Error::Refused(Refusal::Other { field: "purpose" }))));
+    let change = citizen
+        .binding_as(keystore, &citizen.phone, Purpose::ChangePin, subject, PIN)
+        .await;
+    assert!(matches!(
+        bind(change, NOW).await,
+        Err(Error::Refused(Refusal::Other { field: "purpose" }))
+    ));
 
     bind(good, NOW).await.unwrap();
 }
@@ -116,15 +172,27 @@ async fn a_wrong_pin_counts_down_and_the_fifth_locks_for_good(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     for (index, left) in [4, 3, 2, 1].into_iter().enumerate() {
         let request = format!("req_{index}");
-        let outcome = citizen.sign(&world.keystore, &request, &one(), "909090", ES256).await.unwrap();
-        assert!(matches!(outcome, Outcome::WrongPin { tries_left, .. } if tries_left == left), "{outcome:?}");
+        let outcome = citizen
+            .sign(&world.keystore, &request, &one(), "909090", ES256)
+            .await
+            .unwrap();
+        assert!(
+            matches!(outcome, Outcome::WrongPin { tries_left, .. } if tries_left == left),
+            "{outcome:?}"
+        );
     }
     assert!(!citizen.row.is_locked());
-    let outcome = citizen.sign(&world.keystore, "req_4", &one(), "909090", ES256).await.unwrap();
+    let outcome = citizen
+        .sign(&world.keystore, "req_4", &one(), "909090", ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Locked { .. }));
     assert!(citizen.row.is_locked());
     let refused = citizen.begin(&world.keystore, "req_5", &one(), PIN).await;
-    assert!(matches!(refused, Err(Error::Locked { failures: 5 })), "not even the right PIN opens it");
+    assert!(
+        matches!(refused, Err(Error::Locked { failures: 5 })),
+        "not even the right PIN opens it"
+    );
 }
 
 async fn the_right_pin_gives_all_tries_back(world: World) {
@@ -132,11 +200,17 @@ async fn the_right_pin_gives_all_tries_back(world: World) {
     for round in 0..2 {
         for index in 0..4 {
             let request = format!("req_{round}_{index}");
-            let outcome = citizen.sign(&world.keystore, &request, &one(), "909090", ES256).await.unwrap();
+            let outcome = citizen
+                .sign(&world.keystore, &request, &one(), "909090", ES256)
+                .await
+                .unwrap();
             assert!(matches!(outcome, Outcome::WrongPin { .. }));
         }
         let request = format!("req_{round}_right");
-        let outcome = citizen.sign(&world.keystore, &request, &one(), PIN, ES256).await.unwrap();
+        let outcome = citizen
+            .sign(&world.keystore, &request, &one(), PIN, ES256)
+            .await
+            .unwrap();
         assert!(matches!(outcome, Outcome::Signed { .. }));
         assert_eq!(citizen.row.failures(), 0);
     }
@@ -146,38 +220,72 @@ async fn beginning_the_same_approval_again_costs_no_try(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     let keystore = &world.keystore;
     let approval = citizen.approve(keystore, "req_1", &one(), PIN).await;
-    let first = keystore.begin(&citizen.row, &citizen.credential, approval.activation()).await.unwrap();
-    assert_eq!((first.raised().failures(), first.raised().version()), (1, citizen.row.version() + 1));
+    let first = keystore
+        .begin(&citizen.row, &citizen.credential, approval.activation())
+        .await
+        .unwrap();
+    assert_eq!(
+        (first.raised().failures(), first.raised().version()),
+        (1, citizen.row.version() + 1)
+    );
     citizen.row = first.raised().clone();
     // The worker died before signing; it begins again with the row it stored.
     drop(first);
-    let again = keystore.begin(&citizen.row, &citizen.credential, approval.activation()).await.unwrap();
+    let again = keystore
+        .begin(&citizen.row, &citizen.credential, approval.activation())
+        .await
+        .unwrap();
     assert_eq!(again.raised(), &citizen.row);
-    let outcome = keystore.sign_for_citizen(again, &citizen.row, ES256).await.unwrap();
+    let outcome = keystore
+        .sign_for_citizen(again, &citizen.row, ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Signed { .. }));
 
     // The same for a wrong PIN: asking again gives the same answer and costs nothing.
     let mut other = world.citizen(KeyAlgorithm::P256).await;
     let wrong = other.approve(keystore, "req_1", &one(), "909090").await;
     for _ in 0..3 {
-        let attempt = keystore.begin(&other.row, &other.credential, wrong.activation()).await.unwrap();
+        let attempt = keystore
+            .begin(&other.row, &other.credential, wrong.activation())
+            .await
+            .unwrap();
         other.row = attempt.raised().clone();
-        let outcome = keystore.sign_for_citizen(attempt, &other.row, ES256).await.unwrap();
+        let outcome = keystore
+            .sign_for_citizen(attempt, &other.row, ES256)
+            .await
+            .unwrap();
         assert!(matches!(outcome, Outcome::WrongPin { tries_left: 4, .. }));
     }
     // Another sealing of a PIN is another try.
-    let another = other.begin(keystore, "req_1", &one(), "909090").await.unwrap();
+    let another = other
+        .begin(keystore, "req_1", &one(), "909090")
+        .await
+        .unwrap();
     assert_eq!(another.raised().failures(), 2);
 }
 
-async fn rebind(world: &World, citizen: &mut Citizen, phone: &Phone, purpose: Purpose, current: &str, new: &str) -> RebindingOutcome {
+async fn rebind(
+    world: &World,
+    citizen: &mut Citizen,
+    phone: &Phone,
+    purpose: Purpose,
+    current: &str,
+    new: &str,
+) -> RebindingOutcome {
     let keystore = &world.keystore;
-    let rebinding = citizen.rebinding(keystore, phone, purpose, current, new).await;
-    let attempt = keystore.begin_rebinding(&citizen.row, &citizen.credential, rebinding, NOW).await.unwrap();
+    let rebinding = citizen
+        .rebinding(keystore, phone, purpose, current, new)
+        .await;
+    let attempt = keystore
+        .begin_rebinding(&citizen.row, &citizen.credential, rebinding, NOW)
+        .await
+        .unwrap();
     citizen.row = attempt.raised().clone();
     let outcome = keystore.rebind(attempt, &citizen.row).await.unwrap();
-    let (RebindingOutcome::Bound { key } | RebindingOutcome::WrongPin { key, .. } | RebindingOutcome::Locked { key }) =
-        &outcome;
+    let (RebindingOutcome::Bound { key }
+    | RebindingOutcome::WrongPin { key, .. }
+    | RebindingOutcome::Locked { key }) = &outcome;
     citizen.row = key.clone();
     outcome
 }
@@ -185,11 +293,25 @@ async fn rebind(world: &World, citizen: &mut Citizen, phone: &Phone, purpose: Pu
 async fn a_changed_pin_replaces_the_old_one(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     let phone = citizen.phone.clone();
-    let outcome = rebind(&world, &mut citizen, &phone, Purpose::ChangePin, PIN, "246813").await;
+    let outcome = rebind(
+        &world,
+        &mut citizen,
+        &phone,
+        Purpose::ChangePin,
+        PIN,
+        "246813",
+    )
+    .await;
     assert!(matches!(outcome, RebindingOutcome::Bound { .. }));
-    let outcome = citizen.sign(&world.keystore, "req_1", &one(), PIN, ES256).await.unwrap();
+    let outcome = citizen
+        .sign(&world.keystore, "req_1", &one(), PIN, ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::WrongPin { .. }));
-    let outcome = citizen.sign(&world.keystore, "req_2", &one(), "246813", ES256).await.unwrap();
+    let outcome = citizen
+        .sign(&world.keystore, "req_2", &one(), "246813", ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Signed { .. }));
 }
 
@@ -197,17 +319,31 @@ async fn a_changed_device_replaces_the_old_one(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     let old = citizen.clone();
     let new_phone = Phone::passkey();
-    let outcome = rebind(&world, &mut citizen, &new_phone, Purpose::ChangeDevice, PIN, PIN).await;
+    let outcome = rebind(
+        &world,
+        &mut citizen,
+        &new_phone,
+        Purpose::ChangeDevice,
+        PIN,
+        PIN,
+    )
+    .await;
     assert!(matches!(outcome, RebindingOutcome::Bound { .. }));
     assert_eq!(citizen.row.device(), Some(&new_phone.key));
 
     // The old phone still has its key and knows the PIN.
     let approval = old.approve(&world.keystore, "req_old", &one(), PIN).await;
-    let refused = world.keystore.begin(&citizen.row, &citizen.credential, approval.activation()).await;
+    let refused = world
+        .keystore
+        .begin(&citizen.row, &citizen.credential, approval.activation())
+        .await;
     assert!(matches!(refused, Err(Error::OtherDevice)));
 
     citizen.phone = new_phone;
-    let outcome = citizen.sign(&world.keystore, "req_new", &one(), PIN, ES256).await.unwrap();
+    let outcome = citizen
+        .sign(&world.keystore, "req_new", &one(), PIN, ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Signed { .. }));
 }
 
@@ -215,22 +351,54 @@ async fn a_rebinding_needs_the_pin_in_force_and_costs_tries(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     for left in [4, 3, 2, 1] {
         let thief = Phone::browser();
-        let outcome = rebind(&world, &mut citizen, &thief, Purpose::ChangeDevice, "909090", "246813").await;
-        assert!(matches!(outcome, RebindingOutcome::WrongPin { tries_left, .. } if tries_left == left));
+        let outcome = rebind(
+            &world,
+            &mut citizen,
+            &thief,
+            Purpose::ChangeDevice,
+            "909090",
+            "246813",
+        )
+        .await;
+        assert!(
+            matches!(outcome, RebindingOutcome::WrongPin { tries_left, .. } if tries_left == left)
+        );
     }
     assert_eq!(citizen.row.device(), Some(&citizen.phone.key));
-    let outcome = rebind(&world, &mut citizen, &Phone::browser(), Purpose::ChangeDevice, "909090", "246813").await;
+    let outcome = rebind(
+        &world,
+        &mut citizen,
+        &Phone::browser(),
+        Purpose::ChangeDevice,
+        "909090",
+        "246813",
+    )
+    .await;
     assert!(matches!(outcome, RebindingOutcome::Locked { .. }));
-    let rebinding = citizen.rebinding(&world.keystore, &Phone::browser(), Purpose::ChangeDevice, PIN, PIN).await;
-    let refused = world.keystore.begin_rebinding(&citizen.row, &citizen.credential, rebinding, NOW).await;
+    let rebinding = citizen
+        .rebinding(
+            &world.keystore,
+            &Phone::browser(),
+            Purpose::ChangeDevice,
+            PIN,
+            PIN,
+        )
+        .await;
+    let refused = world
+        .keystore
+        .begin_rebinding(&citizen.row, &citizen.credential, rebinding, NOW)
+        .await;
     assert!(matches!(refused, Err(Error::Locked { .. })));
 }
 
 async fn a_rebinding_that_is_not_right_in_every_part_is_refused(world: World) {
     let citizen = world.citizen(KeyAlgorithm::P256).await;
     let keystore = &world.keystore;
-    let begin =
-        async |rebinding, now| keystore.begin_rebinding(&citizen.row, &citizen.credential, rebinding, now).await;
+    let begin = async |rebinding, now| {
+        keystore
+            .begin_rebinding(&citizen.row, &citizen.credential, rebinding, now)
+            .await
+    };
     let other_phone = Phone::browser();
     let cases = [
         (&other_phone, Purpose::ChangePin),
@@ -238,22 +406,43 @@ async fn a_rebinding_that_is_not_right_in_every_part_is_refused(world: World) {
         (&citizen.phone, Purpose::Enrol),
     ];
     for (phone, purpose) in cases {
-        let rebinding = citizen.rebinding(keystore, phone, purpose, PIN, "246813").await;
-        assert!(matches!(begin(rebinding, NOW).await, Err(Error::Refused(Refusal::Other { field: "purpose" }))));
+        let rebinding = citizen
+            .rebinding(keystore, phone, purpose, PIN, "246813")
+            .await;
+        assert!(matches!(
+            begin(rebinding, NOW).await,
+            Err(Error::Refused(Refusal::Other { field: "purpose" }))
+        ));
     }
-    let weak = citizen.rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "111111").await;
+    let weak = citizen
+        .rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "111111")
+        .await;
     assert!(matches!(begin(weak, NOW).await, Err(Error::PinWeak)));
-    let late = citizen.rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813").await;
-    assert!(matches!(begin(late, NOW + 60_000).await, Err(Error::Refused(Refusal::Expired { .. }))));
+    let late = citizen
+        .rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
+        .await;
+    assert!(matches!(
+        begin(late, NOW + 60_000).await,
+        Err(Error::Refused(Refusal::Expired { .. }))
+    ));
 
     let mut elsewhere = citizen.clone();
     elsewhere.credential = "cred_of_another".into();
-    let elsewhere = elsewhere.rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813").await;
-    assert!(matches!(begin(elsewhere, NOW).await, Err(Error::Refused(Refusal::Other { field: "subject" }))));
+    let elsewhere = elsewhere
+        .rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
+        .await;
+    assert!(matches!(
+        begin(elsewhere, NOW).await,
+        Err(Error::Refused(Refusal::Other { field: "subject" }))
+    ));
 
     let unclaimed = world.unclaimed(KeyAlgorithm::P256).await;
-    let rebinding = unclaimed.rebinding(keystore, &unclaimed.phone, Purpose::ChangePin, PIN, PIN).await;
-    let refused = keystore.begin_rebinding(&unclaimed.row, &unclaimed.credential, rebinding, NOW).await;
+    let rebinding = unclaimed
+        .rebinding(keystore, &unclaimed.phone, Purpose::ChangePin, PIN, PIN)
+        .await;
+    let refused = keystore
+        .begin_rebinding(&unclaimed.row, &unclaimed.credential, rebinding, NOW)
+        .await;
     assert!(matches!(refused, Err(Error::Unclaimed)));
 }
 
@@ -262,37 +451,69 @@ async fn pooled_pairs_become_citizens_keys(world: World) {
     let pooled = keystore.pool_fill(KeyAlgorithm::P256, 2).await.unwrap();
     assert_ne!(pooled[0], pooled[1]);
     let stored = PooledKey::from_bytes(pooled[0].as_bytes()).unwrap();
-    let (row, public_key) = keystore.create_for_citizen_from(stored.clone(), "cred_pool").await.unwrap();
+    let (row, public_key) = keystore
+        .create_for_citizen_from(stored.clone(), "cred_pool")
+        .await
+        .unwrap();
     assert_eq!(&public_key, stored.public_key());
-    let mut citizen = Citizen { credential: "cred_pool".into(), row, phone: Phone::browser() };
+    let mut citizen = Citizen {
+        credential: "cred_pool".into(),
+        row,
+        phone: Phone::browser(),
+    };
     let request = citizen.binding(keystore, PIN).await;
-    citizen.row = keystore.bind(&citizen.row, "cred_pool", request, NOW).await.unwrap();
-    let outcome = citizen.sign(keystore, "req_1", &one(), PIN, ES256).await.unwrap();
+    citizen.row = keystore
+        .bind(&citizen.row, "cred_pool", request, NOW)
+        .await
+        .unwrap();
+    let outcome = citizen
+        .sign(keystore, "req_1", &one(), PIN, ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Signed { .. }));
 
     // A pooled row is authenticated too: a flipped bit, or a citizen's row in its place, is refused.
     let mut flipped = stored.as_bytes().to_vec();
     *flipped.last_mut().unwrap() ^= 1;
     let flipped = PooledKey::from_bytes(flipped).unwrap();
-    assert!(matches!(keystore.create_for_citizen_from(flipped, "cred_x").await, Err(Error::RowForged)));
+    assert!(matches!(
+        keystore.create_for_citizen_from(flipped, "cred_x").await,
+        Err(Error::RowForged)
+    ));
     assert!(PooledKey::from_bytes(citizen.row.as_bytes()).is_err());
     assert!(CitizenKey::from_bytes(stored.as_bytes()).is_err());
-    assert!(matches!(keystore.pool_fill(KeyAlgorithm::Rsa4096, 1).await, Err(Error::AlgorithmNotOffered { .. })));
+    assert!(matches!(
+        keystore.pool_fill(KeyAlgorithm::Rsa4096, 1).await,
+        Err(Error::AlgorithmNotOffered { .. })
+    ));
 }
 
 async fn rows_survive_a_reopening(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
-    let World { keystore, backend, directory } = world;
+    let World {
+        keystore,
+        backend,
+        directory,
+    } = world;
     drop(keystore);
     let config = match backend {
         kyso_keystore::BackendName::Software => crate::world::software_config(directory.path(), 10),
         kyso_keystore::BackendName::Pkcs11 => {
             let module = crate::world::softhsm().unwrap();
-            crate::world::token_config(module, "kyso-suite", directory.path(), crate::world::TOKEN_PIN, 10)
+            crate::world::token_config(
+                module,
+                "kyso-suite",
+                directory.path(),
+                crate::world::TOKEN_PIN,
+                10,
+            )
         }
     };
     let keystore = kyso_keystore::Keystore::open(config).unwrap();
-    let outcome = citizen.sign(&keystore, "req_1", &one(), PIN, ES256).await.unwrap();
+    let outcome = citizen
+        .sign(&keystore, "req_1", &one(), PIN, ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Signed { .. }));
 }
 
@@ -300,23 +521,38 @@ async fn a_passkey_approves_as_a_browser_key_does(world: World) {
     let mut citizen = world.unclaimed(KeyAlgorithm::P256).await;
     citizen.phone = Phone::passkey();
     let request = citizen.binding(&world.keystore, PIN).await;
-    citizen.row = world.keystore.bind(&citizen.row, &citizen.credential, request, NOW).await.unwrap();
+    citizen.row = world
+        .keystore
+        .bind(&citizen.row, &citizen.credential, request, NOW)
+        .await
+        .unwrap();
     let stored = CitizenKey::from_bytes(citizen.row.as_bytes()).unwrap();
     assert_eq!(stored.device(), Some(&citizen.phone.key));
-    let outcome = citizen.sign(&world.keystore, "req_1", &one(), PIN, ES256).await.unwrap();
+    let outcome = citizen
+        .sign(&world.keystore, "req_1", &one(), PIN, ES256)
+        .await
+        .unwrap();
     assert!(matches!(outcome, Outcome::Signed { .. }));
 }
 
 async fn algorithms_that_do_not_fit_are_refused_without_a_comparison(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     let keystore = &world.keystore;
-    for algorithm in [SignatureAlgorithm::RsaPkcs1Sha256, SignatureAlgorithm::EcdsaSha384] {
-        let refused = citizen.sign(keystore, "req_1", &one(), PIN, algorithm).await;
+    for algorithm in [
+        SignatureAlgorithm::RsaPkcs1Sha256,
+        SignatureAlgorithm::EcdsaSha384,
+    ] {
+        let refused = citizen
+            .sign(keystore, "req_1", &one(), PIN, algorithm)
+            .await;
         assert!(matches!(refused, Err(Error::AlgorithmUnsuitable { .. })));
     }
     let longer = digests(kyso_pki::algorithm::DigestAlgorithm::Sha384, 1);
     let refused = citizen.sign(keystore, "req_2", &longer, PIN, ES256).await;
-    assert!(matches!(refused, Err(Error::DigestUnsuitable { index: 0, .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::DigestUnsuitable { index: 0, .. })
+    ));
 }
 
 /// A queue that is full says so at once, on every clone of the handle.
@@ -327,11 +563,18 @@ fn a_full_queue_answers_busy_and_loses_nothing() {
         let mut tasks = JoinSet::new();
         for index in 0..64 {
             let keystore = world.keystore.clone();
-            tasks.spawn(async move { keystore.create_for_citizen(KeyAlgorithm::Rsa2048, &format!("cred_{index}")).await });
+            tasks.spawn(async move {
+                keystore
+                    .create_for_citizen(KeyAlgorithm::Rsa2048, &format!("cred_{index}"))
+                    .await
+            });
         }
         let results = tasks.join_all().await;
         let done = results.iter().filter(|result| result.is_ok()).count();
-        let busy = results.iter().filter(|result| matches!(result, Err(Error::Busy { .. }))).count();
+        let busy = results
+            .iter()
+            .filter(|result| matches!(result, Err(Error::Busy { .. })))
+            .count();
         assert_eq!(done + busy, 64);
         assert!(done >= 2 && busy > 0, "{done} done, {busy} busy");
     });

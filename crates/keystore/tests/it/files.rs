@@ -40,12 +40,18 @@ fn files_are_made_for_their_owner_only() {
     let keystore = open(&directory).unwrap();
     block_on(keystore.create_for_service(Role::Seal, "seal", KeyAlgorithm::P256)).unwrap();
     assert_eq!(fs::metadata(&keys).unwrap().mode() & 0o777, 0o700);
-    let mut names: Vec<String> =
-        fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(&keys)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     assert_eq!(names, ["approval.key", "master.key", "service-seal.key"]);
     for name in names {
-        assert_eq!(fs::metadata(keys.join(&name)).unwrap().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(
+            fs::metadata(keys.join(&name)).unwrap().mode() & 0o777,
+            0o600,
+            "{name}"
+        );
     }
 }
 
@@ -55,7 +61,10 @@ fn a_key_file_that_others_may_read_is_refused() {
         for mode in [0o644, 0o640, 0o604, 0o660, 0o610] {
             let (directory, keys) = opened_once();
             set_mode(&keys.join(name), mode);
-            assert!(refusal(&directory).contains("lets others in"), "{name} {mode:o}");
+            assert!(
+                refusal(&directory).contains("lets others in"),
+                "{name} {mode:o}"
+            );
             set_mode(&keys.join(name), 0o400);
             open(&directory).unwrap();
         }
@@ -119,10 +128,16 @@ fn service_files_that_are_edited_or_swapped_are_refused() {
         edited[index] ^= 1;
         fs::write(keys.join("service-one.key"), edited).unwrap();
         let refused = block_on(open(&directory).unwrap().service("one"));
-        assert!(matches!(refused, Err(Error::KeyFile { .. })), "byte {index}");
+        assert!(
+            matches!(refused, Err(Error::KeyFile { .. })),
+            "byte {index}"
+        );
     }
     fs::copy(keys.join("service-two.key"), keys.join("service-one.key")).unwrap();
-    assert!(matches!(block_on(open(&directory).unwrap().service("one")), Err(Error::KeyFile { .. })));
+    assert!(matches!(
+        block_on(open(&directory).unwrap().service("one")),
+        Err(Error::KeyFile { .. })
+    ));
     fs::write(keys.join("service-one.key"), good).unwrap();
     block_on(open(&directory).unwrap().service("one")).unwrap();
 }
@@ -134,8 +149,13 @@ fn no_file_holds_a_readable_private_key() {
     let keystore = open(&directory).unwrap();
     block_on(keystore.create_for_service(Role::Seal, "ec", KeyAlgorithm::P256)).unwrap();
     block_on(keystore.create_for_service(Role::Root, "rsa", KeyAlgorithm::Rsa2048)).unwrap();
-    let version_and_rsa = [0x02, 0x01, 0x00, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-    let version_and_ec = [0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+    let version_and_rsa = [
+        0x02, 0x01, 0x00, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
+        0x01,
+    ];
+    let version_and_ec = [
+        0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+    ];
     let ec_private_key = [0x02, 0x01, 0x01, 0x04, 0x20];
     for entry in fs::read_dir(&keys).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
@@ -148,10 +168,17 @@ fn no_file_holds_a_readable_private_key() {
 fn two_keystores_opening_one_empty_folder_at_once_share_one_master_key() {
     let directory = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
-        let opening: Vec<_> = (0..4).map(|_| scope.spawn(|| open(&directory).unwrap())).collect();
-        let keystores: Vec<Keystore> = opening.into_iter().map(|opening| opening.join().unwrap()).collect();
-        let keys: Vec<_> =
-            keystores.iter().map(|keystore| block_on(keystore.approval_public_key()).unwrap()).collect();
+        let opening: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| open(&directory).unwrap()))
+            .collect();
+        let keystores: Vec<Keystore> = opening
+            .into_iter()
+            .map(|opening| opening.join().unwrap())
+            .collect();
+        let keys: Vec<_> = keystores
+            .iter()
+            .map(|keystore| block_on(keystore.approval_public_key()).unwrap())
+            .collect();
         assert!(keys.iter().all(|key| *key == keys[0]));
     });
 }
@@ -161,5 +188,8 @@ fn a_backend_that_is_not_configured_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = software_config(directory.path(), 10);
     config.default_backend = kyso_keystore::BackendName::Pkcs11;
-    assert!(matches!(Keystore::open(config), Err(Error::NoBackend { .. })));
+    assert!(matches!(
+        Keystore::open(config),
+        Err(Error::NoBackend { .. })
+    ));
 }

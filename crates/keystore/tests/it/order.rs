@@ -9,25 +9,38 @@ use proptest::test_runner::TestRunner;
 use crate::world::{Citizen, ES256, PIN, World, block_on};
 
 fn holds_on(backend: BackendName, cases: u32) {
-    let Some(world) = World::open(backend, 1000) else { return };
+    let Some(world) = World::open(backend, 1000) else {
+        return;
+    };
     let citizen = std::cell::RefCell::new(block_on(world.citizen(KeyAlgorithm::P256)));
     let count = std::cell::Cell::new(0);
-    let mut runner = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases,
+        ..ProptestConfig::default()
+    });
     // Few different documents, so that most lists repeat some; in no order.
     let contents = vec(0u8..6, 1..12);
     runner
         .run(&contents, |contents| {
-            let digests: Vec<Digest> =
-                contents.iter().map(|content| Digest::of(DigestAlgorithm::Sha256, &[*content])).collect();
+            let digests: Vec<Digest> = contents
+                .iter()
+                .map(|content| Digest::of(DigestAlgorithm::Sha256, &[*content]))
+                .collect();
             count.set(count.get() + 1);
             let request = format!("req_{}", count.get());
             let citizen: &mut Citizen = &mut citizen.borrow_mut();
-            let outcome = block_on(citizen.sign(&world.keystore, &request, &digests, PIN, ES256)).unwrap();
-            let Outcome::Signed { signatures, key } = outcome else { panic!("the PIN is right") };
+            let outcome =
+                block_on(citizen.sign(&world.keystore, &request, &digests, PIN, ES256)).unwrap();
+            let Outcome::Signed { signatures, key } = outcome else {
+                panic!("the PIN is right")
+            };
             prop_assert_eq!(signatures.len(), digests.len());
             for (index, signature) in signatures.iter().enumerate() {
                 for (place, digest) in digests.iter().enumerate() {
-                    let verifies = key.public_key().verify_digest(ES256, digest, signature).is_ok();
+                    let verifies = key
+                        .public_key()
+                        .verify_digest(ES256, digest, signature)
+                        .is_ok();
                     prop_assert_eq!(verifies, contents[place] == contents[index]);
                 }
             }

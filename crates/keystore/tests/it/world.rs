@@ -15,9 +15,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kyso_keystore::activation::{Channel, Preview, Purpose, StatementDocument, Subject};
 use kyso_keystore::{
-    Activation, ApprovalStatement, Attempt, BackendName, BindingRequest, BindingStatement, CitizenKey, DeviceKey,
-    DeviceKind, DeviceSignature, Expected, ExpectedDocument, Keystore, KeystoreConfig, Outcome, Pkcs11Config,
-    Rebinding, SealedPin, SoftwareConfig, WrapMechanism, seal_pin,
+    Activation, ApprovalStatement, Attempt, BackendName, BindingRequest, BindingStatement,
+    CitizenKey, DeviceKey, DeviceKind, DeviceSignature, Expected, ExpectedDocument, Keystore,
+    KeystoreConfig, Outcome, Pkcs11Config, Rebinding, SealedPin, SoftwareConfig, WrapMechanism,
+    seal_pin,
 };
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use tempfile::TempDir;
@@ -41,33 +42,64 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let config = match backend {
             BackendName::Software => software_config(directory.path(), queue),
-            BackendName::Pkcs11 => token_config(softhsm()?, "kyso-suite", directory.path(), TOKEN_PIN, queue),
+            BackendName::Pkcs11 => {
+                token_config(softhsm()?, "kyso-suite", directory.path(), TOKEN_PIN, queue)
+            }
         };
-        Some(World { keystore: Keystore::open(config).unwrap(), backend, directory })
+        Some(World {
+            keystore: Keystore::open(config).unwrap(),
+            backend,
+            directory,
+        })
     }
 
     /// A citizen whose key is bound to a browser key and [`PIN`].
     pub async fn citizen(&self, algorithm: KeyAlgorithm) -> Citizen {
         let mut citizen = self.unclaimed(algorithm).await;
         let request = citizen.binding(&self.keystore, PIN).await;
-        citizen.row = self.keystore.bind(&citizen.row, &citizen.credential, request, NOW).await.unwrap();
+        citizen.row = self
+            .keystore
+            .bind(&citizen.row, &citizen.credential, request, NOW)
+            .await
+            .unwrap();
         citizen
     }
 
     /// A citizen whose key is made and not yet bound.
     pub async fn unclaimed(&self, algorithm: KeyAlgorithm) -> Citizen {
         let credential = format!("cred_{}", hex::encode(self.keystore.random(8).unwrap()));
-        let (row, _) = self.keystore.create_for_citizen(algorithm, &credential).await.unwrap();
-        Citizen { credential, row, phone: Phone::browser() }
+        let (row, _) = self
+            .keystore
+            .create_for_citizen(algorithm, &credential)
+            .await
+            .unwrap();
+        Citizen {
+            credential,
+            row,
+            phone: Phone::browser(),
+        }
     }
 }
 
 pub fn software_config(directory: &Path, queue: usize) -> KeystoreConfig {
-    let software = Some(SoftwareConfig { directory: directory.join("keys") });
-    KeystoreConfig { default_backend: BackendName::Software, software, pkcs11: None, queue }
+    let software = Some(SoftwareConfig {
+        directory: directory.join("keys"),
+    });
+    KeystoreConfig {
+        default_backend: BackendName::Software,
+        software,
+        pkcs11: None,
+        queue,
+    }
 }
 
-pub fn token_config(module: &Path, label: &str, directory: &Path, pin: &str, queue: usize) -> KeystoreConfig {
+pub fn token_config(
+    module: &Path,
+    label: &str,
+    directory: &Path,
+    pin: &str,
+    queue: usize,
+) -> KeystoreConfig {
     let pin_file = directory.join("token.pin");
     write_secret(&pin_file, pin);
     let pkcs11 = Some(Pkcs11Config {
@@ -77,7 +109,12 @@ pub fn token_config(module: &Path, label: &str, directory: &Path, pin: &str, que
         sessions: 2,
         wrap_mechanism: WrapMechanism::AesKeyWrapPad,
     });
-    KeystoreConfig { default_backend: BackendName::Pkcs11, software: None, pkcs11, queue }
+    KeystoreConfig {
+        default_backend: BackendName::Pkcs11,
+        software: None,
+        pkcs11,
+        queue,
+    }
 }
 
 pub fn write_secret(path: &Path, text: &str) {
@@ -88,12 +125,18 @@ pub fn write_secret(path: &Path, text: &str) {
 
 /// Runs a test on a backend; says so if the peer is missing.
 pub fn run<F: Future<Output = ()>>(backend: BackendName, test: impl FnOnce(World) -> F) {
-    let Some(world) = World::open(backend, 1000) else { return };
+    let Some(world) = World::open(backend, 1000) else {
+        return;
+    };
     block_on(test(world));
 }
 
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// Mounts tests on both backends.
@@ -111,7 +154,10 @@ pub(crate) use mount;
 
 /// Says that a peer is missing, and fails where that is not allowed.
 pub fn skip(peer: &str) {
-    assert!(std::env::var("KYSO_PEERS").as_deref() != Ok("required"), "missing peer: {peer}");
+    assert!(
+        std::env::var("KYSO_PEERS").as_deref() != Ok("required"),
+        "missing peer: {peer}"
+    );
     println!("skipped: {peer}");
 }
 
@@ -119,21 +165,47 @@ pub fn skip(peer: &str) {
 pub fn softhsm() -> Option<&'static Path> {
     static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let module = MODULE.get_or_init(|| {
-        let places = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
-        let module = places.iter().map(PathBuf::from).find(|path| path.exists())?;
+        let places = [
+            "/usr/lib/softhsm/libsofthsm2.so",
+            "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+        ];
+        let module = places
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.exists())?;
         // Tokens outlive the tests of this process: the library writes to them as it exits.
-        let home = tempfile::Builder::new().prefix("kyso-softhsm-").tempdir().unwrap().keep();
+        let home = tempfile::Builder::new()
+            .prefix("kyso-softhsm-")
+            .tempdir()
+            .unwrap()
+            .keep();
         let configuration = home.join("softhsm2.conf");
         std::fs::create_dir(home.join("tokens")).unwrap();
-        let text = format!("directories.tokendir = {}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n", home.display());
+        let text = format!(
+            "directories.tokendir = {}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n",
+            home.display()
+        );
         std::fs::write(&configuration, text).unwrap();
         for label in ["kyso-suite", "kyso-pin", "kyso-faults"] {
             let made = Command::new("softhsm2-util")
                 .env("SOFTHSM2_CONF", &configuration)
-                .args(["--init-token", "--free", "--label", label, "--so-pin", "5678", "--pin", TOKEN_PIN])
+                .args([
+                    "--init-token",
+                    "--free",
+                    "--label",
+                    label,
+                    "--so-pin",
+                    "5678",
+                    "--pin",
+                    TOKEN_PIN,
+                ])
                 .output()
                 .ok()?;
-            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            assert!(
+                made.status.success(),
+                "{}",
+                String::from_utf8_lossy(&made.stderr)
+            );
         }
         // SAFETY: Rust's own readers of the environment take the lock that this takes; the module reads it in
         // C_Initialize, which comes after, and nothing else in this process reads it from C meanwhile.
@@ -157,7 +229,14 @@ pub struct Citizen {
 impl Citizen {
     /// The first binding of this citizen's phone.
     pub async fn binding(&self, keystore: &Keystore, pin: &str) -> BindingRequest {
-        self.binding_as(keystore, &self.phone, Purpose::Enrol, Subject::Enrolment("enr_1".into()), pin).await
+        self.binding_as(
+            keystore,
+            &self.phone,
+            Purpose::Enrol,
+            Subject::Enrolment("enr_1".into()),
+            pin,
+        )
+        .await
     }
 
     pub async fn binding_as(
@@ -197,19 +276,36 @@ impl Citizen {
         new_pin: &str,
     ) -> Rebinding {
         let subject = Subject::Credential(self.credential.clone());
-        let binding = self.binding_as(keystore, phone, purpose, subject, new_pin).await;
+        let binding = self
+            .binding_as(keystore, phone, purpose, subject, new_pin)
+            .await;
         let approval_key = keystore.approval_public_key_of(&self.row).await.unwrap();
         let current_pin = seal_pin(&approval_key, &binding.statement, current_pin).unwrap();
-        Rebinding { binding, current_pin }
+        Rebinding {
+            binding,
+            current_pin,
+        }
     }
 
     /// What the phone sends for a request over these digests.
-    pub async fn approve(&self, keystore: &Keystore, request: &str, digests: &[Digest], pin: &str) -> Approval {
+    pub async fn approve(
+        &self,
+        keystore: &Keystore,
+        request: &str,
+        digests: &[Digest],
+        pin: &str,
+    ) -> Approval {
         let expected = self.expected(request, digests);
         let statement = statement_of(&expected).to_bytes();
         let approval_key = keystore.approval_public_key_of(&self.row).await.unwrap();
         let sealed_pin = seal_pin(&approval_key, &statement, pin).unwrap();
-        Approval { signature: self.phone.sign(&statement), statement, sealed_pin, expected, device: self.phone.key.clone() }
+        Approval {
+            signature: self.phone.sign(&statement),
+            statement,
+            sealed_pin,
+            expected,
+            device: self.phone.key.clone(),
+        }
     }
 
     /// The request's row.
@@ -234,9 +330,17 @@ impl Citizen {
     }
 
     /// Approves with a PIN and stores the raised row, as the worker does.
-    pub async fn begin(&mut self, keystore: &Keystore, request: &str, digests: &[Digest], pin: &str) -> kyso_keystore::Result<Attempt> {
+    pub async fn begin(
+        &mut self,
+        keystore: &Keystore,
+        request: &str,
+        digests: &[Digest],
+        pin: &str,
+    ) -> kyso_keystore::Result<Attempt> {
         let approval = self.approve(keystore, request, digests, pin).await;
-        let attempt = keystore.begin(&self.row, &self.credential, approval.activation()).await?;
+        let attempt = keystore
+            .begin(&self.row, &self.credential, approval.activation())
+            .await?;
         self.row = CitizenKey::from_bytes(attempt.raised().as_bytes()).unwrap();
         Ok(attempt)
     }
@@ -251,8 +355,11 @@ impl Citizen {
         algorithm: SignatureAlgorithm,
     ) -> kyso_keystore::Result<Outcome> {
         let attempt = self.begin(keystore, request, digests, pin).await?;
-        let outcome = keystore.sign_for_citizen(attempt, &self.row, algorithm).await?;
-        let (Outcome::Signed { key, .. } | Outcome::WrongPin { key, .. } | Outcome::Locked { key }) = &outcome;
+        let outcome = keystore
+            .sign_for_citizen(attempt, &self.row, algorithm)
+            .await?;
+        let (Outcome::Signed { key, .. } | Outcome::WrongPin { key, .. } | Outcome::Locked { key }) =
+            &outcome;
         self.row = CitizenKey::from_bytes(key.as_bytes()).unwrap();
         Ok(outcome)
     }
@@ -270,8 +377,15 @@ pub struct Approval {
 
 impl Approval {
     pub fn activation(&self) -> Activation {
-        Activation::check(&self.statement, &self.signature, &self.device, &self.expected, self.sealed_pin.clone(), NOW)
-            .unwrap()
+        Activation::check(
+            &self.statement,
+            &self.signature,
+            &self.device,
+            &self.expected,
+            self.sealed_pin.clone(),
+            NOW,
+        )
+        .unwrap()
     }
 }
 
@@ -314,33 +428,59 @@ impl Phone {
 
     pub fn passkey() -> Phone {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-        let kind = DeviceKind::WebAuthn { rp_id: RP_ID.into(), origin: ORIGIN.into(), credential_id: vec![7; 32] };
+        let kind = DeviceKind::WebAuthn {
+            rp_id: RP_ID.into(),
+            origin: ORIGIN.into(),
+            credential_id: vec![7; 32],
+        };
         Self::new(pair, kind)
     }
 
     fn new(pair: EcdsaKeyPair, kind: DeviceKind) -> Phone {
         let spki = pair.public_key().as_der().unwrap().as_ref().to_vec();
-        Phone { pair: pair.into(), key: DeviceKey { kind, spki } }
+        Phone {
+            pair: pair.into(),
+            key: DeviceKey { kind, spki },
+        }
     }
 
     pub fn sign(&self, statement: &[u8]) -> DeviceSignature {
-        let sign = |message: &[u8]| self.pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec();
+        let sign = |message: &[u8]| {
+            self.pair
+                .sign(&SystemRandom::new(), message)
+                .unwrap()
+                .as_ref()
+                .to_vec()
+        };
         if self.key.kind == DeviceKind::WebCrypto {
-            return DeviceSignature::WebCrypto { signature: sign(statement) };
+            return DeviceSignature::WebCrypto {
+                signature: sign(statement),
+            };
         }
         let mut authenticator_data = digest(&SHA256, RP_ID.as_bytes()).as_ref().to_vec();
         authenticator_data.extend([0x05, 0, 0, 0, 0]);
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, statement));
         let client_data_json =
-            format!(r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"{ORIGIN}"}}"#).into_bytes();
-        let signed = [&authenticator_data[..], digest(&SHA256, &client_data_json).as_ref()].concat();
-        DeviceSignature::WebAuthn { signature: sign(&signed), authenticator_data, client_data_json }
+            format!(r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"{ORIGIN}"}}"#)
+                .into_bytes();
+        let signed = [
+            &authenticator_data[..],
+            digest(&SHA256, &client_data_json).as_ref(),
+        ]
+        .concat();
+        DeviceSignature::WebAuthn {
+            signature: sign(&signed),
+            authenticator_data,
+            client_data_json,
+        }
     }
 }
 
 /// `count` different digests.
 pub fn digests(algorithm: DigestAlgorithm, count: usize) -> Vec<Digest> {
-    (0..count).map(|index| Digest::of(algorithm, format!("document {index}").as_bytes())).collect()
+    (0..count)
+        .map(|index| Digest::of(algorithm, format!("document {index}").as_bytes()))
+        .collect()
 }
 
 /// The digest algorithm tests sign P-256 with.
