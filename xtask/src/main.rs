@@ -1,1 +1,70 @@
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`. Not shipped.
+//!
+//! Only the standard library, so that it builds in a second and runs on a machine that has nothing but Rust.
+
+mod demo;
+mod repository;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use repository::Repository;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo [--exit] [--dir DIR]    the whole mission in the terminal; --exit ends when the story is told
+  test [--without-peers]       set up, then formatting, lints, tidiness and every test on every backend
+  bench [...]                  ratios of one run, side by side with the machine's raw speed
+  setup                        only install what the tests need
+  tidy                         only the rules of the house, and the longest files and functions
+  help                         this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let repository = Repository::here();
+    let ran = match arguments.as_slice() {
+        ["demo", rest @ ..] => demo::demo(&repository, rest),
+        ["bench", rest @ ..] => demo::bench(&repository, rest),
+        ["test"] => test::test(&repository, true),
+        ["test", "--without-peers"] => test::test(&repository, false),
+        ["setup"] => setup::setup(&repository).map(|()| true),
+        ["tidy"] => Ok(tidy::tidy(&repository)),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        _ => Err(Failure::Usage),
+    };
+    match ran {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(Failure::Usage) => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Said(why)) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug)]
+enum Failure {
+    /// The arguments are none of ours.
+    Usage,
+    /// In words for whoever sits at the terminal.
+    Said(String),
+}
+
+impl Failure {
+    fn said(why: impl Into<String>) -> Self {
+        Self::Said(why.into())
+    }
+}
