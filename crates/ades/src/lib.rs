@@ -8,6 +8,7 @@
 //! typed [`Error`], never in a panic.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+#![warn(missing_docs)]
 
 mod error;
 pub mod pades;

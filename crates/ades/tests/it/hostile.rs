@@ -42,22 +42,26 @@ const PAGE: &str = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>";
 
 /// Inspects and prepares with a mark; the answer, whatever it is, must come soon.
 fn answer(document: &[u8]) -> Result<(), Error> {
-    let started = clock();
+    let started = processor_ms();
     let inspected = inspect(document);
     let mut options = AUTHORITY.p256.options(SignatureAlgorithm::EcdsaSha256);
     options.mark = Some(mark("Đặng Văn Thử"));
     let prepared = prepare(document, &options);
-    // Twice two seconds; without optimisation several times as long.
-    let bound_ms = if cfg!(debug_assertions) { 12_000 } else { 4000 };
-    assert!(
-        clock() - started < bound_ms,
-        "took {} ms",
-        clock() - started
-    );
+    // Two answers of a second each; without optimisation several times as long.
+    let bound_ms = if cfg!(debug_assertions) { 10_000 } else { 2000 };
+    let took_ms = processor_ms() - started;
+    assert!(took_ms < bound_ms, "took {took_ms} ms");
     if inspected.is_err() {
         assert!(prepared.is_err(), "what inspect refuses, prepare refuses");
     }
     inspected.and(prepared).map(drop)
+}
+
+/// What this thread has cost so far (Linux); a busy machine must not fail a test. Elsewhere the clock has to do.
+fn processor_ms() -> i64 {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let spent = spent.and_then(|text| text.split(' ').next()?.parse::<i64>().ok());
+    spent.map_or_else(clock, |nanoseconds| nanoseconds / 1_000_000)
 }
 
 fn broken(document: &[u8]) {

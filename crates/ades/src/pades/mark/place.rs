@@ -71,7 +71,7 @@ pub fn within(page: Option<&Page>, rectangle: [f32; 4]) -> Result<Placed, Error>
             reason: "the field is smaller than 20 pt",
         });
     }
-    let turned = rotation % 180 != 0;
+    let turned = !rotation.is_multiple_of(180);
     Ok(Placed {
         rectangle,
         matrix: upright(rotation),
@@ -119,7 +119,7 @@ fn overlap(one: &[f32; 4], other: &[f32; 4]) -> bool {
 fn displayed(page: &Page) -> (f32, f32) {
     let [left, bottom, right, top] = page.visible;
     let (width, height) = ((right - left) * page.unit, (top - bottom) * page.unit);
-    if page.rotation % 180 == 0 {
+    if page.rotation.is_multiple_of(180) {
         (width, height)
     } else {
         (height, width)
