@@ -271,7 +271,7 @@ impl SignatureAlgorithm {
     }
 
     /// Reads an identifier. PSS is read only with one digest throughout and a salt of its length, as every
-    /// profile asks (RFC 4055 §3.1, RFC 8933 spirit): other shapes exist only in attacks.
+    /// profile asks (RFC 4055 §3.1): other shapes exist only in attacks.
     pub fn from_identifier(identifier: &AlgorithmIdentifierOwned) -> Result<SignatureAlgorithm> {
         let is_null_or_absent = identifier.parameters.as_ref().is_none_or(Any::is_null);
         let algorithm = match identifier.oid {
@@ -518,8 +518,16 @@ mod tests {
 
     #[test]
     fn ecdsa_does_not_fit_an_rsa_key() {
-        assert!(SignatureAlgorithm::EcdsaSha256.check_fits(KeyAlgorithm::Rsa2048).is_err());
-        assert!(SignatureAlgorithm::RsaPssSha256.check_fits(KeyAlgorithm::P256).is_err());
+        assert!(
+            SignatureAlgorithm::EcdsaSha256
+                .check_fits(KeyAlgorithm::Rsa2048)
+                .is_err()
+        );
+        assert!(
+            SignatureAlgorithm::RsaPssSha256
+                .check_fits(KeyAlgorithm::P256)
+                .is_err()
+        );
         for key in KeyAlgorithm::ALL {
             assert!(SignatureAlgorithm::default_for(key).fits(key));
         }

@@ -137,7 +137,7 @@ pub fn assemble(
 
 impl Serial {
     /// From 16 random octets. The two top bits become 01: positive, never zero, and always 16 octets, with 126 random
-    /// bits (CA/Browser Forum BR §7.1 and EN 319 411-1 ask for 64).
+    /// bits (CA/Browser Forum BR §7.1 asks for 64).
     pub fn from_random(mut random: [u8; 16]) -> Serial {
         random[0] = random[0] & 0x3f | 0x40;
         Serial(random.to_vec())

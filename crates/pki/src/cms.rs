@@ -33,9 +33,7 @@ use crate::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
 use crate::certificate::{Certificate, Serial};
 use crate::limits::{CERTIFICATES_MOST, CMS_OCTETS_MOST};
 use crate::name::Name;
-use crate::wire::{
-    self, Element, OCTET_STRING, Reader, SEQUENCE, SET, context, context_primitive,
-};
+use crate::wire::{self, Element, OCTET_STRING, Reader, SEQUENCE, SET, context, context_primitive};
 use crate::{Error, Result};
 
 const WHAT: &str = "CMS signature";
@@ -208,11 +206,7 @@ impl Signature {
             field: "signer",
         })?;
         let algorithm = from_cms_identifier(&info.algorithm, info.digest)?;
-        let content_digest = read_attributes(
-            &info,
-            content_type,
-            &certificates[signer],
-        )?;
+        let content_digest = read_attributes(&info, content_type, &certificates[signer])?;
         Ok(Signature {
             der: der.to_vec(),
             signer,
@@ -430,6 +424,11 @@ fn implicit_set(set: &[u8]) -> Vec<u8> {
 
 impl fmt::Debug for Signature {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Signature({}, {:?})", self.algorithm, self.signer())
+        write!(
+            formatter,
+            "Signature({}, {:?})",
+            self.algorithm,
+            self.signer()
+        )
     }
 }

@@ -24,8 +24,7 @@ use crate::name::Name;
 use crate::revocation::Reason;
 use crate::signed::{self, Signed};
 use crate::wire::{
-    self, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME, context,
-    context_primitive,
+    self, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME, context, context_primitive,
 };
 use crate::{Error, Result};
 
@@ -213,8 +212,7 @@ impl Entry {
     fn to_der(&self) -> Result<Vec<u8>> {
         let extensions = match Reason::written(self.reason) {
             Some(reason) => {
-                let reason =
-                    wire::extension(id::ID_CE_CRL_REASONS, false, &wire::encode(&reason));
+                let reason = wire::extension(id::ID_CE_CRL_REASONS, false, &wire::encode(&reason));
                 wire::sequence(&[&reason])
             }
             None => Vec::new(),
@@ -317,8 +315,8 @@ fn number(extensions: &[Extension]) -> Result<Option<u64>> {
     }
 }
 
-/// "If a CRL contains a critical extension that the application cannot process, then the application MUST NOT use
-/// that CRL" (§5.2). Those in use change what the list means: indirect, delta, partitioned.
+/// A list with a critical extension we cannot process must not be used (§5.2). Those in use change what the list
+/// means: indirect, delta, partitioned.
 fn refuse_critical(extensions: &[Extension]) -> Result<()> {
     match extensions.iter().find(|extension| extension.critical) {
         None => Ok(()),

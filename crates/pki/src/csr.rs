@@ -17,8 +17,7 @@ use crate::{Error, Result};
 
 const WHAT: &str = "certification request";
 /// extensionRequest, RFC 2985 §5.4.2.
-const EXTENSION_REQUEST: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14");
+const EXTENSION_REQUEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14");
 
 /// A request whose signature verified: its sender held the private key.
 #[derive(Clone, PartialEq, Eq)]

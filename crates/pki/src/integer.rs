@@ -91,9 +91,8 @@ impl Natural {
     pub fn square_root(&self) -> (Natural, Natural) {
         let mut remainder = self.clone();
         let mut root = Natural(vec![0; self.0.len()]);
-        let bits = self.bits();
-        let mut shift = if bits == 0 { 0 } else { (bits - 1) / 2 * 2 };
-        while bits > 0 {
+        let pairs = self.bits().div_ceil(2);
+        for shift in (0..pairs).rev().map(|pair| 2 * pair) {
             // Trial subtrahend: root + 4^k. Bit `shift` of root is free, so adding is setting.
             root.set(shift, true);
             let fits = compare(&remainder.0, &root.0) != Ordering::Less;
@@ -105,10 +104,6 @@ impl Natural {
             if fits {
                 root.set(shift, true);
             }
-            if shift == 0 {
-                break;
-            }
-            shift -= 2;
         }
         (root.trimmed(), remainder.trimmed())
     }

@@ -121,10 +121,7 @@ mod tests {
     #[test]
     fn plain_nesting_passes() {
         assert_eq!(check("test", &[0x30, 0], 100), Ok(()));
-        assert_eq!(
-            check("test", &[0x30, 5, 0x30, 0, 0x02, 1, 7], 100),
-            Ok(())
-        );
+        assert_eq!(check("test", &[0x30, 5, 0x30, 0, 0x02, 1, 7], 100), Ok(()));
     }
 
     #[test]

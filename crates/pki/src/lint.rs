@@ -128,7 +128,7 @@ impl Findings {
         if !(16..=20).contains(&octets.len()) {
             self.add(
                 "serial-length",
-                "EN 319 411-1 GEN-6.3.3, BR 7.1",
+                "RFC 5280 4.1.2.2, BR 7.1",
                 format!("{} octets, 16 to 20 wanted", octets.len()),
             );
         }
@@ -206,7 +206,7 @@ impl Findings {
             _ => self.require(
                 identity.is_none(),
                 "subject-identity",
-                "EN 319 411-1 7.1",
+                "profile",
                 "only a person or an organisation has a UID",
             ),
         }
@@ -333,7 +333,7 @@ impl Findings {
         self.require(
             !(is_subscriber && any),
             "policies",
-            "EN 319 411-1 7.2",
+            "profile",
             "a subscriber's certificate names its own policy",
         );
         for qualifier in policies
@@ -365,12 +365,13 @@ impl Findings {
                 return self.add("addresses", "RFC 5280 4.2", error.to_string());
             }
         };
-        let full_names = points.iter().flat_map(|points| &points.0).flat_map(|point| {
-            match &point.distribution_point {
+        let full_names = points
+            .iter()
+            .flat_map(|points| &points.0)
+            .flat_map(|point| match &point.distribution_point {
                 Some(DistributionPointName::FullName(names)) => names.as_slice(),
                 _ => &[],
-            }
-        });
+            });
         let access = access.as_ref().map_or(&[][..], |access| &access.0);
         let locations = access.iter().map(|one| &one.access_location);
         for location in full_names.chain(locations) {
@@ -516,7 +517,10 @@ fn is_short_notice(value: &Any) -> bool {
 }
 
 fn is_prime(number: u64) -> bool {
-    number > 1 && (2..number).take_while(|d| d * d <= number).all(|d| !number.is_multiple_of(d))
+    number > 1
+        && (2..number)
+            .take_while(|d| d * d <= number)
+            .all(|d| !number.is_multiple_of(d))
 }
 
 /// Remainders by many small primes cost one pass over the modulus for as many primes as fit one word together.

@@ -66,7 +66,7 @@ pub struct Attribute {
     pub joined: bool,
 }
 
-/// Type, short name, the upper bound in characters of RFC 5280 appendix A.1 (UID: RFC 4524 §2.24).
+/// Type, short name, the upper bound in characters of RFC 5280 appendix A.1 (`UID`: X.520).
 const KNOWN: [(ObjectIdentifier, &str, usize); 9] = [
     (rfc4519::COUNTRY_NAME, "C", 2),
     (rfc4519::ST, "ST", 128),
@@ -297,13 +297,16 @@ fn text(tag: u8, value: &[u8]) -> String {
         BMP_STRING => {
             let units: Vec<u16> = value
                 .chunks(2)
-                .map(|pair| pair.iter().fold(0, |unit, octet| unit << 8 | u16::from(*octet)))
+                .map(|pair| {
+                    pair.iter()
+                        .fold(0, |unit, octet| unit << 8 | u16::from(*octet))
+                })
                 .collect();
             String::from_utf16_lossy(&units)
         }
-        _ => value
-            .iter()
-            .fold(String::from("#"), |text, octet| format!("{text}{octet:02x}")),
+        _ => value.iter().fold(String::from("#"), |text, octet| {
+            format!("{text}{octet:02x}")
+        }),
     }
 }
 
@@ -358,15 +361,30 @@ mod tests {
         );
         assert_eq!(name.identity(), Some("CCCD:079200000001"));
         assert_eq!(name.attributes()[0].tag, PRINTABLE_STRING);
-        assert!(name.attributes()[1..].iter().all(|one| one.tag == UTF8_STRING));
+        assert!(
+            name.attributes()[1..]
+                .iter()
+                .all(|one| one.tag == UTF8_STRING)
+        );
         assert_eq!(Name::from_der(name.as_der()), Ok(name));
     }
 
     #[test]
     fn decomposed_invisible_and_padded_names_are_refused() {
         assert_eq!(rule_for("Trần Văn Đức"), None);
-        assert!(rule_for("Nguye\u{302}\u{303}n").unwrap().contains("normalisation"));
-        for bad in ["An\u{200b}h", "An\u{202e}h", "An\u{a0}h", "An\nh", "A\u{feff}", "A\u{ad}nh"] {
+        assert!(
+            rule_for("Nguye\u{302}\u{303}n")
+                .unwrap()
+                .contains("normalisation")
+        );
+        for bad in [
+            "An\u{200b}h",
+            "An\u{202e}h",
+            "An\u{a0}h",
+            "An\nh",
+            "A\u{feff}",
+            "A\u{ad}nh",
+        ] {
             assert!(rule_for(bad).unwrap().contains("invisible"), "{bad:?}");
         }
         for bad in [" Anh", "Anh ", "An  h"] {
@@ -395,13 +413,20 @@ mod tests {
             ..citizen()
         };
         let shown = name.encode().unwrap().to_string();
-        assert!(shown.contains(r#"CN=A\, B\+C=D\;\"E\"\\\<F\>,UID="#), "{shown}");
+        assert!(
+            shown.contains(r#"CN=A\, B\+C=D\;\"E\"\\\<F\>,UID="#),
+            "{shown}"
+        );
     }
 
     #[test]
     fn debug_shows_nobody() {
         let name = citizen();
-        let shown = format!("{name:?}{0:?}{1:?}", name.encode().unwrap(), name.encode().unwrap().attributes());
+        let shown = format!(
+            "{name:?}{0:?}{1:?}",
+            name.encode().unwrap(),
+            name.encode().unwrap().attributes()
+        );
         assert!(!shown.contains("Ánh") && !shown.contains("079"), "{shown}");
     }
 

@@ -32,9 +32,7 @@ use crate::name::Name;
 use crate::profile::OCSP_SIGNING;
 use crate::revocation::Reason;
 use crate::signed::{self, Signed};
-use crate::wire::{
-    self, ENUMERATED, OCTET_STRING, Reader, SEQUENCE, context, context_primitive,
-};
+use crate::wire::{self, ENUMERATED, OCTET_STRING, Reader, SEQUENCE, context, context_primitive};
 use crate::{Error, Result};
 
 const REQUEST: &str = "OCSP request";
@@ -339,12 +337,7 @@ impl CertId {
 }
 
 impl IdHash {
-    const ALL: [IdHash; 4] = [
-        IdHash::Sha1,
-        IdHash::Sha256,
-        IdHash::Sha384,
-        IdHash::Sha512,
-    ];
+    const ALL: [IdHash; 4] = [IdHash::Sha1, IdHash::Sha256, IdHash::Sha384, IdHash::Sha512];
 
     fn oid(self) -> ObjectIdentifier {
         match self {
@@ -700,15 +693,10 @@ fn nonce_extension(nonce: &[u8]) -> Result<Vec<u8>> {
         });
     }
     let value = wire::tlv(OCTET_STRING, &[nonce]);
-    Ok(wire::extension(
-        rfc6960::ID_PKIX_OCSP_NONCE,
-        false,
-        &value,
-    ))
+    Ok(wire::extension(rfc6960::ID_PKIX_OCSP_NONCE, false, &value))
 }
 
-/// "A responder MUST reject any request that has a nonce with a length of 0 octets or greater than 128 octets with
-/// the malformedRequest OCSPResponseStatus" (RFC 9654 §2.1).
+/// A nonce of no octets or more than 128 makes a request malformed (RFC 9654 §2.1); the same bound holds for answers.
 fn nonce_in(what: &'static str, extensions: &[Extension]) -> Result<Option<Vec<u8>>> {
     let Some(extension) = extensions
         .iter()
@@ -729,8 +717,7 @@ fn nonce_in(what: &'static str, extensions: &[Extension]) -> Result<Option<Vec<u
     Ok(Some(nonce.to_vec()))
 }
 
-/// "Unrecognized extensions MUST be ignored (unless they have the critical flag set and are not understood)"
-/// (RFC 6960 §4.1.2). The nonce is the one we understand.
+/// Extensions we do not know are ignored unless they are critical (RFC 6960 §4.1.2). The nonce is the one we know.
 fn refuse_critical(extensions: &[Extension]) -> Result<()> {
     let unknown = extensions
         .iter()

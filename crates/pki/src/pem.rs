@@ -22,8 +22,8 @@ pub(crate) fn blocks(label: &str, text: &str) -> Result<Vec<Vec<u8>>> {
     while let Some(start) = rest.find(&begin) {
         let block = &rest[start..];
         let length = block.find(&end).ok_or(Error::malformed(WHAT))? + end.len();
-        let (_, octets) =
-            der::pem::decode_vec(&block.as_bytes()[..length]).map_err(|_| Error::malformed(WHAT))?;
+        let (_, octets) = der::pem::decode_vec(&block.as_bytes()[..length])
+            .map_err(|_| Error::malformed(WHAT))?;
         blocks.push(octets);
         rest = &block[length..];
     }

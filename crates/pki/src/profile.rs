@@ -35,7 +35,7 @@ pub const OCSP_SIGNING: ObjectIdentifier = rfc5280_kp(9);
 /// id-kp-timeStamping, RFC 3161 §2.3.
 pub const TIME_STAMPING: ObjectIdentifier = rfc5280_kp(8);
 
-/// RFC 5280 §4.2.1.4: "conforming CAs SHOULD NOT" go beyond, and validators cut or refuse what does.
+/// The upper bound of explicitText in RFC 5280 §4.2.1.4; validators cut or refuse what is longer.
 const USER_NOTICE_CHARACTERS_MOST: usize = 200;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -284,7 +284,11 @@ impl Profile {
         ));
         if let Some((is_critical, purposes)) = extended_key_usage(kind) {
             let value = encode(&ExtendedKeyUsage(purposes.to_vec()));
-            octets.extend(wire::extension(id::ID_CE_EXT_KEY_USAGE, is_critical, &value));
+            octets.extend(wire::extension(
+                id::ID_CE_EXT_KEY_USAGE,
+                is_critical,
+                &value,
+            ));
         }
         Ok(octets)
     }
@@ -458,7 +462,14 @@ mod tests {
 
     #[test]
     fn addresses_are_plain_http_and_absolute() {
-        for uri in ["https://a.example/x", "ldap://a", "http://", "http:///x", "http://a b", "/crl"] {
+        for uri in [
+            "https://a.example/x",
+            "ldap://a",
+            "http://",
+            "http:///x",
+            "http://a b",
+            "/crl",
+        ] {
             let addresses = Addresses {
                 crl: Some(uri.into()),
                 ..Addresses::default()
@@ -471,7 +482,15 @@ mod tests {
     #[test]
     fn an_email_is_one_ascii_mailbox() {
         assert!(check_email("anh@example.vn").is_ok());
-        for email in ["", "anh", "@example.vn", "anh@", "a@b@c", "ánh@example.vn", "a b@c.vn"] {
+        for email in [
+            "",
+            "anh",
+            "@example.vn",
+            "anh@",
+            "a@b@c",
+            "ánh@example.vn",
+            "a b@c.vn",
+        ] {
             assert!(check_email(email).is_err(), "{email}");
         }
     }

@@ -325,7 +325,12 @@ mod tests {
 
     #[test]
     fn padded_and_negative_integers_are_refused_where_small_ones_are_expected() {
-        for der in [&[2, 2, 0, 1][..], &[2, 0], &[2, 2, 0xff, 0x80], &[2, 1, 0x80]] {
+        for der in [
+            &[2, 2, 0, 1][..],
+            &[2, 0],
+            &[2, 2, 0xff, 0x80],
+            &[2, 1, 0x80],
+        ] {
             assert!(Reader::new("test", der).small().is_err(), "{der:?}");
         }
     }
