@@ -172,11 +172,15 @@ impl Credentials {
         if !algorithm.is_rsa() {
             return Ok(made);
         }
-        while table::count_pooled(&self.inner.store, algorithm).await? < self.inner.config.pool_size
-        {
-            failpoint!("signing.pool.before-key");
+        loop {
+            let pooled = table::count_pooled(&self.inner.store, algorithm).await?;
             // A few at a time: what is made is stored soon, and a stop loses little.
-            let pairs = keys.pool_fill(algorithm, 2).await?;
+            let want = self.inner.config.pool_size.saturating_sub(pooled).min(2);
+            if want == 0 {
+                break;
+            }
+            failpoint!("signing.pool.before-key");
+            let pairs = keys.pool_fill(algorithm, want).await?;
             failpoint!("signing.pool.after-key");
             made += pairs.len();
             let mut tx = self.inner.store.write().await?;

@@ -1,1 +1,425 @@
-//! later
+//! Binding phones and PINs, and the sessions of bound phones.
+
+use kyso_keystore::activation::{Purpose, Subject};
+use kyso_keystore::{BindingStatement, SessionStatement, seal_pin};
+use kyso_signing::credential::{BindingIntention, BindingState};
+use kyso_signing::portal::Scopes;
+use kyso_signing::{Error, KeyAlgorithm};
+
+use crate::everywhere;
+use crate::office::{Office, PIN, Phone};
+use crate::sign::assert_signed;
+
+everywhere!(
+    a_weak_pin_is_refused_by_the_keystore_and_another_may_follow,
+    a_binding_needs_an_open_challenge_and_its_own_enrolment,
+    a_binding_forged_or_altered_is_refused,
+    a_new_pin_needs_the_old_one_and_a_wrong_one_counts,
+    five_wrong_pins_at_changing_the_pin_lock_too,
+    a_session_opens_once_per_challenge_rotates_and_ends,
+    a_device_of_a_live_credential_serves_no_other_account,
+);
+
+async fn opened(office: &Office) -> Phone {
+    let opening = office.opening(KeyAlgorithm::P256);
+    let credential = office
+        .signing
+        .credentials
+        .open(&office.keys, &opening)
+        .await
+        .unwrap();
+    Phone::new(office, credential)
+}
+
+async fn state_after_work(
+    office: &Office,
+    binding: &kyso_signing::credential::Binding,
+) -> BindingState {
+    office.work().await;
+    office
+        .signing
+        .credentials
+        .binding(&binding.id)
+        .await
+        .unwrap()
+        .state
+}
+
+fn refused(code: &str) -> BindingState {
+    BindingState::Refused { code: code.into() }
+}
+
+async fn a_weak_pin_is_refused_by_the_keystore_and_another_may_follow(office: Office) {
+    let phone = opened(&office).await;
+    for weak in ["123456", "000000", "987654", "12345", "12a456"] {
+        let binding = match phone.ask_to_bind(&office, weak).await {
+            Ok(binding) => binding,
+            Err(error) => panic!("{weak}: {error:?}"),
+        };
+        let state = state_after_work(&office, &binding).await;
+        assert!(
+            state == refused("pin-weak") || state == refused("pin-unreadable"),
+            "{weak}: {state:?}"
+        );
+    }
+    let binding = phone.ask_to_bind(&office, PIN).await.unwrap();
+    let second = phone.ask_to_bind(&office, PIN).await;
+    assert!(matches!(second, Err(Error::BindingPending)), "{second:?}");
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        BindingState::Bound
+    );
+    let again = phone.ask_to_bind(&office, PIN).await;
+    assert!(
+        matches!(again, Err(Error::CredentialState { .. })),
+        "{again:?}"
+    );
+    // Nothing of a PIN stays behind.
+    let left = office
+        .store
+        .one(
+            "-- test.left\nSELECT COUNT(*) AS pins FROM binding WHERE sealed_pin IS NOT NULL",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(left.int("pins").unwrap(), 0);
+}
+
+async fn a_binding_needs_an_open_challenge_and_its_own_enrolment(office: Office) {
+    let phone = opened(&office).await;
+    let other = opened(&office).await;
+    let credentials = &office.signing.credentials;
+    // Another's credential.
+    let intention = phone
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+    let wrong = credentials
+        .request_binding(&other.credential.id, intention.clone())
+        .await;
+    assert!(
+        matches!(&wrong, Err(Error::BindingRefused { code }) if code == "approval-mismatch"),
+        "{wrong:?}"
+    );
+    // A challenge nobody gave out, and one given out too long ago.
+    let made_up = intention_with_nonce(&phone, &office, "AAAAAAAAAAAAAAAAAAAAAA");
+    let wrong = credentials
+        .request_binding(&phone.credential.id, made_up)
+        .await;
+    assert!(matches!(wrong, Err(Error::ChallengeInvalid)), "{wrong:?}");
+    let nonce = office.signing.devices.challenge().await.unwrap();
+    office.advance(300_001);
+    let late = intention_with_nonce(&phone, &office, &nonce);
+    let wrong = credentials
+        .request_binding(&phone.credential.id, late)
+        .await;
+    assert!(matches!(wrong, Err(Error::ChallengeInvalid)), "{wrong:?}");
+    // The old statement is too old by now, whatever its nonce.
+    let wrong = credentials
+        .request_binding(&phone.credential.id, intention)
+        .await;
+    assert!(
+        matches!(&wrong, Err(Error::BindingRefused { code }) if code == "approval-expired"),
+        "{wrong:?}"
+    );
+}
+
+fn intention_with_nonce(phone: &Phone, office: &Office, nonce: &str) -> BindingIntention {
+    let statement = BindingStatement {
+        subject: Subject::Credential(phone.credential.id.to_string()),
+        purpose: Purpose::Enrol,
+        device_key: phone.device.spki.clone(),
+        nonce: nonce.into(),
+        issued_at: office.now(),
+        expires_at: office.now() + 300_000,
+    }
+    .to_bytes();
+    BindingIntention {
+        device: phone.device.clone(),
+        signature: phone.sign(&statement),
+        sealed_pin: seal_pin(&office.approval_key, &statement, PIN).unwrap(),
+        current_pin: None,
+        statement,
+    }
+}
+
+async fn a_binding_forged_or_altered_is_refused(office: Office) {
+    let phone = opened(&office).await;
+    let attacker = Phone::new(&office, phone.credential.clone());
+    let credentials = &office.signing.credentials;
+    // Signed by another key than the one to be bound.
+    let mut intention = phone
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+    intention.signature = attacker.sign(&intention.statement);
+    let wrong = credentials
+        .request_binding(&phone.credential.id, intention)
+        .await;
+    assert!(
+        matches!(&wrong, Err(Error::BindingRefused { code }) if code == "device-signature"),
+        "{wrong:?}"
+    );
+    // Another key beside a statement that names the first.
+    let mut intention = phone
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+    intention.device = attacker.device.clone();
+    intention.signature = attacker.sign(&intention.statement);
+    assert!(matches!(
+        credentials
+            .request_binding(&phone.credential.id, intention)
+            .await,
+        Err(Error::BindingRefused { .. })
+    ));
+    // A sealed PIN from another statement does not open.
+    let mut intention = phone
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+    let other = phone
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+    intention.sealed_pin = other.sealed_pin;
+    let binding = credentials
+        .request_binding(&phone.credential.id, intention)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("pin-unreadable")
+    );
+    // What was stored is changed before the worker comes.
+    let binding = phone.ask_to_bind(&office, PIN).await.unwrap();
+    let key = serde_json::json!({ "kind": "webcrypto", "spki": base64url(&attacker.device.spki) })
+        .to_string();
+    let mut tx = office.store.write().await.unwrap();
+    let sql = "-- test.swap_device\nUPDATE binding SET device_key = $2 WHERE id = $1";
+    tx.change(
+        "binding",
+        1,
+        sql,
+        &[binding.id.into(), key.into_bytes().into()],
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("device-signature")
+    );
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+async fn a_new_pin_needs_the_old_one_and_a_wrong_one_counts(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let mut phone = office.citizen().await;
+    let credentials = &office.signing.credentials;
+    let intention = phone
+        .binding_intention(&office, Purpose::ChangePin, "161803", Some("314159"))
+        .await;
+    let binding = credentials
+        .request_binding(&phone.credential.id, intention)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("wrong-pin")
+    );
+    assert_eq!(
+        credentials.binding(&binding.id).await.unwrap().tries_left,
+        Some(4)
+    );
+    // Without the old one it is not even taken in.
+    let intention = phone
+        .binding_intention(&office, Purpose::ChangePin, "161803", None)
+        .await;
+    assert!(matches!(
+        credentials
+            .request_binding(&phone.credential.id, intention)
+            .await,
+        Err(Error::BindingRefused { .. })
+    ));
+
+    let intention = phone
+        .binding_intention(&office, Purpose::ChangePin, "161803", Some(PIN))
+        .await;
+    let binding = credentials
+        .request_binding(&phone.credential.id, intention)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        BindingState::Bound
+    );
+    // The session of the same device goes on; the old PIN is wrong now, the new one right.
+    let view = office.digests(&portal, &phone, 1).await;
+    office.sign(&phone, &view).await;
+    assert_eq!(
+        office
+            .signing
+            .requests
+            .view(view.id)
+            .await
+            .unwrap()
+            .tries_left,
+        Some(4)
+    );
+    phone.pin = "161803".into();
+    let view = office
+        .signing
+        .requests
+        .show(phone.session(), &view.id)
+        .await
+        .unwrap();
+    office.sign(&phone, &view).await;
+    assert_signed(&office, view.id).await;
+    office.check().await;
+}
+
+async fn five_wrong_pins_at_changing_the_pin_lock_too(office: Office) {
+    let phone = office.citizen().await;
+    let credentials = &office.signing.credentials;
+    for tries_left in (0..5).rev() {
+        let intention = phone
+            .binding_intention(&office, Purpose::ChangePin, "161803", Some("314159"))
+            .await;
+        let binding = credentials
+            .request_binding(&phone.credential.id, intention)
+            .await
+            .unwrap();
+        let code = if tries_left == 0 {
+            "pin-locked"
+        } else {
+            "wrong-pin"
+        };
+        assert_eq!(state_after_work(&office, &binding).await, refused(code));
+        assert_eq!(
+            credentials.binding(&binding.id).await.unwrap().tries_left,
+            Some(tries_left)
+        );
+    }
+    let intention = phone
+        .binding_intention(&office, Purpose::ChangePin, "161803", Some(PIN))
+        .await;
+    let refused = credentials
+        .request_binding(&phone.credential.id, intention)
+        .await;
+    assert!(matches!(refused, Err(Error::PinLocked)), "{refused:?}");
+    office.check().await;
+}
+
+async fn a_session_opens_once_per_challenge_rotates_and_ends(office: Office) {
+    let phone = office.citizen().await;
+    let devices = &office.signing.devices;
+    let device = devices
+        .bound_to(&phone.credential.id)
+        .await
+        .unwrap()
+        .unwrap();
+    let statement = |nonce: &str, name: &str| {
+        SessionStatement {
+            device: name.into(),
+            nonce: nonce.into(),
+            issued_at: office.now(),
+        }
+        .to_bytes()
+    };
+    let nonce = devices.challenge().await.unwrap();
+    let said = statement(&nonce, &device.id.to_string());
+    let stranger = Phone::new(&office, phone.credential.clone());
+    let wrong = devices
+        .open_session(&said, &stranger.device, &stranger.sign(&said))
+        .await;
+    assert!(matches!(wrong, Err(Error::DeviceUnknown)), "{wrong:?}");
+    let wrong = devices
+        .open_session(&said, &phone.device, &stranger.sign(&said))
+        .await;
+    assert!(matches!(wrong, Err(Error::DeviceSignature)), "{wrong:?}");
+    let elsewhere = statement(&nonce, "dev_01JD3ZQ8000000000000000000");
+    let wrong = devices
+        .open_session(&elsewhere, &phone.device, &phone.sign(&elsewhere))
+        .await;
+    assert!(matches!(wrong, Err(Error::DeviceSignature)), "{wrong:?}");
+
+    let opened = devices
+        .open_session(&said, &phone.device, &phone.sign(&said))
+        .await
+        .unwrap();
+    let replayed = devices
+        .open_session(&said, &phone.device, &phone.sign(&said))
+        .await;
+    assert!(
+        matches!(replayed, Err(Error::ChallengeInvalid)),
+        "{replayed:?}"
+    );
+    assert_eq!(
+        devices
+            .authenticate(&opened.token)
+            .await
+            .unwrap()
+            .credential,
+        phone.credential.id
+    );
+    let rotated = devices.rotate_session(&opened.token).await.unwrap();
+    assert!(
+        devices.authenticate(&opened.token).await.is_ok(),
+        "calls on their way still get through"
+    );
+    office.advance(30_000);
+    assert!(matches!(
+        devices.authenticate(&opened.token).await,
+        Err(Error::SessionInvalid)
+    ));
+    assert!(devices.authenticate(&rotated.token).await.is_ok());
+    devices.close_session(&rotated.token).await.unwrap();
+    assert!(matches!(
+        devices.authenticate(&rotated.token).await,
+        Err(Error::SessionInvalid)
+    ));
+    assert!(matches!(
+        devices.authenticate("nobody's").await,
+        Err(Error::SessionInvalid)
+    ));
+    // Sessions end by themselves.
+    office.advance(12 * 3_600_000);
+    assert!(matches!(
+        devices.authenticate(phone.token()).await,
+        Err(Error::SessionInvalid)
+    ));
+}
+
+async fn a_device_of_a_live_credential_serves_no_other_account(office: Office) {
+    let phone = office.citizen().await;
+    let opening = office.opening(KeyAlgorithm::P256);
+    let other = office
+        .signing
+        .credentials
+        .open(&office.keys, &opening)
+        .await
+        .unwrap();
+    let mine = phone.credential.clone();
+    let mut phone = phone;
+    phone.credential = other.clone();
+    let taken = phone.ask_to_bind(&office, PIN).await;
+    assert!(matches!(taken, Err(Error::DeviceTaken)), "{taken:?}");
+    // Once the first credential is revoked, the phone is free.
+    office
+        .signing
+        .credentials
+        .revoke(
+            &mine.id,
+            kyso_authority::Reason::CessationOfOperation,
+            "officer",
+        )
+        .await
+        .unwrap();
+    let binding = phone.ask_to_bind(&office, PIN).await.unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        BindingState::Bound
+    );
+    office.check().await;
+}

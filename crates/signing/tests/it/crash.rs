@@ -1,1 +1,376 @@
-//! later
+//! Killed, as by `kill -9`, before and after every step that matters: one signature or certificate, never two, none unaccounted.
+//!
+//! The victim is this test binary, started again with a failpoint armed, on the same rows and keys.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use kyso_signing::portal::{NewPortal, Scopes};
+use kyso_signing::request::{RequestState, RequestView};
+use kyso_signing::{KeyAlgorithm, task};
+use kyso_store::{Clock, Options, Store};
+
+use crate::office::{Office, PIN, Phone, node, opening, software_keys};
+use crate::sign::assert_signed;
+
+/// The places of the signing path, in order.
+const SIGN: [&str; 8] = [
+    "signing.sign.before-begin",
+    "signing.sign.after-begin",
+    "signing.sign.before-raise",
+    "signing.sign.after-raise",
+    "signing.sign.before-sign",
+    "signing.sign.after-sign",
+    "signing.sign.before-result",
+    "signing.sign.after-result",
+];
+
+/// Where the opening of a credential can be cut.
+const OPEN: [&str; 4] = [
+    "signing.open.before-key",
+    "signing.open.after-key",
+    "signing.open.before-certificate",
+    "signing.open.after-certificate",
+];
+
+macro_rules! on_both_databases {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name(crate::office::Office::sqlite().await).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    if let Some(office) = crate::office::Office::postgres().await {
+                        super::$name(office).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+on_both_databases!(
+    killed_anywhere_while_signing_the_request_is_signed_once_and_no_try_is_burnt,
+    killed_between_raise_and_result_of_a_wrong_pin_the_try_counts_once,
+    killed_anywhere_while_opening_there_is_one_key_and_one_certificate,
+    killed_while_binding_the_phone_is_bound_once,
+    suspended_or_revoked_between_signing_and_result_nothing_is_released,
+);
+
+/// The body of the victim: works once on what is due, or opens one credential.
+#[tokio::test]
+#[ignore = "started by the tests below, in a process of its own"]
+async fn victim() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let now: i64 = variable("VICTIM_NOW").parse().unwrap();
+    let options = Options {
+        clock: Clock::fixed(now),
+        durable: false,
+        ..Options::default()
+    };
+    let store = Store::open_with(&variable("VICTIM_DATABASE"), options)
+        .await
+        .unwrap();
+    let keys = software_keys(Path::new(&variable("VICTIM_KEYS")));
+    let signing = node(store.clone());
+    match variable("VICTIM_ACT").split_once(':') {
+        Some(("open", number)) => {
+            let opening = opening(
+                number.parse().unwrap(),
+                KeyAlgorithm::P256,
+                now + 86_400_000,
+            );
+            signing.credentials.open(&keys, &opening).await.unwrap();
+        }
+        _ => {
+            let jobs = store.claim(task::KINDS, 64, 30_000).await.unwrap();
+            signing.work(&keys, jobs).await.unwrap();
+        }
+    }
+}
+
+fn victim_of(office: &Office, failpoint: &str, act: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--ignored", "--exact", "crash::victim"])
+        .env("VICTIM_DATABASE", &office.database.url)
+        .env("VICTIM_KEYS", &office.key_folder)
+        .env("VICTIM_NOW", office.now().to_string())
+        .env("VICTIM_ACT", act)
+        .env("KYSO_FAILPOINT", failpoint)
+        .env("KYSO_FAILPOINTS_ALLOWED", "yes");
+    command
+}
+
+async fn killed(office: &Office, place: &str, act: &str) {
+    let mut command = victim_of(office, &format!("{place}:abort"), act);
+    let output: Output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    assert!(
+        output.status.signal().is_some(),
+        "{place}: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// The next worker, after the dead one's leases have ended.
+async fn recover(office: &Office) {
+    office.advance(31_000);
+    office.work().await;
+}
+
+async fn approved(office: &Office, phone: &Phone, pin: &str) -> RequestView {
+    let portal = match office.signing.portals.find("PORTAL").await.unwrap() {
+        Some(portal) => portal,
+        None => {
+            let new = NewPortal {
+                name: "P".into(),
+                client_id: Some("PORTAL".into()),
+                scopes: Scopes::ALL,
+                webhook_url: None,
+                public_key: None,
+            };
+            office
+                .signing
+                .portals
+                .register(new, "cli")
+                .await
+                .unwrap()
+                .portal
+        }
+    };
+    let view = office.digests(&portal, phone, 3).await;
+    let approval = phone.approve_with_pin(&view, pin);
+    office
+        .signing
+        .requests
+        .approve(phone.session(), &view.id, approval)
+        .await
+        .unwrap();
+    view
+}
+
+async fn tries_left_after_a_wrong_pin(office: &Office, phone: &Phone) -> Option<i64> {
+    let view = approved(office, phone, "314159").await;
+    office.work().await;
+    let tries_left = office
+        .signing
+        .requests
+        .view(view.id)
+        .await
+        .unwrap()
+        .tries_left;
+    let view = approved(office, phone, PIN).await;
+    office.work().await;
+    assert_signed(office, view.id).await;
+    tries_left
+}
+
+async fn killed_anywhere_while_signing_the_request_is_signed_once_and_no_try_is_burnt(
+    office: Office,
+) {
+    let phone = office.citizen().await;
+    for place in SIGN {
+        let view = approved(&office, &phone, PIN).await;
+        killed(&office, place, "work").await;
+        let before = office.signing.requests.view(view.id).await.unwrap();
+        recover(&office).await;
+        assert_signed(&office, view.id).await;
+        let after = office.signing.requests.view(view.id).await.unwrap();
+        if before.state == RequestState::Signed {
+            for (first, second) in before.documents.iter().zip(&after.documents) {
+                assert_eq!(
+                    first.signature, second.signature,
+                    "{place}: what was on disk stays"
+                );
+            }
+        }
+        let signed = office
+            .ledger(&view.id)
+            .await
+            .iter()
+            .filter(|kind| *kind == "signing.request.signed")
+            .count();
+        assert_eq!(signed, 1, "{place}");
+        assert_eq!(
+            tries_left_after_a_wrong_pin(&office, &phone).await,
+            Some(4),
+            "{place}"
+        );
+    }
+    office.check().await;
+}
+
+async fn killed_between_raise_and_result_of_a_wrong_pin_the_try_counts_once(office: Office) {
+    let phone = office.citizen().await;
+    for place in [
+        "signing.sign.after-raise",
+        "signing.sign.after-sign",
+        "signing.sign.before-result",
+    ] {
+        let view = approved(&office, &phone, "314159").await;
+        killed(&office, place, "work").await;
+        recover(&office).await;
+        let back = office.signing.requests.view(view.id).await.unwrap();
+        assert_eq!(
+            (back.state, back.tries_left),
+            (RequestState::Pending, Some(4)),
+            "{place}"
+        );
+        let view = approved(&office, &phone, PIN).await;
+        office.work().await;
+        assert_signed(&office, view.id).await;
+    }
+    office.check().await;
+}
+
+async fn killed_anywhere_while_opening_there_is_one_key_and_one_certificate(office: Office) {
+    for (at, place) in OPEN.into_iter().enumerate() {
+        let number = 900 + u32::try_from(at).unwrap();
+        killed(&office, place, &format!("open:{number}")).await;
+        let opening = opening(number, KeyAlgorithm::P256, office.now() + 86_400_000);
+        let reserved = office
+            .signing
+            .credentials
+            .of_enrolment(&opening.enrolment)
+            .await
+            .unwrap()
+            .expect(place);
+        let credential = office
+            .signing
+            .credentials
+            .open(&office.keys, &opening)
+            .await
+            .unwrap();
+        assert_eq!(reserved.id, credential.id, "{place}");
+        let made = office
+            .store
+            .one(
+                "-- test.made\nSELECT COUNT(*) AS made FROM certificate WHERE for_what = $1",
+                &[credential.id.into()],
+            )
+            .await
+            .unwrap();
+        assert_eq!(made.int("made").unwrap(), 1, "{place}");
+    }
+    office.check().await;
+}
+
+async fn killed_while_binding_the_phone_is_bound_once(office: Office) {
+    for place in ["signing.bind.before-bind", "signing.bind.after-bind"] {
+        let opening = office.opening(KeyAlgorithm::P256);
+        let credential = office
+            .signing
+            .credentials
+            .open(&office.keys, &opening)
+            .await
+            .unwrap();
+        let phone = Phone::new(&office, credential);
+        let binding = phone.ask_to_bind(&office, PIN).await.unwrap();
+        killed(&office, place, "work").await;
+        recover(&office).await;
+        let state = office
+            .signing
+            .credentials
+            .binding(&binding.id)
+            .await
+            .unwrap()
+            .state;
+        assert_eq!(
+            state,
+            kyso_signing::credential::BindingState::Bound,
+            "{place}"
+        );
+    }
+    office.check().await;
+}
+
+async fn suspended_or_revoked_between_signing_and_result_nothing_is_released(office: Office) {
+    for revoke in [false, true] {
+        let phone = office.citizen().await;
+        let id = phone.credential.id;
+        let view = approved(&office, &phone, PIN).await;
+        let pause = office
+            .database
+            .folder
+            .path()
+            .join(format!("pause-{revoke}"));
+        std::fs::write(&pause, b"").unwrap();
+        let failpoint = format!("signing.sign.before-result:pause-file={}", pause.display());
+        let mut worker = victim_of(&office, &failpoint, "work")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        reached(&mut worker, &pause).await;
+        match revoke {
+            false => office
+                .signing
+                .credentials
+                .suspend(&id, "lost-phone", "ctz")
+                .await
+                .unwrap(),
+            true => office
+                .signing
+                .credentials
+                .revoke(&id, kyso_authority::Reason::KeyCompromise, "officer")
+                .await
+                .unwrap(),
+        }
+        std::fs::remove_file(&pause).unwrap();
+        let status = tokio::task::spawn_blocking(move || worker.wait().unwrap())
+            .await
+            .unwrap();
+        assert!(status.success());
+        let ended = office.signing.requests.view(view.id).await.unwrap();
+        assert_eq!(
+            (ended.state, ended.failure.as_deref()),
+            (RequestState::Failed, Some("credential-not-active"))
+        );
+        assert!(
+            ended
+                .documents
+                .iter()
+                .all(|document| document.signature.is_none())
+        );
+        if !revoke {
+            // The PIN was right, so nothing was counted; nobody's attempt is left in the way.
+            office
+                .signing
+                .credentials
+                .resume(&id, "officer")
+                .await
+                .unwrap();
+            assert_eq!(tries_left_after_a_wrong_pin(&office, &phone).await, Some(4));
+        }
+        office.work().await;
+    }
+    office.check().await;
+}
+
+/// Waits until the victim stands at its failpoint.
+async fn reached(worker: &mut Child, pause: &Path) {
+    let mut reached = pause.as_os_str().to_owned();
+    reached.push(".reached");
+    let since = Instant::now();
+    while !Path::new(&reached).exists() {
+        assert!(
+            worker.try_wait().unwrap().is_none(),
+            "the worker has ended before its failpoint"
+        );
+        assert!(
+            since.elapsed() < Duration::from_secs(60),
+            "the worker never came to its failpoint"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

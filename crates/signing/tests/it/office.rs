@@ -99,6 +99,19 @@ impl Office {
         node(self.database.another_node().await)
     }
 
+    /// The same provider with a pool of so many RSA pairs.
+    pub fn with_pool(&self, pool_size: usize) -> Signing {
+        let authority = Authority::new(self.store.clone(), AuthorityConfig::sample());
+        Signing::new(
+            self.store.clone(),
+            authority,
+            SigningConfig {
+                pool_size,
+                ..config()
+            },
+        )
+    }
+
     pub fn now(&self) -> i64 {
         self.store.now()
     }
