@@ -249,6 +249,9 @@ pub struct EnrolmentWire {
     /// `pending`, `bound`, or why the binding was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     binding: Option<String>,
+    /// The device that is bound: what the phone names to open a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
     /// The signature request by which the acceptance is signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     acceptance_request: Option<String>,
@@ -629,6 +632,7 @@ impl From<View> for EnrolmentWire {
             queue_ahead: view.queue_ahead,
             credential: view.credential,
             binding: view.binding,
+            device: view.device,
             acceptance_request: view.acceptance_request,
         }
     }
