@@ -181,7 +181,11 @@ pub enum Error {
 impl Error {
     /// A single broken rule.
     pub(crate) fn field(field: &'static str, code: &'static str) -> Error {
-        Error::Fields(vec![FieldError { field, code, position: None }])
+        Error::Fields(vec![FieldError {
+            field,
+            code,
+            position: None,
+        }])
     }
 
     /// Whether trying the same again later may work: for jobs.
@@ -190,7 +194,11 @@ impl Error {
         match self {
             Error::Store(error) => matches!(
                 error,
-                Store::Unavailable { .. } | Store::Contended { .. } | Store::Full { .. } | Store::Failpoint(_) | Store::Conflict { .. }
+                Store::Unavailable { .. }
+                    | Store::Contended { .. }
+                    | Store::Full { .. }
+                    | Store::Failpoint(_)
+                    | Store::Conflict { .. }
             ),
             // What the layers below refuse for good they say in states; anything else (busy, module away) may pass.
             Error::Signing(_) | Error::Keystore(_) | Error::Authority(_) => true,

@@ -11,7 +11,12 @@ pub(crate) struct Line<'a> {
 }
 
 pub(crate) fn line<'a>(kind: &'static str, subject: &'a str, actor: &'a str) -> Line<'a> {
-    Line { kind, subject, actor, detail: Map::new() }
+    Line {
+        kind,
+        subject,
+        actor,
+        detail: Map::new(),
+    }
 }
 
 impl Line<'_> {
@@ -21,6 +26,11 @@ impl Line<'_> {
     }
 
     pub(crate) fn record(self, tx: &mut Tx) {
-        tx.record(Event { kind: self.kind, subject: self.subject, actor: self.actor, detail: self.detail });
+        tx.record(Event {
+            kind: self.kind,
+            subject: self.subject,
+            actor: self.actor,
+            detail: self.detail,
+        });
     }
 }

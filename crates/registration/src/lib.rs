@@ -141,13 +141,27 @@ struct Inner {
 
 impl Registration {
     /// Stands on its neighbours; `sealed` opens evidence and contracts. Reads nothing yet.
-    pub fn new(store: Store, signing: Signing, authority: Authority, sealed: SealedBlobs, config: RegistrationConfig) -> Self {
-        Registration(Arc::new(Inner { store, signing, authority, sealed, config }))
+    pub fn new(
+        store: Store,
+        signing: Signing,
+        authority: Authority,
+        sealed: SealedBlobs,
+        config: RegistrationConfig,
+    ) -> Self {
+        Registration(Arc::new(Inner {
+            store,
+            signing,
+            authority,
+            sealed,
+            config,
+        }))
     }
 
     /// Puts the seed of administrative units into a new database. Idempotent; for `kyso init` and tests.
     pub async fn prepare(&self) -> Result<()> {
-        self.import_units(unit::seed::UNITS, "system").await.map(|_| ())
+        self.import_units(unit::seed::UNITS, "system")
+            .await
+            .map(|_| ())
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -29,7 +29,13 @@ pub(crate) fn digits(count: usize) -> String {
     let mut text = String::with_capacity(count);
     while text.len() < count {
         // 250 = 25 × 10: what lies above would favour small digits
-        text.extend(bytes().into_iter().filter(|byte| *byte < 250).take(count - text.len()).map(|byte| char::from(b'0' + byte % 10)));
+        text.extend(
+            bytes()
+                .into_iter()
+                .filter(|byte| *byte < 250)
+                .take(count - text.len())
+                .map(|byte| char::from(b'0' + byte % 10)),
+        );
     }
     text
 }
@@ -37,15 +43,24 @@ pub(crate) fn digits(count: usize) -> String {
 /// A number to say on the telephone, such as `8K2F-31`: Crockford's letters, none of which is taken for another.
 pub(crate) fn reference() -> String {
     const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let letters: Vec<char> = bytes()[..8].iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
-    letters[..4].iter().chain(&['-']).chain(&letters[4..]).collect()
+    let letters: Vec<char> = bytes()[..8]
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
+        .collect();
+    letters[..4]
+        .iter()
+        .chain(&['-'])
+        .chain(&letters[4..])
+        .collect()
 }
 
 /// What is stored of an activation code. The salt is kept sealed under the data key, so the database alone does not
 /// allow trying the million codes.
 pub(crate) fn verifier(salt: &[u8], code_id: &str, code: &str) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
-    hmac::sign(&key, format!("{code_id}\n{code}").as_bytes()).as_ref().to_vec()
+    hmac::sign(&key, format!("{code_id}\n{code}").as_bytes())
+        .as_ref()
+        .to_vec()
 }
 
 /// Compares in a time that does not depend on where they differ.
@@ -84,7 +99,11 @@ mod tests {
     fn a_verifier_depends_on_salt_code_and_id() {
         let one = verifier(b"salt", "code_1", "123456");
         assert!(equal(&one, &verifier(b"salt", "code_1", "123456")));
-        for other in [verifier(b"sal", "code_1", "123456"), verifier(b"salt", "code_2", "123456"), verifier(b"salt", "code_1", "123457")] {
+        for other in [
+            verifier(b"sal", "code_1", "123456"),
+            verifier(b"salt", "code_2", "123456"),
+            verifier(b"salt", "code_1", "123457"),
+        ] {
             assert!(!equal(&one, &other));
         }
     }

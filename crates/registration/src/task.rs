@@ -104,9 +104,15 @@ impl Task {
     pub fn key(&self) -> String {
         match self {
             Task::SendCode { code, .. } => code.to_string(),
-            Task::Notify { enrolment, event, round } => format!("{enrolment}:{}:{round}", event.as_str()),
+            Task::Notify {
+                enrolment,
+                event,
+                round,
+            } => format!("{enrolment}:{}:{round}", event.as_str()),
             Task::SealContract { contract } => contract.to_string(),
-            Task::OpenCredential { enrolment } | Task::Accept { enrolment } => enrolment.to_string(),
+            Task::OpenCredential { enrolment } | Task::Accept { enrolment } => {
+                enrolment.to_string()
+            }
             Task::Expire => "expire".into(),
         }
     }

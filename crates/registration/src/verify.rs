@@ -48,7 +48,17 @@ const CITIZEN_OF: &str = "-- verify_citizen_of
 SELECT e.id FROM enrolment e JOIN citizen c ON c.id = e.citizen_id WHERE c.identity_number <> e.identity_number";
 
 pub(crate) const STATEMENTS: &[&str] = &[
-    ENROLMENTS, COMPLETE, CITIZENS, CODES, PERSON_TWICE, PLACES, APPROVALS, PHOTOS, UNSIGNED, PLAIN_CODES, CITIZEN_OF,
+    ENROLMENTS,
+    COMPLETE,
+    CITIZENS,
+    CODES,
+    PERSON_TWICE,
+    PLACES,
+    APPROVALS,
+    PHOTOS,
+    UNSIGNED,
+    PLAIN_CODES,
+    CITIZEN_OF,
 ];
 
 /// What was counted, and every disagreement found.
@@ -80,16 +90,46 @@ impl Registration {
             ("citizens", CITIZENS),
             ("live activation codes", CODES),
         ] {
-            verified.counts.push((name, tx.one(sql, &[]).await?.int("found")?));
+            verified
+                .counts
+                .push((name, tx.one(sql, &[]).await?.int("found")?));
         }
         for (invariant, sql, says) in [
-            ("one-person-one-enrolment", PERSON_TWICE, "holds a person that another holds too"),
-            ("campaign-places", PLACES, "has taken places that its enrolments do not hold"),
-            ("officers-required", APPROVALS, "is approved by fewer officers than required"),
-            ("evidence-complete", PHOTOS, "was handed in without three photos"),
-            ("contract-signed", UNSIGNED, "went on without a signed contract"),
-            ("code-wiped", PLAIN_CODES, "keeps the plain text of a code that is sent or over"),
-            ("citizen-of-enrolment", CITIZEN_OF, "belongs to a citizen with another number"),
+            (
+                "one-person-one-enrolment",
+                PERSON_TWICE,
+                "holds a person that another holds too",
+            ),
+            (
+                "campaign-places",
+                PLACES,
+                "has taken places that its enrolments do not hold",
+            ),
+            (
+                "officers-required",
+                APPROVALS,
+                "is approved by fewer officers than required",
+            ),
+            (
+                "evidence-complete",
+                PHOTOS,
+                "was handed in without three photos",
+            ),
+            (
+                "contract-signed",
+                UNSIGNED,
+                "went on without a signed contract",
+            ),
+            (
+                "code-wiped",
+                PLAIN_CODES,
+                "keeps the plain text of a code that is sent or over",
+            ),
+            (
+                "citizen-of-enrolment",
+                CITIZEN_OF,
+                "belongs to a citizen with another number",
+            ),
         ] {
             for row in tx.all(sql, &[]).await? {
                 let message = format!("{} {says}", row.text("id")?);

@@ -6,7 +6,7 @@
 
 use kyso_keystore::Keystore;
 use kyso_signing::credential::BindingState;
-use kyso_signing::request::{RequestKind, RequestState};
+use kyso_signing::request::RequestKind;
 use kyso_store::Job;
 
 use crate::enrolment::device::enqueue;
@@ -31,7 +31,9 @@ pub struct Done {
 enum After {
     Finish,
     /// Look again later, though nothing went wrong.
-    Again { in_ms: i64 },
+    Again {
+        in_ms: i64,
+    },
 }
 
 /// How often due enrolments are looked for.
@@ -44,15 +46,24 @@ impl Registration {
         for job in jobs {
             let task = Task::read(&job.payload).filter(|task| task.kind() == job.kind);
             let enrolment = match &task {
-                Some(Task::OpenCredential { enrolment } | Task::Accept { enrolment }) => Some(*enrolment),
+                Some(Task::OpenCredential { enrolment } | Task::Accept { enrolment }) => {
+                    Some(*enrolment)
+                }
                 _ => None,
             };
             let outcome = match task {
                 Some(task) => self.perform(keys, &task, &job).await,
-                None => Err(Error::Corrupt { table: "job", id: job.id.to_string() }),
+                None => Err(Error::Corrupt {
+                    table: "job",
+                    id: job.id.to_string(),
+                }),
             };
             let outcome = self.end_job(&job, outcome).await?;
-            done.push(Done { kind: job.kind, enrolment, outcome });
+            done.push(Done {
+                kind: job.kind,
+                enrolment,
+                outcome,
+            });
         }
         Ok(done)
     }
@@ -63,13 +74,27 @@ impl Registration {
         use kyso_signing::task::Done as Signed;
         for one in done {
             match one {
-                Signed::Binding { enrolment, state: BindingState::Bound, .. } | Signed::CredentialActivated { enrolment, .. } => {
+                Signed::Binding {
+                    enrolment,
+                    state: BindingState::Bound,
+                    ..
+                }
+                | Signed::CredentialActivated { enrolment, .. } => {
                     if let Ok(id) = enrolment.parse() {
                         self.advance(&id).await?;
                     }
                 }
-                Signed::Request { request, kind: RequestKind::Acceptance, state } => {
-                    self.acceptance_ended(&request.to_string(), *state).await?;
+                Signed::Request {
+                    request,
+                    kind: RequestKind::Acceptance,
+                    ..
+                } => {
+                    let mut tx = self.store().read().await?;
+                    let enrolment = table::of_acceptance(&mut tx, &request.to_string()).await?;
+                    drop(tx);
+                    if let Some(id) = enrolment {
+                        self.advance(&id).await?;
+                    }
                 }
                 _ => {}
             }
@@ -83,10 +108,13 @@ impl Registration {
         let mut jobs = 1;
         for (enrolment, state) in table::outstanding(&mut tx).await? {
             jobs += 1;
-            enqueue(&mut tx, &match state {
-                State::Approved => Task::OpenCredential { enrolment },
-                _ => Task::Accept { enrolment },
-            });
+            enqueue(
+                &mut tx,
+                &match state {
+                    State::Approved => Task::OpenCredential { enrolment },
+                    _ => Task::Accept { enrolment },
+                },
+            );
         }
         for contract in table::contracts_to_seal(&mut tx).await? {
             jobs += 1;
@@ -123,21 +151,11 @@ impl Registration {
             self.ask_acceptance(id).await?;
         }
         Ok(match self.advance(id).await? {
-            State::Certified | State::Accepting => After::Again { in_ms: (2_000_i64 << attempts.clamp(0, 9)).min(600_000) },
+            State::Certified | State::Accepting => After::Again {
+                in_ms: (2_000_i64 << attempts.clamp(0, 9)).min(600_000),
+            },
             _ => After::Finish,
         })
-    }
-
-    /// An acceptance that ended without a signature: refused means that the record is wrong, anything else asks again.
-    async fn acceptance_ended(&self, request: &str, state: RequestState) -> Result<()> {
-        let mut tx = self.store().read().await?;
-        let Some(id) = table::of_acceptance(&mut tx, request).await? else { return Ok(()) };
-        drop(tx);
-        match state {
-            RequestState::Refused => self.fail(&id, "acceptance-refused").await,
-            RequestState::Expired | RequestState::Failed => self.ask_again(&id).await,
-            _ => self.advance(&id).await.map(drop),
-        }
     }
 
     /// Ends what is due: enrolments nobody came back to, codes and counters of the past.
@@ -149,7 +167,13 @@ impl Registration {
         }
         let now = tx.now();
         table::forget_allowances(&mut tx, now - 2 * 3_600_000).await?;
-        let due = table::due(&mut tx, now - config.started_ms, now, now - config.certified_ms).await?;
+        let due = table::due(
+            &mut tx,
+            now - config.started_ms,
+            now,
+            now - config.certified_ms,
+        )
+        .await?;
         tx.commit().await?;
         for id in due {
             match self.state(&id).await? {
@@ -176,7 +200,14 @@ impl Registration {
             _ => false,
         };
         if over && row.state == table::lock(&mut tx, id).await?.state {
-            begin::end(&mut tx, &row, Change::Expire, "not-continued-in-time", "system").await?;
+            begin::end(
+                &mut tx,
+                &row,
+                Change::Expire,
+                "not-continued-in-time",
+                "system",
+            )
+            .await?;
             tx.commit().await?;
         }
         Ok(())
@@ -203,14 +234,22 @@ impl Registration {
             Err(error) if error.is_transient() => {
                 tracing::warn!(job = %job.id, kind = %job.kind, attempts = job.attempts, error = %error, "job will be tried again");
                 let code = code_of(&error);
-                tx.retry(job, now + (200_i64 << job.attempts.clamp(0, 9)).min(60_000), code).await?;
+                tx.retry(
+                    job,
+                    now + (200_i64 << job.attempts.clamp(0, 9)).min(60_000),
+                    code,
+                )
+                .await?;
                 code
             }
             Err(error) => {
                 tracing::error!(job = %job.id, kind = %job.kind, error = %error, "job failed for good");
                 let code = code_of(&error);
                 tx.fail(job, code).await?;
-                line("registration.job.failed", &job.key, "system").with("kind", job.kind.as_str()).with("code", code).record(&mut tx);
+                line("registration.job.failed", &job.key, "system")
+                    .with("kind", job.kind.as_str())
+                    .with("code", code)
+                    .record(&mut tx);
                 code
             }
         };

@@ -96,7 +96,10 @@ impl Campaign {
     /// Whether people of this address are eligible.
     pub fn covers(&self, address: &Address) -> bool {
         self.area.is_empty()
-            || self.area.iter().any(|code| *code == address.province_code || *code == address.commune_code)
+            || self
+                .area
+                .iter()
+                .any(|code| *code == address.province_code || *code == address.commune_code)
     }
 
     fn check(&self) -> Result<()> {
@@ -111,9 +114,14 @@ impl Campaign {
         if self.quota.is_some_and(|quota| quota < 0) {
             return bad("quota", "0 or more");
         }
-        let is_unit = |code: &String| matches!(code.len(), 2 | 5) && code.bytes().all(|byte| byte.is_ascii_digit());
+        let is_unit = |code: &String| {
+            matches!(code.len(), 2 | 5) && code.bytes().all(|byte| byte.is_ascii_digit())
+        };
         if !self.area.iter().all(is_unit) {
-            return bad("area", "codes of provinces (2 digits) and communes (5 digits)");
+            return bad(
+                "area",
+                "codes of provinces (2 digits) and communes (5 digits)",
+            );
         }
         check_name("name", &self.name)
     }
@@ -130,16 +138,26 @@ impl Registration {
         check_name("name_en", &plan.name_en)?;
         // A subscriber's certificate runs at most three years (Decree 23/2025/NĐ-CP).
         if !(1..=36).contains(&plan.months) {
-            return Err(Error::Unacceptable { field: "months", rule: "1 to 36" });
+            return Err(Error::Unacceptable {
+                field: "months",
+                rule: "1 to 36",
+            });
         }
-        if matches!(plan.allowance, Allowance::Pack(signatures) if signatures < 1) || plan.price_vnd < 0 {
-            return Err(Error::Unacceptable { field: "signatures", rule: "at least 1, and no negative price" });
+        if matches!(plan.allowance, Allowance::Pack(signatures) if signatures < 1)
+            || plan.price_vnd < 0
+        {
+            return Err(Error::Unacceptable {
+                field: "signatures",
+                rule: "at least 1, and no negative price",
+            });
         }
         let mut tx = self.store().write().await?;
         if !table::put_plan(&mut tx, plan).await? {
             return Err(Error::CodeTaken);
         }
-        line("registration.plan.added", &plan.code, actor).with("months", plan.months).record(&mut tx);
+        line("registration.plan.added", &plan.code, actor)
+            .with("months", plan.months)
+            .record(&mut tx);
         Ok(tx.commit().await?)
     }
 
@@ -160,7 +178,9 @@ impl Registration {
             return Err(Error::CodeTaken);
         }
         inserted?;
-        line("registration.campaign.added", &campaign.code, actor).with("quota", campaign.quota).record(&mut tx);
+        line("registration.campaign.added", &campaign.code, actor)
+            .with("quota", campaign.quota)
+            .record(&mut tx);
         Ok(tx.commit().await?)
     }
 
@@ -170,7 +190,11 @@ impl Registration {
         if !table::end_campaign(&mut tx, code).await? {
             let (found, now) = (table::campaign(&mut tx, code).await?, tx.now());
             let (campaign, _) = found.ok_or(Error::NotFound { what: "campaign" })?;
-            return Err(Error::CampaignClosed { starts_at: campaign.starts_at, ends_at: campaign.ends_at, now });
+            return Err(Error::CampaignClosed {
+                starts_at: campaign.starts_at,
+                ends_at: campaign.ends_at,
+                now,
+            });
         }
         line("registration.campaign.ended", code, actor).record(&mut tx);
         Ok(tx.commit().await?)
@@ -179,7 +203,9 @@ impl Registration {
     /// A campaign as its QR shows it.
     pub async fn campaign(&self, code: &str) -> Result<Offer> {
         let mut tx = self.store().read().await?;
-        let found = table::campaign(&mut tx, code).await?.ok_or(Error::NotFound { what: "campaign" })?;
+        let found = table::campaign(&mut tx, code)
+            .await?
+            .ok_or(Error::NotFound { what: "campaign" })?;
         offer(&mut tx, found).await
     }
 
@@ -195,15 +221,26 @@ impl Registration {
 }
 
 async fn offer(tx: &mut Tx, (campaign, taken): (Campaign, i64)) -> Result<Offer> {
-    let plan = table::plan(tx, &campaign.plan).await?.ok_or(Error::NotFound { what: "plan" })?;
+    let plan = table::plan(tx, &campaign.plan)
+        .await?
+        .ok_or(Error::NotFound { what: "plan" })?;
     let open = availability(&campaign, taken, tx.now()).is_ok();
-    Ok(Offer { campaign, plan, taken, open })
+    Ok(Offer {
+        campaign,
+        plan,
+        taken,
+        open,
+    })
 }
 
 /// Whether one can get a place now; otherwise why not.
 pub(crate) fn availability(campaign: &Campaign, taken: i64, now: i64) -> Result<()> {
     if now < campaign.starts_at || now >= campaign.ends_at {
-        return Err(Error::CampaignClosed { starts_at: campaign.starts_at, ends_at: campaign.ends_at, now });
+        return Err(Error::CampaignClosed {
+            starts_at: campaign.starts_at,
+            ends_at: campaign.ends_at,
+            now,
+        });
     }
     match campaign.quota {
         Some(quota) if taken >= quota => Err(Error::CampaignFull { quota }),
@@ -216,20 +253,34 @@ pub(crate) async fn take_place(tx: &mut Tx, code: &str) -> Result<()> {
     if table::take_place(tx, code).await? {
         return Ok(());
     }
-    let (campaign, taken) = table::campaign(tx, code).await?.ok_or(Error::NotFound { what: "campaign" })?;
+    let (campaign, taken) = table::campaign(tx, code)
+        .await?
+        .ok_or(Error::NotFound { what: "campaign" })?;
     availability(&campaign, taken, tx.now())?;
     // It ran and had a place when we looked, but not when we wrote: the last one went to somebody else.
-    Err(Error::CampaignFull { quota: campaign.quota.unwrap_or(taken) })
+    Err(Error::CampaignFull {
+        quota: campaign.quota.unwrap_or(taken),
+    })
 }
 
 fn check_code(code: &str) -> Result<()> {
-    let letters = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let letters = code
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if (2..=40).contains(&code.len()) && letters && !code.starts_with('-') {
         return Ok(());
     }
-    Err(Error::Unacceptable { field: "code", rule: "2 to 40 of a-z, 0-9 and -" })
+    Err(Error::Unacceptable {
+        field: "code",
+        rule: "2 to 40 of a-z, 0-9 and -",
+    })
 }
 
 fn check_name(field: &'static str, name: &str) -> Result<()> {
-    crate::citizen::read_line(name, 120, true).map(|_| ()).map_err(|_| Error::Unacceptable { field, rule: "one line of text, at most 120 characters" })
+    crate::citizen::read_line(name, 120, true)
+        .map(|_| ())
+        .map_err(|_| Error::Unacceptable {
+            field,
+            rule: "one line of text, at most 120 characters",
+        })
 }

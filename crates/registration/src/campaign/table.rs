@@ -53,12 +53,28 @@ const GIVE_BACK: &str = "-- campaign_give_back_place
 UPDATE campaign SET taken = taken - 1 WHERE code = $1 AND taken > 0";
 
 pub(crate) const STATEMENTS: &[&str] = &[
-    PLAN, PLANS, PLAN_INSERT, PLAN_UPDATE, CAMPAIGN, CAMPAIGNS, CAMPAIGN_INSERT, CAMPAIGN_END, AREA, AREA_INSERT, FREE,
-    FREE_INSERT, TAKE, GIVE_BACK,
+    PLAN,
+    PLANS,
+    PLAN_INSERT,
+    PLAN_UPDATE,
+    CAMPAIGN,
+    CAMPAIGNS,
+    CAMPAIGN_INSERT,
+    CAMPAIGN_END,
+    AREA,
+    AREA_INSERT,
+    FREE,
+    FREE_INSERT,
+    TAKE,
+    GIVE_BACK,
 ];
 
 pub(crate) async fn plan(tx: &mut Tx, code: &str) -> Result<Option<Plan>> {
-    tx.optional(PLAN, &[code.into()]).await?.as_ref().map(plan_row).transpose()
+    tx.optional(PLAN, &[code.into()])
+        .await?
+        .as_ref()
+        .map(plan_row)
+        .transpose()
 }
 
 pub(crate) async fn plans(tx: &mut Tx) -> Result<Vec<Plan>> {
@@ -85,12 +101,15 @@ pub(crate) async fn put_plan(tx: &mut Tx, plan: &Plan) -> Result<bool> {
         return Ok(true);
     }
     values.pop();
-    Ok(tx.execute(PLAN_UPDATE, &values).await? == 1 || self::plan(tx, &plan.code).await?.as_ref() == Some(plan))
+    Ok(tx.execute(PLAN_UPDATE, &values).await? == 1
+        || self::plan(tx, &plan.code).await?.as_ref() == Some(plan))
 }
 
 /// A campaign and how many of its places are taken.
 pub(crate) async fn campaign(tx: &mut Tx, code: &str) -> Result<Option<(Campaign, i64)>> {
-    let Some(row) = tx.optional(CAMPAIGN, &[code.into()]).await? else { return Ok(None) };
+    let Some(row) = tx.optional(CAMPAIGN, &[code.into()]).await? else {
+        return Ok(None);
+    };
     Ok(Some(campaign_row(tx, &row).await?))
 }
 
@@ -113,15 +132,24 @@ pub(crate) async fn insert_campaign(tx: &mut Tx, campaign: &Campaign) -> Result<
         campaign.starts_at.into(),
         campaign.ends_at.into(),
         campaign.quota.into(),
-        serde_json::to_string(&campaign.desk).unwrap_or_default().into(),
+        serde_json::to_string(&campaign.desk)
+            .unwrap_or_default()
+            .into(),
         now.into(),
     ];
     tx.change("campaign", 1, CAMPAIGN_INSERT, &values).await?;
     for unit in &campaign.area {
-        tx.change("campaign_area", 1, AREA_INSERT, &[code.into(), unit.into()]).await?;
+        tx.change("campaign_area", 1, AREA_INSERT, &[code.into(), unit.into()])
+            .await?;
     }
     for portal in &campaign.free_portals {
-        tx.change("campaign_free_portal", 1, FREE_INSERT, &[code.into(), portal.into()]).await?;
+        tx.change(
+            "campaign_free_portal",
+            1,
+            FREE_INSERT,
+            &[code.into(), portal.into()],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -147,7 +175,9 @@ fn plan_row(row: &Row) -> Result<Plan> {
         name: row.text("name")?,
         name_en: row.text("name_en")?,
         months: row.int("months")?,
-        allowance: row.opt_int("signatures")?.map_or(Allowance::Unlimited, Allowance::Pack),
+        allowance: row
+            .opt_int("signatures")?
+            .map_or(Allowance::Unlimited, Allowance::Pack),
         price_vnd: row.int("price_vnd")?,
         public: row.bool("is_public")?,
     })
@@ -165,9 +195,18 @@ async fn campaign_row(tx: &mut Tx, row: &Row) -> Result<(Campaign, i64)> {
         starts_at: row.int("starts_at")?,
         ends_at: row.int("ends_at")?,
         quota: row.opt_int("quota")?,
-        area: area.iter().map(|row| Ok(row.text("unit_code")?)).collect::<Result<_>>()?,
-        free_portals: free.iter().map(|row| Ok(row.id("portal_id")?)).collect::<Result<_>>()?,
-        desk: desk.map_err(|_| Error::Corrupt { table: "campaign", id: code.clone() })?,
+        area: area
+            .iter()
+            .map(|row| Ok(row.text("unit_code")?))
+            .collect::<Result<_>>()?,
+        free_portals: free
+            .iter()
+            .map(|row| Ok(row.id("portal_id")?))
+            .collect::<Result<_>>()?,
+        desk: desk.map_err(|_| Error::Corrupt {
+            table: "campaign",
+            id: code.clone(),
+        })?,
         code,
     };
     Ok((campaign, row.int("taken")?))

@@ -35,8 +35,14 @@ pub fn read_phone(typed: &str) -> Result<String, &'static str> {
     let phone = typed.trim_matches(' ');
     match phone.as_bytes() {
         [] => Err("required"),
-        [b'0', second, rest @ ..] if rest.len() == 8 && phone.bytes().all(|byte| byte.is_ascii_digit()) => {
-            if b"35789".contains(second) { Ok(format!("+84{}", &phone[1..])) } else { Err("not-mobile") }
+        [b'0', second, rest @ ..]
+            if rest.len() == 8 && phone.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            if b"35789".contains(second) {
+                Ok(format!("+84{}", &phone[1..]))
+            } else {
+                Err("not-mobile")
+            }
         }
         _ => Err("phone-form"),
     }
@@ -55,13 +61,27 @@ pub fn read_email(typed: &str) -> Result<Option<String>, &'static str> {
     }
     let (local, host) = email.split_once('@').ok_or("email-form")?;
     let atom = |text: &str, extra: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.as_bytes().contains(&byte))
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || extra.as_bytes().contains(&byte))
     };
-    let local_ok = local.len() <= 64 && local.split('.').all(|part| atom(part, "!#$%&'*+/=?^_`{|}~-"));
-    let label = |part: &str| part.len() <= 63 && atom(part, "-") && !part.starts_with('-') && !part.ends_with('-');
+    let local_ok = local.len() <= 64
+        && local
+            .split('.')
+            .all(|part| atom(part, "!#$%&'*+/=?^_`{|}~-"));
+    let label = |part: &str| {
+        part.len() <= 63 && atom(part, "-") && !part.starts_with('-') && !part.ends_with('-')
+    };
     let top = host.rsplit('.').next().unwrap_or_default();
-    let host_ok = host.contains('.') && host.split('.').all(label) && !top.bytes().all(|byte| byte.is_ascii_digit());
-    if local_ok && host_ok { Ok(Some(format!("{local}@{}", host.to_ascii_lowercase()))) } else { Err("email-form") }
+    let host_ok = host.contains('.')
+        && host.split('.').all(label)
+        && !top.bytes().all(|byte| byte.is_ascii_digit());
+    if local_ok && host_ok {
+        Ok(Some(format!("{local}@{}", host.to_ascii_lowercase())))
+    } else {
+        Err("email-form")
+    }
 }
 
 /// A destination with its middle hidden, for a screen: `09•• ••• 618`, `h•••@example.vn`.
@@ -69,7 +89,10 @@ pub fn masked(channel: Channel, destination: &str) -> String {
     match channel {
         Channel::Sms => {
             let national = destination.strip_prefix("+84").unwrap_or(destination);
-            let (head, tail) = (national.get(..1).unwrap_or(""), national.get(national.len().saturating_sub(3)..));
+            let (head, tail) = (
+                national.get(..1).unwrap_or(""),
+                national.get(national.len().saturating_sub(3)..),
+            );
             format!("0{head}•• ••• {}", tail.unwrap_or(""))
         }
         Channel::Email => match destination.split_once('@') {
@@ -106,14 +129,31 @@ mod tests {
     #[test]
     fn an_email_is_optional_and_plain() {
         assert_eq!(read_email(""), Ok(None));
-        assert_eq!(read_email("Hanh.Nguyen+ky@Example.VN"), Ok(Some("Hanh.Nguyen+ky@example.vn".into())));
+        assert_eq!(
+            read_email("Hanh.Nguyen+ky@Example.VN"),
+            Ok(Some("Hanh.Nguyen+ky@example.vn".into()))
+        );
         for typed in [
-            "hanh", "hanh@", "@example.vn", "hanh@example", "ha nh@example.vn", "hanh@exa_mple.vn", "hanh@-a.vn",
-            "a@b@c.vn", "a..b@c.vn", ".a@c.vn", "hanh@example.vn\r\nBcc: x@y.vn", "hạnh@example.vn", "a@1.2.3.4",
+            "hanh",
+            "hanh@",
+            "@example.vn",
+            "hanh@example",
+            "ha nh@example.vn",
+            "hanh@exa_mple.vn",
+            "hanh@-a.vn",
+            "a@b@c.vn",
+            "a..b@c.vn",
+            ".a@c.vn",
+            "hanh@example.vn\r\nBcc: x@y.vn",
+            "hạnh@example.vn",
+            "a@1.2.3.4",
         ] {
             assert_eq!(read_email(typed), Err("email-form"));
         }
-        assert_eq!(read_email(&format!("a@{}.vn", "b".repeat(260))), Err("too-long"));
+        assert_eq!(
+            read_email(&format!("a@{}.vn", "b".repeat(260))),
+            Err("too-long")
+        );
     }
 
     #[test]

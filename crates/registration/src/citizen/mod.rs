@@ -32,19 +32,50 @@ pub struct FieldError {
 /// Every code a [`FieldError`] can have.
 pub const FIELD_CODES: &[&str] = &[
     // any text
-    "required", "too-long", "control", "invisible", "space", "double-space", "mark", "digit", "lookalike", "letter",
-    "foreign-script", "symbol",
+    "required",
+    "too-long",
+    "control",
+    "invisible",
+    "space",
+    "double-space",
+    "mark",
+    "digit",
+    "lookalike",
+    "letter",
+    "foreign-script",
+    "symbol",
     // number
-    "digits", "length", "cmnd-not-accepted", "place-unknown", "kind-not-accepted", "sex-mismatch", "birth-year-mismatch",
+    "digits",
+    "length",
+    "cmnd-not-accepted",
+    "place-unknown",
+    "kind-not-accepted",
+    "sex-mismatch",
+    "birth-year-mismatch",
     // dates and age
-    "date", "in-future", "too-young", "too-old", "before-birth", "before-first-card", "card-expired",
+    "date",
+    "in-future",
+    "too-young",
+    "too-old",
+    "before-birth",
+    "before-first-card",
+    "card-expired",
     // choices
-    "unknown", "nationality-not-accepted",
+    "unknown",
+    "nationality-not-accepted",
     // contact
-    "phone-form", "not-mobile", "email-form", "needed-for-channel",
+    "phone-form",
+    "not-mobile",
+    "email-form",
+    "needed-for-channel",
     // address
-    "province-unknown", "province-merged", "commune-unknown", "commune-merged", "commune-elsewhere",
-    "district-not-used", "out-of-campaign",
+    "province-unknown",
+    "province-merged",
+    "commune-unknown",
+    "commune-merged",
+    "commune-elsewhere",
+    "district-not-used",
+    "out-of-campaign",
 ];
 
 /// Rules that an operator may set.
@@ -148,7 +179,10 @@ pub struct Address {
 impl Address {
     /// One line: detail, commune, province.
     pub fn line(&self) -> String {
-        format!("{}, {}, {}", self.detail, self.commune_name, self.province_name)
+        format!(
+            "{}, {}, {}",
+            self.detail, self.commune_name, self.province_name
+        )
     }
 }
 
@@ -202,10 +236,18 @@ const AGE_MAX: i32 = 120;
 const FIRST_CARD: (i32, u8, u8) = (2016, 1, 1);
 
 /// Judges what was typed. `found` = the units that its two codes name; `today` in Vietnam.
-pub fn read_owner(new: &NewOwner, found: &Found, today: Date, policy: OwnerPolicy) -> Result<Owner, Vec<FieldError>> {
+pub fn read_owner(
+    new: &NewOwner,
+    found: &Found,
+    today: Date,
+    policy: OwnerPolicy,
+) -> Result<Owner, Vec<FieldError>> {
     let mut errors = Errors::default();
     let full_name = errors.text("full_name", read_name(&new.full_name));
-    let issue_place = errors.text("issue_place", read_line(&new.issue_place, LINE_CHARACTERS_MAX, true));
+    let issue_place = errors.text(
+        "issue_place",
+        read_line(&new.issue_place, LINE_CHARACTERS_MAX, true),
+    );
     let number = errors.number(new);
     let birth = errors.date("birth_date", &new.birth_date, today);
     let issued = errors.date("issue_date", &new.issue_date, today);
@@ -214,28 +256,53 @@ pub fn read_owner(new: &NewOwner, found: &Found, today: Date, policy: OwnerPolic
     errors.age(birth, today, policy);
     let card_expires_on = errors.card(birth, issued, today);
     if new.nationality != "VNM" {
-        errors.add("nationality", if new.nationality.is_empty() { "required" } else { "nationality-not-accepted" });
+        errors.add(
+            "nationality",
+            if new.nationality.is_empty() {
+                "required"
+            } else {
+                "nationality-not-accepted"
+            },
+        );
     }
     let phone = errors.rule("phone", read_phone(&new.phone));
     let email = errors.rule("email", read_email(&new.email));
     let address = errors.address(&new.address, found);
-    match (errors.0.is_empty(), full_name, issue_place, birth, issued, sex, phone, email, address) {
-        (true, Some(full_name), Some(issue_place), Some(birth_date), Some(issue_date), Some(sex), Some(phone), Some(email), Some(address)) => {
-            Ok(Owner {
-                full_name,
-                identity_number: new.identity_number.clone(),
-                issue_date,
-                issue_place,
-                card_expires_on,
-                birth_date,
-                sex,
-                nationality: new.nationality.clone(),
-                phone,
-                email,
-                address,
-                source: Source::read(&new.source),
-            })
-        }
+    match (
+        errors.0.is_empty(),
+        full_name,
+        issue_place,
+        birth,
+        issued,
+        sex,
+        phone,
+        email,
+        address,
+    ) {
+        (
+            true,
+            Some(full_name),
+            Some(issue_place),
+            Some(birth_date),
+            Some(issue_date),
+            Some(sex),
+            Some(phone),
+            Some(email),
+            Some(address),
+        ) => Ok(Owner {
+            full_name,
+            identity_number: new.identity_number.clone(),
+            issue_date,
+            issue_place,
+            card_expires_on,
+            birth_date,
+            sex,
+            nationality: new.nationality.clone(),
+            phone,
+            email,
+            address,
+            source: Source::read(&new.source),
+        }),
         _ => Err(errors.0),
     }
 }
@@ -243,7 +310,9 @@ pub fn read_owner(new: &NewOwner, found: &Found, today: Date, policy: OwnerPolic
 /// Reads `yyyy-mm-dd`, or `dd/mm/yyyy` as people in Vietnam write it.
 pub fn read_date(text: &str) -> Option<Date> {
     match text.split('/').collect::<Vec<_>>()[..] {
-        [day, month, year] if day.len() == 2 && month.len() == 2 => format!("{year}-{month}-{day}").parse().ok(),
+        [day, month, year] if day.len() == 2 && month.len() == 2 => {
+            format!("{year}-{month}-{day}").parse().ok()
+        }
         _ => text.parse().ok(),
     }
 }
@@ -253,7 +322,11 @@ struct Errors(Vec<FieldError>);
 
 impl Errors {
     fn add(&mut self, field: &'static str, code: &'static str) {
-        self.0.push(FieldError { field, code, position: None });
+        self.0.push(FieldError {
+            field,
+            code,
+            position: None,
+        });
     }
 
     fn rule<T>(&mut self, field: &'static str, read: Result<T, &'static str>) -> Option<T> {
@@ -262,15 +335,35 @@ impl Errors {
 
     fn text(&mut self, field: &'static str, read: Result<String, Vec<Fault>>) -> Option<String> {
         read.map_err(|faults| {
-            self.0.extend(faults.into_iter().map(|Fault { code, position }| FieldError { field, code, position }));
+            self.0.extend(
+                faults
+                    .into_iter()
+                    .map(|Fault { code, position }| FieldError {
+                        field,
+                        code,
+                        position,
+                    }),
+            );
         })
         .ok()
     }
 
-    fn choice<T>(&mut self, field: &'static str, text: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    fn choice<T>(
+        &mut self,
+        field: &'static str,
+        text: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let choice = read(text);
         if choice.is_none() {
-            self.add(field, if text.is_empty() { "required" } else { "unknown" });
+            self.add(
+                field,
+                if text.is_empty() {
+                    "required"
+                } else {
+                    "unknown"
+                },
+            );
         }
         choice
     }
@@ -325,7 +418,9 @@ impl Errors {
     }
 
     fn card(&mut self, birth: Option<Date>, issued: Option<Date>, today: Date) -> Option<Date> {
-        let (Some(birth), Some(issued)) = (birth, issued) else { return None };
+        let (Some(birth), Some(issued)) = (birth, issued) else {
+            return None;
+        };
         let expires = card_expires_on(birth, issued);
         if issued < birth {
             self.add("issue_date", "before-birth");
@@ -338,12 +433,27 @@ impl Errors {
     }
 
     fn address(&mut self, new: &NewAddress, found: &Found) -> Option<Address> {
-        let detail = self.text("address.detail", read_line(&new.detail, LINE_CHARACTERS_MAX, true));
+        let detail = self.text(
+            "address.detail",
+            read_line(&new.detail, LINE_CHARACTERS_MAX, true),
+        );
         if !new.district_code.is_empty() {
             self.add("address.district_code", "district-not-used");
         }
-        let province = self.unit("address.province_code", &new.province_code, &found.province, "province-unknown", "province-merged");
-        let commune = self.unit("address.commune_code", &new.commune_code, &found.commune, "commune-unknown", "commune-merged");
+        let province = self.unit(
+            "address.province_code",
+            &new.province_code,
+            &found.province,
+            "province-unknown",
+            "province-merged",
+        );
+        let commune = self.unit(
+            "address.commune_code",
+            &new.commune_code,
+            &found.commune,
+            "commune-unknown",
+            "commune-merged",
+        );
         let (province, commune) = (province?, commune?);
         if commune.parent_code.as_deref() != Some(&province.code) {
             self.add("address.commune_code", "commune-elsewhere");

@@ -68,7 +68,11 @@ pub fn read_line(typed: &str, characters_max: usize, required: bool) -> Result<S
 /// NFC, without the plain spaces that keyboards leave at the ends, and with the apostrophe that cards print instead
 /// of the curly one that phones put in its place (H’Hen → H'Hen).
 fn normalised(typed: &str) -> String {
-    typed.trim_matches(' ').nfc().map(|letter| if letter == '’' { '\'' } else { letter }).collect()
+    typed
+        .trim_matches(' ')
+        .nfc()
+        .map(|letter| if letter == '’' { '\'' } else { letter })
+        .collect()
 }
 
 #[derive(Default)]
@@ -82,7 +86,11 @@ impl Faults {
     }
 
     fn finish(self, text: String) -> Result<String, Vec<Fault>> {
-        if self.0.is_empty() { Ok(text) } else { Err(self.0) }
+        if self.0.is_empty() {
+            Ok(text)
+        } else {
+            Err(self.0)
+        }
     }
 }
 
@@ -96,9 +104,10 @@ fn fault_of(letter: char, before: Option<char>) -> Option<&'static str> {
         _ if is_name_letter(letter) => None,
         // Ê Đê and Gia Rai write breves on vowels for which Unicode has no single character.
         '\u{0306}' if before.is_some_and(|vowel| "êôơưÊÔƠƯ".contains(vowel)) => None,
-        '\u{0300}'..='\u{036f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' => {
-            Some("mark")
-        }
+        '\u{0300}'..='\u{036f}'
+        | '\u{1ab0}'..='\u{1aff}'
+        | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' => Some("mark"),
         _ if letter.is_numeric() => Some("digit"),
         _ if is_lookalike(letter) => Some("lookalike"),
         'A'..='\u{024f}' | '\u{1e00}'..='\u{1eff}' if letter.is_alphabetic() => Some("letter"),
@@ -133,13 +142,21 @@ mod tests {
     use super::*;
 
     fn codes(typed: &str) -> Vec<&'static str> {
-        read_name(typed).err().unwrap_or_default().into_iter().map(|fault| fault.code).collect()
+        read_name(typed)
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|fault| fault.code)
+            .collect()
     }
 
     #[test]
     fn decomposed_and_precomposed_input_become_the_same_bytes() {
         for (typed, stored) in [
-            ("Nguye\u{0302}\u{0303}n Thi\u{0323} Ho\u{0302}\u{0300}ng Ha\u{0323}nh", "Nguyễn Thị Hồng Hạnh"),
+            (
+                "Nguye\u{0302}\u{0303}n Thi\u{0323} Ho\u{0302}\u{0300}ng Ha\u{0323}nh",
+                "Nguyễn Thị Hồng Hạnh",
+            ),
             ("Nguye\u{0303}\u{0302}n", "Nguy\u{1ebd}\u{0302}n"),
             ("Le\u{0323}\u{0302}", "Lệ"),
             ("Le\u{0302}\u{0323}", "Lệ"),
@@ -150,7 +167,9 @@ mod tests {
             match read_name(typed) {
                 Ok(name) => assert_eq!(name, stored),
                 // A tilde below a circumflex is another letter for Unicode; it must not pass for ễ.
-                Err(faults) => assert_eq!((faults[0].code, stored.nfc().count() > 6), ("mark", true)),
+                Err(faults) => {
+                    assert_eq!((faults[0].code, stored.nfc().count() > 6), ("mark", true))
+                }
             }
         }
     }
@@ -166,7 +185,11 @@ mod tests {
             ("", "required", None),
             ("-", "symbol", Some(1)),
         ] {
-            assert_eq!(read_name(typed).unwrap_err(), vec![Fault { code, position }], "{code}");
+            assert_eq!(
+                read_name(typed).unwrap_err(),
+                vec![Fault { code, position }],
+                "{code}"
+            );
         }
     }
 
@@ -180,7 +203,10 @@ mod tests {
 
     #[test]
     fn every_broken_rule_is_reported_once() {
-        assert_eq!(codes("А  Б  1\u{202e}2"), ["foreign-script", "double-space", "digit", "invisible"]);
+        assert_eq!(
+            codes("А  Б  1\u{202e}2"),
+            ["foreign-script", "double-space", "digit", "invisible"]
+        );
     }
 
     #[test]

@@ -76,15 +76,19 @@ pub fn read_number(text: &str) -> Result<NumberSays, &'static str> {
     let century = 1900 + 100 * (digit(3) / 2);
     Ok(NumberSays {
         birth_year: century + digit(4) * 10 + digit(5),
-        sex: if digit(3) % 2 == 0 { Sex::Male } else { Sex::Female },
+        sex: if digit(3) % 2 == 0 {
+            Sex::Male
+        } else {
+            Sex::Female
+        },
     })
 }
 
 /// The 63 provinces of 2008 to 2025, by their place code.
 const PROVINCES: [u8; 63] = [
-    1, 2, 4, 6, 8, 10, 11, 12, 14, 15, 17, 19, 20, 22, 24, 25, 26, 27, 30, 31, 33, 34, 35, 36, 37, 38, 40, 42, 44, 45,
-    46, 48, 49, 51, 52, 54, 56, 58, 60, 62, 64, 66, 67, 68, 70, 72, 74, 75, 77, 79, 80, 82, 83, 84, 86, 87, 89, 91, 92,
-    93, 94, 95, 96,
+    1, 2, 4, 6, 8, 10, 11, 12, 14, 15, 17, 19, 20, 22, 24, 25, 26, 27, 30, 31, 33, 34, 35, 36, 37,
+    38, 40, 42, 44, 45, 46, 48, 49, 51, 52, 54, 56, 58, 60, 62, 64, 66, 67, 68, 70, 72, 74, 75, 77,
+    79, 80, 82, 83, 84, 86, 87, 89, 91, 92, 93, 94, 95, 96,
 ];
 
 /// Countries are numbered from 101 (Circular 07/2016/TT-BCA, annex 2). The end of the list moves with the world, so a
@@ -182,7 +186,11 @@ mod tests {
             ("2012-02-29", "2016-01-01", Some("2026-02-28")),
             ("2012-02-29", "2025-01-01", Some("2037-02-28")),
         ] {
-            assert_eq!(card_expires_on(day(birth), day(issued)), expires.map(day), "{birth} {issued}");
+            assert_eq!(
+                card_expires_on(day(birth), day(issued)),
+                expires.map(day),
+                "{birth} {issued}"
+            );
         }
     }
 

@@ -5,7 +5,10 @@ use kyso_store::Tx;
 use super::state::{Change, Piece, State, Step, missing};
 use super::table::{self, Enrolment, refused_by};
 use super::{Start, Started, View, view};
-use crate::citizen::{Address, Channel, FieldError, NewOwner, Owner, OwnerPolicy, Source, read_email, read_owner, read_phone};
+use crate::citizen::{
+    Address, Channel, FieldError, NewOwner, Owner, OwnerPolicy, Source, read_email, read_owner,
+    read_phone,
+};
 use crate::ledger::line;
 use crate::ra::OfficerRole;
 use crate::{EnrolmentId, Error, Registration, Result, campaign, secret, unit};
@@ -17,7 +20,10 @@ impl Registration {
     /// [`Error::NotFound`] for a plan or campaign, [`Error::CampaignClosed`], [`Error::CampaignFull`],
     /// [`Error::OfficerForbidden`] when the one who enters it is no helper.
     pub async fn start(&self, start: Start<'_>) -> Result<Started> {
-        if start.entered_by.is_some_and(|officer| !officer.roles.contains(&OfficerRole::Helper)) {
+        if start
+            .entered_by
+            .is_some_and(|officer| !officer.roles.contains(&OfficerRole::Helper))
+        {
             return Err(Error::OfficerForbidden);
         }
         let mut tx = self.store().write().await?;
@@ -28,14 +34,20 @@ impl Registration {
             id,
             reference: &secret::reference(),
             session_hash: secret::sha256(session.as_bytes()),
-            language: if start.language == Some("en") { "en" } else { "vi" },
+            language: if start.language == Some("en") {
+                "en"
+            } else {
+                "vi"
+            },
             entered_by: start.entered_by.map(|officer| officer.id),
             plan: &plan,
             campaign: start.campaign,
             price_vnd,
         };
         table::insert(&mut tx, new).await?;
-        let actor = start.entered_by.map_or_else(|| "citizen".into(), |officer| officer.id.to_string());
+        let actor = start
+            .entered_by
+            .map_or_else(|| "citizen".into(), |officer| officer.id.to_string());
         line("registration.enrolment.started", &id.to_string(), &actor)
             .with("plan", plan)
             .with("campaign", start.campaign)
@@ -48,7 +60,9 @@ impl Registration {
     /// Which enrolment this bearer token opens. [`Error::SessionInvalid`] otherwise.
     pub async fn authenticate(&self, token: &str) -> Result<EnrolmentId> {
         let mut tx = self.store().read().await?;
-        table::by_session(&mut tx, secret::sha256(token.as_bytes())).await?.ok_or(Error::SessionInvalid)
+        table::by_session(&mut tx, secret::sha256(token.as_bytes()))
+            .await?
+            .ok_or(Error::SessionInvalid)
     }
 
     /// Phone and e-mail alone, so that a code can be sent before anything else is typed.
@@ -57,9 +71,19 @@ impl Registration {
     /// [`Error::Fields`], [`Error::EnrolmentState`], [`Error::PieceNotAsked`].
     pub async fn set_contact(&self, id: &EnrolmentId, phone: &str, email: &str) -> Result<View> {
         let mut errors = Vec::new();
-        let mut keep = |field, code| errors.push(FieldError { field, code, position: None });
-        let phone = read_phone(phone).map_err(|code| keep("phone", code)).unwrap_or_default();
-        let email = read_email(email).map_err(|code| keep("email", code)).unwrap_or_default();
+        let mut keep = |field, code| {
+            errors.push(FieldError {
+                field,
+                code,
+                position: None,
+            })
+        };
+        let phone = read_phone(phone)
+            .map_err(|code| keep("phone", code))
+            .unwrap_or_default();
+        let email = read_email(email)
+            .map_err(|code| keep("email", code))
+            .unwrap_or_default();
         if !errors.is_empty() {
             return Err(Error::Fields(errors));
         }
@@ -72,7 +96,12 @@ impl Registration {
             void_contract(&mut tx, &row).await?;
         }
         repaired(&mut tx, &row, &["phone", "email"]).await?;
-        line("registration.enrolment.contact-set", &id.to_string(), "citizen").record(&mut tx);
+        line(
+            "registration.enrolment.contact-set",
+            &id.to_string(),
+            "citizen",
+        )
+        .record(&mut tx);
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
         Ok(view)
@@ -87,11 +116,21 @@ impl Registration {
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
         let today = kyso_paper::Date::in_vietnam(tx.now());
-        let found = unit::find(&mut tx, &new.address.province_code, &new.address.commune_code).await?;
-        let policy = OwnerPolicy { age_min: self.config().age_min };
+        let found = unit::find(
+            &mut tx,
+            &new.address.province_code,
+            &new.address.commune_code,
+        )
+        .await?;
+        let policy = OwnerPolicy {
+            age_min: self.config().age_min,
+        };
         let owner = read_owner(new, &found, today, policy).map_err(Error::Fields)?;
         self.check_area(&mut tx, &row, &owner.address).await?;
-        let changed = row.owner.as_ref().map(|before| changed_pieces(before, &owner));
+        let changed = row
+            .owner
+            .as_ref()
+            .map(|before| changed_pieces(before, &owner));
         check_asked(&mut tx, &row, changed.as_deref().unwrap_or_default()).await?;
 
         if let Some(holder) = table::holder(&mut tx, &owner.identity_number, id).await? {
@@ -110,9 +149,13 @@ impl Registration {
             void_contract(&mut tx, &row).await?;
         }
         repaired(&mut tx, &row, super::state::FIELDS).await?;
-        line("registration.enrolment.owner-set", &id.to_string(), "citizen")
-            .with("source", owner.source.as_str())
-            .record(&mut tx);
+        line(
+            "registration.enrolment.owner-set",
+            &id.to_string(),
+            "citizen",
+        )
+        .with("source", owner.source.as_str())
+        .record(&mut tx);
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
         Ok(view)
@@ -127,12 +170,20 @@ impl Registration {
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
         if row.paid_at.is_none() {
-            let Some(owner) = &row.owner else { return Err(Error::StepsMissing { missing: vec![Step::Owner] }) };
+            let Some(owner) = &row.owner else {
+                return Err(Error::StepsMissing {
+                    missing: vec![Step::Owner],
+                });
+            };
             if row.price_vnd > 0 {
-                return Err(Error::PaymentUnavailable { price_vnd: row.price_vnd });
+                return Err(Error::PaymentUnavailable {
+                    price_vnd: row.price_vnd,
+                });
             }
             if let Some(code) = &row.campaign_code {
-                let (campaign, _) = campaign::table::campaign(&mut tx, code).await?.ok_or(Error::NotFound { what: "campaign" })?;
+                let (campaign, _) = campaign::table::campaign(&mut tx, code)
+                    .await?
+                    .ok_or(Error::NotFound { what: "campaign" })?;
                 if !campaign.covers(&owner.address) {
                     return Err(Error::CampaignArea);
                 }
@@ -157,26 +208,53 @@ impl Registration {
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
         let progress = table::progress(&mut tx, &row).await?;
-        let mut steps: Vec<Step> = progress.asked.iter().map(|piece| Step::repair(*piece)).collect();
-        steps.extend(missing(&progress).into_iter().filter(|step| !steps.contains(step)).collect::<Vec<_>>());
+        let mut steps: Vec<Step> = progress
+            .asked
+            .iter()
+            .map(|piece| Step::repair(*piece))
+            .collect();
+        steps.extend(
+            missing(&progress)
+                .into_iter()
+                .filter(|step| !steps.contains(step))
+                .collect::<Vec<_>>(),
+        );
         let Some(owner) = row.owner.clone().filter(|_| steps.is_empty()) else {
             return Err(Error::StepsMissing { missing: steps });
         };
         // Asserted a second time: what was signed is what would be written from the present fields.
         let source = self.contract_source(&mut tx, &row, &owner).await?.digest();
-        if table::contract(&mut tx, id).await?.is_none_or(|contract| contract.made_from != source) {
-            return Err(Error::StepsMissing { missing: vec![Step::Contract] });
+        if table::contract(&mut tx, id)
+            .await?
+            .is_none_or(|contract| contract.made_from != source)
+        {
+            return Err(Error::StepsMissing {
+                missing: vec![Step::Contract],
+            });
         }
         if is_expired(&owner, tx.now()) {
             return Err(Error::CardExpired);
         }
         let (risk, flags) = self.weigh(&mut tx, &row, &owner).await?;
-        row.state.after(Change::Submit).ok_or(Error::EnrolmentState { state: row.state })?;
-        table::submit(&mut tx, id, risk, &flags, self.config().officers_required.clamp(1, 2)).await?;
-        line("registration.enrolment.submitted", &id.to_string(), "citizen")
-            .with("round", row.round + 1)
-            .with("flags", flags)
-            .record(&mut tx);
+        row.state
+            .after(Change::Submit)
+            .ok_or(Error::EnrolmentState { state: row.state })?;
+        table::submit(
+            &mut tx,
+            id,
+            risk,
+            &flags,
+            self.config().officers_required.clamp(1, 2),
+        )
+        .await?;
+        line(
+            "registration.enrolment.submitted",
+            &id.to_string(),
+            "citizen",
+        )
+        .with("round", row.round + 1)
+        .with("flags", flags)
+        .record(&mut tx);
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
         Ok(view)
@@ -207,13 +285,23 @@ impl Registration {
         ];
         let raised = flags.iter().filter(|(_, _, raised)| *raised);
         let risk = raised.clone().map(|(_, weight, _)| weight).sum();
-        Ok((risk, raised.map(|(flag, _, _)| *flag).collect::<Vec<_>>().join(" ")))
+        Ok((
+            risk,
+            raised
+                .map(|(flag, _, _)| *flag)
+                .collect::<Vec<_>>()
+                .join(" "),
+        ))
     }
 
     async fn check_area(&self, tx: &mut Tx, row: &Enrolment, address: &Address) -> Result<()> {
-        let Some(code) = &row.campaign_code else { return Ok(()) };
+        let Some(code) = &row.campaign_code else {
+            return Ok(());
+        };
         match campaign::table::campaign(tx, code).await? {
-            Some((campaign, _)) if !campaign.covers(address) => Err(Error::field("address.commune_code", "out-of-campaign")),
+            Some((campaign, _)) if !campaign.covers(address) => {
+                Err(Error::field("address.commune_code", "out-of-campaign"))
+            }
             _ => Ok(()),
         }
     }
@@ -223,22 +311,49 @@ impl Registration {
     async fn release_person(&self, id: &EnrolmentId, holder: &Enrolment) -> Result<()> {
         match holder.state {
             State::Complete => {
-                let Some(citizen) = holder.citizen_id else { return Err(Error::PersonTaken) };
-                if self.signing().credentials.of_citizen(&citizen.to_string()).await?.is_some() {
+                let Some(citizen) = holder.citizen_id else {
+                    return Err(Error::PersonTaken);
+                };
+                if self
+                    .signing()
+                    .credentials
+                    .of_citizen(&citizen.to_string())
+                    .await?
+                    .is_some()
+                {
                     return Err(Error::PersonTaken);
                 }
                 let mut tx = self.store().write().await?;
-                table::close(&mut tx, &holder.id, "credential-ended").await.map_err(|_| Error::PersonTaken)?;
-                line("registration.enrolment.closed", &holder.id.to_string(), "system").record(&mut tx);
+                table::close(&mut tx, &holder.id, "credential-ended")
+                    .await
+                    .map_err(|_| Error::PersonTaken)?;
+                line(
+                    "registration.enrolment.closed",
+                    &holder.id.to_string(),
+                    "system",
+                )
+                .record(&mut tx);
                 Ok(tx.commit().await?)
             }
             State::Started => {
                 let mut tx = self.store().write().await?;
                 // In the order of their ids, so that two that meet do not wait for each other.
-                let (first, second) = if *id < holder.id { (*id, holder.id) } else { (holder.id, *id) };
-                let (first, second) = (table::lock(&mut tx, &first).await?, table::lock(&mut tx, &second).await?);
-                let (mine, other) = if first.id == *id { (first, second) } else { (second, first) };
-                let same_phone = mine.activated_channel == Some(Channel::Sms) && mine.phone == other.phone;
+                let (first, second) = if *id < holder.id {
+                    (*id, holder.id)
+                } else {
+                    (holder.id, *id)
+                };
+                let (first, second) = (
+                    table::lock(&mut tx, &first).await?,
+                    table::lock(&mut tx, &second).await?,
+                );
+                let (mine, other) = if first.id == *id {
+                    (first, second)
+                } else {
+                    (second, first)
+                };
+                let same_phone =
+                    mine.activated_channel == Some(Channel::Sms) && mine.phone == other.phone;
                 if other.state != State::Started || !same_phone {
                     return Err(Error::PersonTaken);
                 }
@@ -253,7 +368,9 @@ impl Registration {
 /// Plan and price.
 async fn choose(tx: &mut Tx, start: Start<'_>) -> Result<(String, i64)> {
     if let Some(code) = start.campaign {
-        let (campaign, taken) = campaign::table::campaign(tx, code).await?.ok_or(Error::NotFound { what: "campaign" })?;
+        let (campaign, taken) = campaign::table::campaign(tx, code)
+            .await?
+            .ok_or(Error::NotFound { what: "campaign" })?;
         if start.plan.is_some_and(|plan| plan != campaign.plan) {
             return Err(Error::NotFound { what: "plan" });
         }
@@ -261,19 +378,35 @@ async fn choose(tx: &mut Tx, start: Start<'_>) -> Result<(String, i64)> {
         return Ok((campaign.plan, campaign.price_vnd));
     }
     let code = start.plan.ok_or(Error::NotFound { what: "plan" })?;
-    let plan = campaign::table::plan(tx, code).await?.filter(|plan| plan.public).ok_or(Error::NotFound { what: "plan" })?;
+    let plan = campaign::table::plan(tx, code)
+        .await?
+        .filter(|plan| plan.public)
+        .ok_or(Error::NotFound { what: "plan" })?;
     Ok((plan.code, plan.price_vnd))
 }
 
 /// The row, locked, if the citizen may change it now.
 pub(super) async fn lock_open(tx: &mut Tx, id: &EnrolmentId) -> Result<Enrolment> {
     let row = table::lock(tx, id).await?;
-    if row.state.is_open_to_citizen() { Ok(row) } else { Err(Error::EnrolmentState { state: row.state }) }
+    if row.state.is_open_to_citizen() {
+        Ok(row)
+    } else {
+        Err(Error::EnrolmentState { state: row.state })
+    }
 }
 
 /// Ends an enrolment: its place goes back to the campaign, its code is wiped.
-pub(crate) async fn end(tx: &mut Tx, row: &Enrolment, change: Change, code: &str, actor: &str) -> Result<State> {
-    let to = row.state.after(change).ok_or(Error::EnrolmentState { state: row.state })?;
+pub(crate) async fn end(
+    tx: &mut Tx,
+    row: &Enrolment,
+    change: Change,
+    code: &str,
+    actor: &str,
+) -> Result<State> {
+    let to = row
+        .state
+        .after(change)
+        .ok_or(Error::EnrolmentState { state: row.state })?;
     table::end(tx, row, to, code).await?;
     if let Some(campaign) = row.campaign_code.as_deref().filter(|_| row.has_place) {
         campaign::table::give_back_place(tx, campaign).await?;
@@ -287,13 +420,18 @@ pub(crate) async fn end(tx: &mut Tx, row: &Enrolment, change: Change, code: &str
         State::Expired => "registration.enrolment.expired",
         _ => "registration.enrolment.failed",
     };
-    line(kind, &row.id.to_string(), actor).with("code", code).with("from", row.state.as_str()).record(tx);
+    line(kind, &row.id.to_string(), actor)
+        .with("code", code)
+        .with("from", row.state.as_str())
+        .record(tx);
     Ok(to)
 }
 
 /// The card's last day is the one before the birthday on which it expires.
 pub(crate) fn is_expired(owner: &Owner, now: i64) -> bool {
-    owner.card_expires_on.is_some_and(|day| day <= kyso_paper::Date::in_vietnam(now))
+    owner
+        .card_expires_on
+        .is_some_and(|day| day <= kyso_paper::Date::in_vietnam(now))
 }
 
 /// In a supplement nothing may change but what was asked for.
@@ -302,7 +440,10 @@ pub(super) async fn check_asked(tx: &mut Tx, row: &Enrolment, changed: &[Piece])
         return Ok(());
     }
     let asked = table::asked(tx, row).await?;
-    match changed.iter().find(|piece| asked.iter().all(|ask| ask.piece != **piece)) {
+    match changed
+        .iter()
+        .find(|piece| asked.iter().all(|ask| ask.piece != **piece))
+    {
         Some(piece) => Err(Error::PieceNotAsked { piece: *piece }),
         None => Ok(()),
     }
@@ -321,13 +462,23 @@ async fn repaired(tx: &mut Tx, row: &Enrolment, fields: &[&'static str]) -> Resu
 
 async fn void_contract(tx: &mut Tx, row: &Enrolment) -> Result<()> {
     if table::void_contract(tx, &row.id).await? > 0 {
-        line("registration.contract.voided", &row.id.to_string(), "citizen").record(tx);
+        line(
+            "registration.contract.voided",
+            &row.id.to_string(),
+            "citizen",
+        )
+        .record(tx);
     }
     Ok(())
 }
 
 /// Stores a contact; a destination that changed has to be proved again.
-async fn set_contact(tx: &mut Tx, before: &Enrolment, phone: String, email: Option<String>) -> Result<()> {
+async fn set_contact(
+    tx: &mut Tx,
+    before: &Enrolment,
+    phone: String,
+    email: Option<String>,
+) -> Result<()> {
     let mut row = before.clone();
     let proved = match row.activated_channel {
         Some(Channel::Sms) => row.phone.as_ref() == Some(&phone),
@@ -364,7 +515,10 @@ fn changed_contact(row: &Enrolment, phone: &str, email: Option<&str>) -> Vec<Pie
 fn changed_pieces(before: &Owner, after: &Owner) -> Vec<Piece> {
     let fields = [
         ("full_name", before.full_name != after.full_name),
-        ("identity_number", before.identity_number != after.identity_number),
+        (
+            "identity_number",
+            before.identity_number != after.identity_number,
+        ),
         ("issue_date", before.issue_date != after.issue_date),
         ("issue_place", before.issue_place != after.issue_place),
         ("birth_date", before.birth_date != after.birth_date),
@@ -374,5 +528,9 @@ fn changed_pieces(before: &Owner, after: &Owner) -> Vec<Piece> {
         ("email", before.email != after.email),
         ("address", before.address != after.address),
     ];
-    fields.into_iter().filter(|(_, changed)| *changed).map(|(field, _)| Piece::Field(field)).collect()
+    fields
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(field, _)| Piece::Field(field))
+        .collect()
 }

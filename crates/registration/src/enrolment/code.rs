@@ -25,8 +25,14 @@ impl Registration {
         let row = lock_open(&mut tx, id).await?;
         let now = tx.now();
         let destination = match channel {
-            Channel::Sms => row.phone.clone().ok_or_else(|| Error::field("phone", "required"))?,
-            Channel::Email => row.email.clone().ok_or_else(|| Error::field("email", "needed-for-channel"))?,
+            Channel::Sms => row
+                .phone
+                .clone()
+                .ok_or_else(|| Error::field("phone", "required"))?,
+            Channel::Email => row
+                .email
+                .clone()
+                .ok_or_else(|| Error::field("email", "needed-for-channel"))?,
         };
         if let Some(live) = table::live_code(&mut tx, id).await? {
             if now < live.resend_at {
@@ -35,11 +41,19 @@ impl Registration {
             table::end_code(&mut tx, &live, "void").await?;
         }
         let limits = [
-            (secret::subject("code", &id.to_string()), config.codes_per_person_hour),
-            (secret::subject("code", &destination), config.codes_per_destination_hour),
+            (
+                secret::subject("code", &id.to_string()),
+                config.codes_per_person_hour,
+            ),
+            (
+                secret::subject("code", &destination),
+                config.codes_per_destination_hour,
+            ),
         ];
         for (subject, most) in limits {
-            table::allow(&mut tx, &subject, most).await?.map_err(|at| Error::CodeLimit { at })?;
+            table::allow(&mut tx, &subject, most)
+                .await?
+                .map_err(|at| Error::CodeLimit { at })?;
         }
         let code_id: CodeId = tx.id();
         let context = code_id.to_string();
@@ -50,20 +64,28 @@ impl Registration {
             channel,
             destination: &destination,
             salt_blob: self.sealed().put(&mut tx, &context, &salt).await?,
-            code_blob: self.sealed().put(&mut tx, &context, code.as_bytes()).await?,
+            code_blob: self
+                .sealed()
+                .put(&mut tx, &context, code.as_bytes())
+                .await?,
             verifier: secret::verifier(&salt, &context, &code),
             resend_at: now + config.code_resend_ms,
             expires_at: now + config.code_ms,
             tries_max: config.code_tries,
         };
         table::insert_code(&mut tx, new).await?;
-        let task = Task::SendCode { code: code_id, channel: channel.as_str().into() };
+        let task = Task::SendCode {
+            code: code_id,
+            channel: channel.as_str().into(),
+        };
         tx.enqueue(task.kind(), &task.key(), &task.payload(), now);
         line("registration.code.requested", &id.to_string(), "citizen")
             .with("code", context)
             .with("channel", channel.as_str())
             .record(&mut tx);
-        let live = table::live_code(&mut tx, id).await?.ok_or(Error::CodeNone)?;
+        let live = table::live_code(&mut tx, id)
+            .await?
+            .ok_or(Error::CodeNone)?;
         tx.commit().await?;
         Ok(code_view(&live))
     }
@@ -77,10 +99,16 @@ impl Registration {
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
         let Some(live) = table::live_code(&mut tx, id).await? else {
-            return if row.activated_at.is_some() { view(&mut tx, id).await } else { Err(Error::CodeNone) };
+            return if row.activated_at.is_some() {
+                view(&mut tx, id).await
+            } else {
+                Err(Error::CodeNone)
+            };
         };
         let subject = secret::subject("try", &id.to_string());
-        table::allow(&mut tx, &subject, self.config().tries_per_person_hour).await?.map_err(|at| Error::CodeLimit { at })?;
+        table::allow(&mut tx, &subject, self.config().tries_per_person_hour)
+            .await?
+            .map_err(|at| Error::CodeLimit { at })?;
         let Some(tries) = table::try_code(&mut tx, &live.id).await? else {
             return Err(Error::CodeNone);
         };
@@ -89,23 +117,36 @@ impl Registration {
 
         // Step 2. Compare, in constant time, under the salt that only the data key opens.
         let context = live.id.to_string();
-        let salt = match self.sealed().read(self.store(), &context, &live.salt_blob).await {
+        let salt = match self
+            .sealed()
+            .read(self.store(), &context, &live.salt_blob)
+            .await
+        {
             Ok(salt) => salt,
             // used or replaced meanwhile
             Err(kyso_store::Error::BlobMissing { .. }) => return Err(Error::CodeNone),
             Err(error) => return Err(error.into()),
         };
-        let right = secret::equal(&live.verifier, &secret::verifier(&salt, &context, code.trim_matches(' ')));
+        let right = secret::equal(
+            &live.verifier,
+            &secret::verifier(&salt, &context, code.trim_matches(' ')),
+        );
 
         // Step 3. Keep the outcome.
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
-        let Some(live) = table::live_code(&mut tx, id).await?.filter(|now| now.id == live.id) else {
+        let Some(live) = table::live_code(&mut tx, id)
+            .await?
+            .filter(|now| now.id == live.id)
+        else {
             return Err(Error::CodeNone);
         };
         let tries_left = (live.tries_max - tries).max(0);
         if !right {
-            line("registration.code.wrong", &id.to_string(), "citizen").with("code", context).with("tries_left", tries_left).record(&mut tx);
+            line("registration.code.wrong", &id.to_string(), "citizen")
+                .with("code", context)
+                .with("tries_left", tries_left)
+                .record(&mut tx);
             if tries_left == 0 {
                 table::end_code(&mut tx, &live, "spent").await?;
             }
@@ -116,7 +157,13 @@ impl Registration {
         if row.activated_at.is_none() {
             table::set_activated(&mut tx, id, live.channel).await?;
         }
-        line("registration.enrolment.activated", &id.to_string(), "citizen").with("channel", live.channel.as_str()).record(&mut tx);
+        line(
+            "registration.enrolment.activated",
+            &id.to_string(),
+            "citizen",
+        )
+        .with("channel", live.channel.as_str())
+        .record(&mut tx);
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
         Ok(view)
@@ -127,9 +174,17 @@ impl Registration {
         let mut tx = self.store().read().await?;
         let (sending, now) = (table::sending(&mut tx, code).await?, tx.now());
         drop(tx);
-        let Some(sending) = sending.filter(|sending| sending.expires_at > now) else { return Ok(None) };
-        let Some(blob) = sending.code_blob else { return Ok(None) };
-        let digits = match self.sealed().read(self.store(), &code.to_string(), &blob).await {
+        let Some(sending) = sending.filter(|sending| sending.expires_at > now) else {
+            return Ok(None);
+        };
+        let Some(blob) = sending.code_blob else {
+            return Ok(None);
+        };
+        let digits = match self
+            .sealed()
+            .read(self.store(), &code.to_string(), &blob)
+            .await
+        {
             Ok(digits) => digits,
             Err(kyso_store::Error::BlobMissing { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -137,7 +192,10 @@ impl Registration {
         Ok(Some(CodeToSend {
             channel: sending.channel,
             destination: sending.destination,
-            code: String::from_utf8(digits).map_err(|_| Error::Corrupt { table: "activation_code", id: code.to_string() })?,
+            code: String::from_utf8(digits).map_err(|_| Error::Corrupt {
+                table: "activation_code",
+                id: code.to_string(),
+            })?,
             minutes: (sending.expires_at - now + 59_999) / 60_000,
             language: sending.language,
         }))

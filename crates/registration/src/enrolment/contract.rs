@@ -30,7 +30,8 @@ pub(crate) struct Source {
 impl Source {
     /// Two contracts with the same digest say the same.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let text = serde_json::to_vec(&(&self.subscriber, &self.plan, &self.provider, &self.made_at));
+        let text =
+            serde_json::to_vec(&(&self.subscriber, &self.plan, &self.provider, &self.made_at));
         secret::sha256(&text.unwrap_or_default())
     }
 }
@@ -46,7 +47,9 @@ impl Registration {
         let row = table::by_id(&mut tx, id).await?;
         let present = table::contract(&mut tx, id).await?;
         if !row.state.is_open_to_citizen() {
-            return self.file(present.ok_or(Error::NotFound { what: "contract" })?).await;
+            return self
+                .file(present.ok_or(Error::NotFound { what: "contract" })?)
+                .await;
         }
         let steps = missing_for_contract(&table::progress(&mut tx, &row).await?);
         let Some(owner) = row.owner.clone().filter(|_| steps.is_empty()) else {
@@ -79,7 +82,10 @@ impl Registration {
         if self.contract_source(&mut tx, &row, &owner).await?.digest() != made_from {
             return Err(Error::ContractChanged);
         }
-        if let Some(contract) = table::contract(&mut tx, id).await?.filter(|contract| contract.made_from == made_from) {
+        if let Some(contract) = table::contract(&mut tx, id)
+            .await?
+            .filter(|contract| contract.made_from == made_from)
+        {
             // Asked for twice at the same time: the first one is read by both.
             drop(tx);
             return self.file(contract).await;
@@ -92,7 +98,10 @@ impl Registration {
             enrolment: id,
             number: &number,
             made_from,
-            blob: self.sealed().put(&mut tx, &contract.to_string(), pdf.bytes()).await?,
+            blob: self
+                .sealed()
+                .put(&mut tx, &contract.to_string(), pdf.bytes())
+                .await?,
             sha256,
             mark: pdf.place("provider").map(write_place),
         };
@@ -105,9 +114,14 @@ impl Registration {
             .with("contract", contract.to_string())
             .with("sha256", hex::encode(sha256))
             .record(&mut tx);
-        let written = table::contract(&mut tx, id).await?.ok_or(Error::NotFound { what: "contract" })?;
+        let written = table::contract(&mut tx, id)
+            .await?
+            .ok_or(Error::NotFound { what: "contract" })?;
         tx.commit().await?;
-        Ok(ContractFile { pdf: pdf.into_bytes(), view: contract_view(&written) })
+        Ok(ContractFile {
+            pdf: pdf.into_bytes(),
+            view: contract_view(&written),
+        })
     }
 
     /// Signs the contract.
@@ -115,16 +129,27 @@ impl Registration {
     /// # Errors
     /// [`Error::ContractChanged`] for another digest than the one in force, [`Error::AgreementText`],
     /// [`Error::EnrolmentState`], [`Error::NotFound`].
-    pub async fn sign_contract(&self, id: &EnrolmentId, signature: ContractSignature<'_>) -> Result<View> {
+    pub async fn sign_contract(
+        &self,
+        id: &EnrolmentId,
+        signature: ContractSignature<'_>,
+    ) -> Result<View> {
         if !matches!(signature.channel, "web" | "desk") {
-            return Err(Error::Unacceptable { field: "channel", rule: "web or desk" });
+            return Err(Error::Unacceptable {
+                field: "channel",
+                rule: "web or desk",
+            });
         }
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
-        let contract = table::contract(&mut tx, id).await?.ok_or(Error::NotFound { what: "contract" })?;
+        let contract = table::contract(&mut tx, id)
+            .await?
+            .ok_or(Error::NotFound { what: "contract" })?;
         let owner = row.owner.clone().ok_or(Error::ContractChanged)?;
         let source = self.contract_source(&mut tx, &row, &owner).await?;
-        if hex::encode(&contract.sha256) != signature.sha256 || contract.made_from != source.digest() {
+        if hex::encode(&contract.sha256) != signature.sha256
+            || contract.made_from != source.digest()
+        {
             return Err(Error::ContractChanged);
         }
         if agreement(&contract.number) != signature.agreement {
@@ -138,7 +163,12 @@ impl Registration {
                 .with("sha256", signature.sha256)
                 .with("channel", signature.channel)
                 .record(&mut tx);
-            let (task, now) = (Task::SealContract { contract: contract.id }, tx.now());
+            let (task, now) = (
+                Task::SealContract {
+                    contract: contract.id,
+                },
+                tx.now(),
+            );
             tx.enqueue(task.kind(), &task.key(), &task.payload(), now);
         }
         let view = view(&mut tx, id).await?;
@@ -147,15 +177,24 @@ impl Registration {
     }
 
     /// Puts the provider's seal on a signed contract. Idempotent; nothing to do for a void one.
-    pub(crate) async fn seal_contract(&self, keys: &Keystore, id: &ContractId) -> Result<Option<EnrolmentId>> {
+    pub(crate) async fn seal_contract(
+        &self,
+        keys: &Keystore,
+        id: &ContractId,
+    ) -> Result<Option<EnrolmentId>> {
         let mut tx = self.store().read().await?;
         let contract = table::contract_by_id(&mut tx, id).await?;
         let now = tx.now();
         drop(tx);
-        let Some(contract) = contract.filter(|c| c.agreed_at.is_some() && c.sealed_blob.is_none() && c.void_at.is_none()) else {
+        let Some(contract) = contract
+            .filter(|c| c.agreed_at.is_some() && c.sealed_blob.is_none() && c.void_at.is_none())
+        else {
             return Ok(None);
         };
-        let pdf = self.sealed().read(self.store(), &id.to_string(), &contract.blob).await?;
+        let pdf = self
+            .sealed()
+            .read(self.store(), &id.to_string(), &contract.blob)
+            .await?;
         let mark = self.mark(contract.mark.as_deref(), now).await?;
         failpoint!("registration.seal.before");
         let sealed = self.signing().seal(keys, pdf, mark).await?;
@@ -164,20 +203,33 @@ impl Registration {
         let mut tx = self.store().write().await?;
         let blob = self.sealed().put(&mut tx, &id.to_string(), &sealed).await?;
         if table::seal(&mut tx, id, blob, sha256).await? {
-            line("registration.contract.sealed", &contract.enrolment.to_string(), "system")
-                .with("contract", id.to_string())
-                .with("sha256", hex::encode(sha256))
-                .record(&mut tx);
+            line(
+                "registration.contract.sealed",
+                &contract.enrolment.to_string(),
+                "system",
+            )
+            .with("contract", id.to_string())
+            .with("sha256", hex::encode(sha256))
+            .record(&mut tx);
             tx.commit().await?;
         }
         Ok(Some(contract.enrolment))
     }
 
     /// What a contract is written from.
-    pub(crate) async fn contract_source(&self, tx: &mut Tx, row: &Enrolment, owner: &Owner) -> Result<Source> {
-        let plan = campaign::table::plan(tx, &row.plan_code).await?.ok_or(Error::NotFound { what: "plan" })?;
+    pub(crate) async fn contract_source(
+        &self,
+        tx: &mut Tx,
+        row: &Enrolment,
+        owner: &Owner,
+    ) -> Result<Source> {
+        let plan = campaign::table::plan(tx, &row.plan_code)
+            .await?
+            .ok_or(Error::NotFound { what: "plan" })?;
         let campaign = match &row.campaign_code {
-            Some(code) => campaign::table::campaign(tx, code).await?.map(|(campaign, _)| campaign.name),
+            Some(code) => campaign::table::campaign(tx, code)
+                .await?
+                .map(|(campaign, _)| campaign.name),
             None => None,
         };
         Ok(Source {
@@ -199,18 +251,32 @@ impl Registration {
 
     async fn file(&self, contract: Contract) -> Result<ContractFile> {
         let blob = contract.sealed_blob.as_ref().unwrap_or(&contract.blob);
-        let pdf = self.sealed().read(self.store(), &contract.id.to_string(), blob).await?;
-        Ok(ContractFile { pdf, view: contract_view(&contract) })
+        let pdf = self
+            .sealed()
+            .read(self.store(), &contract.id.to_string(), blob)
+            .await?;
+        Ok(ContractFile {
+            pdf,
+            view: contract_view(&contract),
+        })
     }
 
     /// The visible seal, at the place the paper left for it.
     async fn mark(&self, place: Option<&str>, now: i64) -> Result<Option<Mark>> {
-        let Some(place) = place.and_then(read_place) else { return Ok(None) };
+        let Some(place) = place.and_then(read_place) else {
+            return Ok(None);
+        };
         let chain = self.authority().chain().await?;
-        let issuer = chain.first().and_then(|issuer| issuer.subject().common_name()).unwrap_or_default();
+        let issuer = chain
+            .first()
+            .and_then(|issuer| issuer.subject().common_name())
+            .unwrap_or_default();
         let mut mark = Mark::vietnamese(&self.config().provider.name, now, &issuer, None);
         mark.page = MarkPage::Number(u32::try_from(place.page).unwrap_or(1));
-        mark.placement = Placement::At { left: place.left as f32, bottom: place.bottom as f32 };
+        mark.placement = Placement::At {
+            left: place.left as f32,
+            bottom: place.bottom as f32,
+        };
         (mark.width, mark.height) = (place.width as f32, place.height as f32);
         Ok(Some(mark))
     }
@@ -251,7 +317,9 @@ pub(crate) fn subscriber(row: &Enrolment, owner: &Owner) -> kyso_paper::Subscrib
 
 /// `+84911…` as people write it: `0911…`.
 fn national(phone: &str) -> String {
-    phone.strip_prefix("+84").map_or_else(|| phone.to_owned(), |rest| format!("0{rest}"))
+    phone
+        .strip_prefix("+84")
+        .map_or_else(|| phone.to_owned(), |rest| format!("0{rest}"))
 }
 
 /// Typesets on a thread where it may take its time.
@@ -276,7 +344,14 @@ fn read_place(text: &str) -> Option<Place> {
     let mut words = text.split(' ');
     let page = words.next()?.parse().ok()?;
     let mut number = || words.next()?.parse().ok();
-    Some(Place { name: "provider".into(), page, left: number()?, bottom: number()?, width: number()?, height: number()? })
+    Some(Place {
+        name: "provider".into(),
+        page,
+        left: number()?,
+        bottom: number()?,
+        width: number()?,
+        height: number()?,
+    })
 }
 
 #[cfg(test)]
@@ -285,7 +360,14 @@ mod tests {
 
     #[test]
     fn a_place_reads_back_as_written() {
-        let place = Place { name: "provider".into(), page: 3, left: 56.7, bottom: 120.0, width: 200.25, height: 70.0 };
+        let place = Place {
+            name: "provider".into(),
+            page: 3,
+            left: 56.7,
+            bottom: 120.0,
+            width: 200.25,
+            height: 70.0,
+        };
         assert_eq!(read_place(&write_place(&place)), Some(place));
         assert_eq!(read_place("3 1 2"), None);
     }

@@ -5,8 +5,11 @@
 
 use kyso_keystore::Keystore;
 use kyso_paper::{AcceptanceFields, Date};
-use kyso_signing::credential::{BindingIntention, BindingState, Credential, CredentialState, Opening};
-use kyso_signing::{BindingId, CredentialId, SubjectName};
+use kyso_signing::credential::{
+    BindingIntention, BindingState, Credential, CredentialState, Opening,
+};
+use kyso_signing::request::RequestState;
+use kyso_signing::{BindingId, CredentialId, RequestId, SubjectName};
 use kyso_store::{Tx, failpoint};
 
 use super::contract::{subscriber, typeset};
@@ -26,10 +29,15 @@ impl Registration {
         let (mut shown, row) = (view(&mut tx, id).await?, table::by_id(&mut tx, id).await?);
         let mut progress = table::progress(&mut tx, &row).await?;
         drop(tx);
-        if let Some(binding) = row.binding_id.as_deref().and_then(|id| id.parse::<BindingId>().ok()) {
-            let state = self.signing().credentials.binding(&binding).await?.state;
-            progress.binding = state == BindingState::Pending;
-            shown.binding = Some(match state {
+        if let Some(binding) = row
+            .binding_id
+            .as_deref()
+            .and_then(|id| id.parse::<BindingId>().ok())
+        {
+            let binding = self.signing().credentials.binding(&binding).await?;
+            progress.binding = binding.state == BindingState::Pending;
+            shown.device = Some(binding.device.to_string());
+            shown.binding = Some(match binding.state {
                 BindingState::Pending => "pending".into(),
                 BindingState::Bound => "bound".into(),
                 BindingState::Refused { code } => code,
@@ -46,7 +54,10 @@ impl Registration {
     pub async fn device_challenge(&self, id: &EnrolmentId) -> Result<DeviceChallenge> {
         let (_, credential) = self.certified(id).await?;
         let nonce = self.signing().devices.challenge().await?;
-        Ok(DeviceChallenge { nonce, credential: credential.to_string() })
+        Ok(DeviceChallenge {
+            nonce,
+            credential: credential.to_string(),
+        })
     }
 
     /// Binds phone and PIN: stored here, done by the worker; [`View::binding`] says how it went.
@@ -55,7 +66,12 @@ impl Registration {
     /// [`Error::DeviceTaken`], [`Error::EnrolmentState`], signing's refusals of the statement.
     pub async fn bind_device(&self, id: &EnrolmentId, intention: BindingIntention) -> Result<View> {
         let (_, credential) = self.certified(id).await?;
-        let binding = match self.signing().credentials.request_binding(&credential, intention).await {
+        let binding = match self
+            .signing()
+            .credentials
+            .request_binding(&credential, intention)
+            .await
+        {
             Err(kyso_signing::Error::DeviceTaken) => return Err(Error::DeviceTaken),
             outcome => outcome?,
         };
@@ -65,7 +81,13 @@ impl Registration {
         if row.state == State::Certified {
             table::set_binding(&mut tx, id, &binding.id.to_string()).await?;
             enqueue(&mut tx, &Task::Accept { enrolment: *id });
-            line("registration.enrolment.device-sent", &id.to_string(), "citizen").with("binding", binding.id.to_string()).record(&mut tx);
+            line(
+                "registration.enrolment.device-sent",
+                &id.to_string(),
+                "citizen",
+            )
+            .with("binding", binding.id.to_string())
+            .record(&mut tx);
             tx.commit().await?;
         }
         self.show(id).await
@@ -77,14 +99,22 @@ impl Registration {
         let row = table::by_id(&mut tx, id).await?;
         drop(tx);
         let missing = Error::NotFound { what: "acceptance" };
-        let Some(credential) = credential_of(&row) else { return Err(missing) };
-        self.signing().requests.signed_acceptance(&credential).await?.ok_or(missing)
+        let Some(credential) = credential_of(&row) else {
+            return Err(missing);
+        };
+        self.signing()
+            .requests
+            .signed_acceptance(&credential)
+            .await?
+            .ok_or(missing)
     }
 
     /// The enrolment that ended in this credential, for the officer who looks at one.
     pub async fn of_credential(&self, credential: &str) -> Result<EnrolmentId> {
         let mut tx = self.store().read().await?;
-        table::of_credential(&mut tx, credential).await?.ok_or(Error::NotFound { what: "enrolment" })
+        table::of_credential(&mut tx, credential)
+            .await?
+            .ok_or(Error::NotFound { what: "enrolment" })
     }
 
     /// Key and certificate for an approved enrolment. Idempotent from any point where it was interrupted.
@@ -109,10 +139,14 @@ impl Registration {
         let row = table::lock(&mut tx, id).await?;
         if row.state == State::Approved {
             table::certify(&mut tx, id, &opened.id.to_string()).await?;
-            line("registration.enrolment.certified", &id.to_string(), "system")
-                .with("credential", opened.id.to_string())
-                .with("serial", opened.serial)
-                .record(&mut tx);
+            line(
+                "registration.enrolment.certified",
+                &id.to_string(),
+                "system",
+            )
+            .with("credential", opened.id.to_string())
+            .with("serial", opened.serial)
+            .record(&mut tx);
             notify(&mut tx, &row, Event::Approved);
             tx.commit().await?;
         }
@@ -123,17 +157,27 @@ impl Registration {
     pub(crate) async fn ask_acceptance(&self, id: &EnrolmentId) -> Result<()> {
         let mut tx = self.store().read().await?;
         let row = table::by_id(&mut tx, id).await?;
-        let Some(credential) = credential_of(&row).filter(|_| row.state == State::Accepting && row.acceptance_id.is_none()) else {
+        let Some(credential) = credential_of(&row)
+            .filter(|_| row.state == State::Accepting && row.acceptance_id.is_none())
+        else {
             return Ok(());
         };
-        let contract = table::contract(&mut tx, id).await?.ok_or(Error::NotFound { what: "contract" })?;
-        let owner = row.owner.clone().ok_or(Error::Corrupt { table: "enrolment", id: id.to_string() })?;
+        let contract = table::contract(&mut tx, id)
+            .await?
+            .ok_or(Error::NotFound { what: "contract" })?;
+        let owner = row.owner.clone().ok_or(Error::Corrupt {
+            table: "enrolment",
+            id: id.to_string(),
+        })?;
         let source = self.contract_source(&mut tx, &row, &owner).await?;
         let now = tx.now();
         drop(tx);
         let known = self.signing().credentials.show(&credential).await?;
         let chain = self.authority().chain().await?;
-        let issuer = chain.first().map(|issuer| issuer.subject().to_string()).unwrap_or_default();
+        let issuer = chain
+            .first()
+            .map(|issuer| issuer.subject().to_string())
+            .unwrap_or_default();
         let fields = AcceptanceFields {
             contract_number: contract.number,
             contract_made_on: Date::in_vietnam(contract.created_at),
@@ -143,7 +187,10 @@ impl Registration {
             subscriber: subscriber(&row, &owner),
             plan: source.plan,
             certificate_serial: known.serial.clone().unwrap_or_default(),
-            certificate_subject: subject_of(&owner).encode().map(|name| name.to_string()).unwrap_or_default(),
+            certificate_subject: subject_of(&owner)
+                .encode()
+                .map(|name| name.to_string())
+                .unwrap_or_default(),
             certificate_issuer: issuer,
             certificate_key: key_in_words(&known),
             not_before: known.not_before_at.unwrap_or_default(),
@@ -151,15 +198,23 @@ impl Registration {
         };
         let pdf = typeset(move || kyso_paper::acceptance(&fields)).await?;
         failpoint!("registration.accept.before");
-        let request = self.signing().requests.create_acceptance(&credential, ACCEPTANCE_NAME, pdf.into_bytes()).await?;
+        let request = self
+            .signing()
+            .requests
+            .create_acceptance(&credential, ACCEPTANCE_NAME, pdf.into_bytes())
+            .await?;
         failpoint!("registration.accept.after");
         let mut tx = self.store().write().await?;
         let row = table::lock(&mut tx, id).await?;
         if row.state == State::Accepting && row.acceptance_id.is_none() {
             table::set_acceptance(&mut tx, id, &request.id.to_string()).await?;
-            line("registration.enrolment.acceptance-asked", &id.to_string(), "system")
-                .with("request", request.id.to_string())
-                .record(&mut tx);
+            line(
+                "registration.enrolment.acceptance-asked",
+                &id.to_string(),
+                "system",
+            )
+            .with("request", request.id.to_string())
+            .record(&mut tx);
             tx.commit().await?;
         }
         Ok(())
@@ -170,7 +225,9 @@ impl Registration {
         let mut tx = self.store().read().await?;
         let row = table::by_id(&mut tx, id).await?;
         drop(tx);
-        let Some(credential) = credential_of(&row).filter(|_| matches!(row.state, State::Certified | State::Accepting)) else {
+        let Some(credential) = credential_of(&row)
+            .filter(|_| matches!(row.state, State::Certified | State::Accepting))
+        else {
             return Ok(row.state);
         };
         let known = self.signing().credentials.show(&credential).await?;
@@ -180,10 +237,37 @@ impl Registration {
             (_, CredentialState::Revoked | CredentialState::Expired | CredentialState::Failed) => {
                 self.fail(id, "credential-ended").await?;
             }
+            // Five wrong PINs before the first signature: nothing is lost but the certificate.
+            (State::Accepting, _) if known.pin_locked_at.is_some() => {
+                self.fail(id, "pin-locked").await?
+            }
+            (State::Accepting, _) => return self.look_at_acceptance(&row).await,
             _ => return Ok(row.state),
         }
         // One more look: bound and signed may both have happened since.
         Box::pin(self.advance(id)).await
+    }
+
+    /// An acceptance that ended without a signature: refused means that the record is wrong, anything else asks again.
+    async fn look_at_acceptance(&self, row: &Enrolment) -> Result<State> {
+        let Some(request) = row
+            .acceptance_id
+            .as_deref()
+            .and_then(|id| id.parse::<RequestId>().ok())
+        else {
+            return Ok(row.state);
+        };
+        match self.signing().requests.view(request).await?.state {
+            RequestState::Refused => {
+                self.fail(&row.id, "acceptance-refused").await?;
+                Ok(State::Failed)
+            }
+            RequestState::Expired | RequestState::Failed | RequestState::Withdrawn => {
+                self.ask_again(&row.id).await?;
+                Ok(row.state)
+            }
+            _ => Ok(row.state),
+        }
     }
 
     async fn bound(&self, id: &EnrolmentId) -> Result<()> {
@@ -202,7 +286,13 @@ impl Registration {
         let row = table::lock(&mut tx, id).await?;
         if row.state == State::Accepting {
             table::complete(&mut tx, id).await?;
-            line("registration.enrolment.completed", &id.to_string(), "citizen").with("credential", row.credential_id.clone()).record(&mut tx);
+            line(
+                "registration.enrolment.completed",
+                &id.to_string(),
+                "citizen",
+            )
+            .with("credential", row.credential_id.clone())
+            .record(&mut tx);
             notify(&mut tx, &row, Event::Complete);
             tx.commit().await?;
         }
@@ -212,10 +302,17 @@ impl Registration {
     /// The citizen said that the acceptance record is wrong, or nobody took delivery in time: the certificate must not
     /// stay good, and the person is free to enrol again.
     pub(crate) async fn fail(&self, id: &EnrolmentId, code: &str) -> Result<()> {
-        if let Some(credential) = self.signing().credentials.of_enrolment(&id.to_string()).await?
+        if let Some(credential) = self
+            .signing()
+            .credentials
+            .of_enrolment(&id.to_string())
+            .await?
             && credential.state == CredentialState::Opening
         {
-            self.signing().credentials.give_up(&credential.id, code, "system").await?;
+            self.signing()
+                .credentials
+                .give_up(&credential.id, code, "system")
+                .await?;
         }
         failpoint!("registration.fail.after-give-up");
         let mut tx = self.store().write().await?;
@@ -229,7 +326,7 @@ impl Registration {
     }
 
     /// The acceptance request ended without a signature: ask again.
-    pub(crate) async fn ask_again(&self, id: &EnrolmentId) -> Result<()> {
+    async fn ask_again(&self, id: &EnrolmentId) -> Result<()> {
         let mut tx = self.store().write().await?;
         let row = table::lock(&mut tx, id).await?;
         if row.state == State::Accepting && row.acceptance_id.is_some() {
@@ -252,11 +349,21 @@ impl Registration {
 
     /// What signing is asked to open: a pure function of the row, so that asking again asks for the same.
     async fn opening(&self, tx: &mut Tx, row: &Enrolment) -> Result<Opening> {
-        let corrupt = || Error::Corrupt { table: "enrolment", id: row.id.to_string() };
-        let (owner, approved_at) = (row.owner.as_ref().ok_or_else(corrupt)?, row.approved_at.ok_or_else(corrupt)?);
-        let plan = campaign::table::plan(tx, &row.plan_code).await?.ok_or(Error::NotFound { what: "plan" })?;
+        let corrupt = || Error::Corrupt {
+            table: "enrolment",
+            id: row.id.to_string(),
+        };
+        let (owner, approved_at) = (
+            row.owner.as_ref().ok_or_else(corrupt)?,
+            row.approved_at.ok_or_else(corrupt)?,
+        );
+        let plan = campaign::table::plan(tx, &row.plan_code)
+            .await?
+            .ok_or(Error::NotFound { what: "plan" })?;
         let free_portals = match &row.campaign_code {
-            Some(code) => campaign::table::campaign(tx, code).await?.map(|(campaign, _)| campaign.free_portals),
+            Some(code) => campaign::table::campaign(tx, code)
+                .await?
+                .map(|(campaign, _)| campaign.free_portals),
             None => None,
         };
         Ok(Opening {
@@ -286,7 +393,14 @@ pub(crate) fn enqueue(tx: &mut Tx, task: &Task) {
 
 /// Puts a message to the citizen into the transaction.
 pub(crate) fn notify(tx: &mut Tx, row: &Enrolment, event: Event) {
-    enqueue(tx, &Task::Notify { enrolment: row.id, event, round: row.round });
+    enqueue(
+        tx,
+        &Task::Notify {
+            enrolment: row.id,
+            event,
+            round: row.round,
+        },
+    );
 }
 
 fn credential_of(row: &Enrolment) -> Option<CredentialId> {
@@ -320,9 +434,9 @@ fn refused_for_good(error: &kyso_signing::Error) -> Option<&'static str> {
     match error {
         Signing::CredentialLive | Signing::CredentialState { .. } => Some("already-active"),
         Signing::OpeningDiffers => Some("opening-differs"),
-        Signing::Authority(Authority::Subject { .. } | Authority::Lint { .. } | Authority::Differs { .. }) => {
-            Some("certificate-refused")
-        }
+        Signing::Authority(
+            Authority::Subject { .. } | Authority::Lint { .. } | Authority::Differs { .. },
+        ) => Some("certificate-refused"),
         _ => None,
     }
 }
@@ -332,8 +446,13 @@ fn months_later(at: i64, months: i64) -> i64 {
     const DAY_MS: i64 = 86_400_000;
     let day = Date::in_vietnam(at);
     let month = i64::from(day.month()) - 1 + months;
-    let (year, month) = (day.year() + (month.div_euclid(12)) as i32, (month.rem_euclid(12) + 1) as u8);
-    let target = (0..4).find_map(|less| Date::new(year, month, day.day() - less).ok()).unwrap_or(day);
+    let (year, month) = (
+        day.year() + (month.div_euclid(12)) as i32,
+        (month.rem_euclid(12) + 1) as u8,
+    );
+    let target = (0..4)
+        .find_map(|less| Date::new(year, month, day.day() - less).ok())
+        .unwrap_or(day);
     // Days are counted by stepping: a plan has at most 36 months.
     let mut end = at + months * 28 * DAY_MS;
     while Date::in_vietnam(end) < target {
@@ -352,7 +471,12 @@ mod tests {
         // 2026-11-22 10:00 UTC
         let at = 1_795_341_600_000;
         assert_eq!(Date::in_vietnam(at).to_string(), "22/11/2026");
-        for (months, day) in [(1, "22/12/2026"), (2, "22/01/2027"), (12, "22/11/2027"), (36, "22/11/2029")] {
+        for (months, day) in [
+            (1, "22/12/2026"),
+            (2, "22/01/2027"),
+            (12, "22/11/2027"),
+            (36, "22/11/2029"),
+        ] {
             let end = months_later(at, months);
             assert_eq!(Date::in_vietnam(end).to_string(), day);
             assert_eq!((end - at) % (24 * HOUR), 0);
@@ -360,6 +484,9 @@ mod tests {
         // 31 January, one month later
         let january = at + 70 * 24 * HOUR;
         assert_eq!(Date::in_vietnam(january).to_string(), "31/01/2027");
-        assert_eq!(Date::in_vietnam(months_later(january, 1)).to_string(), "28/02/2027");
+        assert_eq!(
+            Date::in_vietnam(months_later(january, 1)).to_string(),
+            "28/02/2027"
+        );
     }
 }

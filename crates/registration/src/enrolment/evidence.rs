@@ -16,16 +16,35 @@ impl Registration {
     ///
     /// # Errors
     /// [`Error::Image`], [`Error::PieceNotAsked`], [`Error::EnrolmentState`].
-    pub async fn put_photo(&self, id: &EnrolmentId, kind: Kind, bytes: &[u8]) -> Result<EvidenceView> {
-        let limits = ImageLimits { bytes_max: self.config().photo_bytes_max, side_min: SIDE_MIN, side_max: SIDE_MAX };
+    pub async fn put_photo(
+        &self,
+        id: &EnrolmentId,
+        kind: Kind,
+        bytes: &[u8],
+    ) -> Result<EvidenceView> {
+        let limits = ImageLimits {
+            bytes_max: self.config().photo_bytes_max,
+            side_min: SIDE_MIN,
+            side_max: SIDE_MAX,
+        };
         let photo = read_photo(bytes, limits)?;
         let sha256 = secret::sha256(bytes);
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
         check_asked(&mut tx, &row, &[Piece::Photo(kind)]).await?;
         let evidence: EvidenceId = tx.id();
-        let blob = self.sealed().put(&mut tx, &evidence.to_string(), bytes).await?;
-        let new = table::NewEvidence { id: evidence, kind, blob, sha256, photo, byte_count: bytes.len() };
+        let blob = self
+            .sealed()
+            .put(&mut tx, &evidence.to_string(), bytes)
+            .await?;
+        let new = table::NewEvidence {
+            id: evidence,
+            kind,
+            blob,
+            sha256,
+            photo,
+            byte_count: bytes.len(),
+        };
         let version = table::add_evidence(&mut tx, id, new).await?;
         table::repair(&mut tx, &row, Piece::Photo(kind)).await?;
         line("registration.evidence.stored", &id.to_string(), "citizen")
@@ -47,12 +66,22 @@ impl Registration {
     }
 
     /// The bytes of a photo, for an officer.
-    pub(crate) async fn photo(&self, id: &EnrolmentId, kind: Kind) -> Result<(Vec<u8>, &'static str)> {
+    pub(crate) async fn photo(
+        &self,
+        id: &EnrolmentId,
+        kind: Kind,
+    ) -> Result<(Vec<u8>, &'static str)> {
         let mut tx = self.store().read().await?;
         let photos = table::evidence(&mut tx, id).await?;
         drop(tx);
-        let photo = photos.into_iter().find(|photo| photo.view.kind == kind).ok_or(Error::EvidenceMissing(kind))?;
-        let bytes = self.sealed().read(self.store(), &photo.id.to_string(), &photo.blob).await?;
+        let photo = photos
+            .into_iter()
+            .find(|photo| photo.view.kind == kind)
+            .ok_or(Error::EvidenceMissing(kind))?;
+        let bytes = self
+            .sealed()
+            .read(self.store(), &photo.id.to_string(), &photo.blob)
+            .await?;
         Ok((bytes, photo.view.media_type))
     }
 }

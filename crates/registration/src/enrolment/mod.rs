@@ -89,6 +89,8 @@ pub struct View {
     pub credential: Option<String>,
     /// Where the binding of the phone is: `pending`, `bound`, or why it was refused.
     pub binding: Option<String>,
+    /// The device that the binding is for: what the phone names to open a session.
+    pub device: Option<String>,
     /// The request by which the acceptance is signed, once there is one.
     pub acceptance_request: Option<String>,
     /// When it was handed in last.
@@ -222,9 +224,18 @@ pub(crate) async fn view(tx: &mut Tx, id: &EnrolmentId) -> Result<View> {
     let contract = table::contract(tx, id).await?;
     Ok(View {
         next: next_steps(row.state, &progress),
-        plan: crate::campaign::table::plan(tx, &row.plan_code).await?.ok_or(Error::NotFound { what: "plan" })?,
-        code: table::live_code(tx, id).await?.filter(|live| live.expires_at > tx.now()).map(|live| code::code_view(&live)),
-        evidence: table::evidence(tx, id).await?.into_iter().map(|photo| photo.view).collect(),
+        plan: crate::campaign::table::plan(tx, &row.plan_code)
+            .await?
+            .ok_or(Error::NotFound { what: "plan" })?,
+        code: table::live_code(tx, id)
+            .await?
+            .filter(|live| live.expires_at > tx.now())
+            .map(|live| code::code_view(&live)),
+        evidence: table::evidence(tx, id)
+            .await?
+            .into_iter()
+            .map(|photo| photo.view)
+            .collect(),
         contract: contract.as_ref().map(contract::contract_view),
         supplement: table::asked(tx, &row).await?,
         reasons: table::end_reasons(tx, &row).await?,
@@ -233,6 +244,7 @@ pub(crate) async fn view(tx: &mut Tx, id: &EnrolmentId) -> Result<View> {
             _ => None,
         },
         binding: None,
+        device: None,
         id: row.id,
         reference: row.reference,
         state: row.state,

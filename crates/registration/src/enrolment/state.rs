@@ -109,7 +109,10 @@ impl State {
 
     /// Holds the person: while one enrolment is in such a state, the same person cannot begin another.
     pub fn holds_person(self) -> bool {
-        !matches!(self, State::Closed | State::Rejected | State::Abandoned | State::Expired | State::Failed)
+        !matches!(
+            self,
+            State::Closed | State::Rejected | State::Abandoned | State::Expired | State::Failed
+        )
     }
 
     /// The citizen may change what they entered.
@@ -193,7 +196,15 @@ pub enum Piece {
 
 /// The fields an officer may ask for.
 pub const FIELDS: &[&str] = &[
-    "full_name", "identity_number", "issue_date", "issue_place", "birth_date", "sex", "nationality", "phone", "email",
+    "full_name",
+    "identity_number",
+    "issue_date",
+    "issue_place",
+    "birth_date",
+    "sex",
+    "nationality",
+    "phone",
+    "email",
     "address",
 ];
 
@@ -210,7 +221,10 @@ impl Piece {
     pub fn read(word: &str) -> Option<Piece> {
         match word.strip_prefix("photo:") {
             Some(kind) => Kind::read(kind).map(Piece::Photo),
-            None => FIELDS.iter().find(|field| **field == word).map(|field| Piece::Field(field)),
+            None => FIELDS
+                .iter()
+                .find(|field| **field == word)
+                .map(|field| Piece::Field(field)),
         }
     }
 }
@@ -313,9 +327,18 @@ pub fn next_steps(state: State, progress: &Progress) -> Vec<Step> {
             steps
         }
         State::Supplement => {
-            let mut steps: Vec<Step> = progress.asked.iter().map(|piece| Step::repair(*piece)).collect();
+            let mut steps: Vec<Step> = progress
+                .asked
+                .iter()
+                .map(|piece| Step::repair(*piece))
+                .collect();
             // A repaired field makes the contract void, a repaired phone number the activation.
-            steps.extend(missing(progress).into_iter().filter(|step| !steps.contains(step)).collect::<Vec<_>>());
+            steps.extend(
+                missing(progress)
+                    .into_iter()
+                    .filter(|step| !steps.contains(step))
+                    .collect::<Vec<_>>(),
+            );
             if steps.is_empty() {
                 steps.push(Step::Submit);
             }
@@ -326,7 +349,12 @@ pub fn next_steps(state: State, progress: &Progress) -> Vec<Step> {
         State::Certified if progress.binding => vec![Step::WaitDevice],
         State::Certified => vec![Step::Device],
         State::Accepting => vec![Step::Acceptance],
-        State::Complete | State::Closed | State::Rejected | State::Abandoned | State::Expired | State::Failed => vec![],
+        State::Complete
+        | State::Closed
+        | State::Rejected
+        | State::Abandoned
+        | State::Expired
+        | State::Failed => vec![],
     }
 }
 
@@ -345,7 +373,12 @@ pub fn missing(progress: &Progress) -> Vec<Step> {
     if !progress.paid {
         steps.push(Step::Payment);
     }
-    steps.extend(Kind::ALL.into_iter().filter(|kind| !progress.photos.contains(kind)).map(Step::Photo));
+    steps.extend(
+        Kind::ALL
+            .into_iter()
+            .filter(|kind| !progress.photos.contains(kind))
+            .map(Step::Photo),
+    );
     if !progress.contract_signed {
         steps.push(Step::Contract);
     }
@@ -354,7 +387,10 @@ pub fn missing(progress: &Progress) -> Vec<Step> {
 
 /// What a contract needs before it can be written.
 pub fn missing_for_contract(progress: &Progress) -> Vec<Step> {
-    missing(progress).into_iter().filter(|step| matches!(step, Step::Owner | Step::Payment | Step::Photo(_))).collect()
+    missing(progress)
+        .into_iter()
+        .filter(|step| matches!(step, Step::Owner | Step::Payment | Step::Photo(_)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -388,12 +424,25 @@ mod tests {
             (S::Complete, C::Close, S::Closed),
         ];
         let changes = [
-            C::Submit, C::Vet, C::Approve, C::AskSupplement, C::Reject, C::Certify, C::Bind, C::Complete, C::Close,
-            C::Abandon, C::Expire, C::Fail,
+            C::Submit,
+            C::Vet,
+            C::Approve,
+            C::AskSupplement,
+            C::Reject,
+            C::Certify,
+            C::Bind,
+            C::Complete,
+            C::Close,
+            C::Abandon,
+            C::Expire,
+            C::Fail,
         ];
         for state in S::ALL {
             for change in changes {
-                let expected = drawn.iter().find(|(from, by, _)| (*from, *by) == (state, change)).map(|(_, _, to)| *to);
+                let expected = drawn
+                    .iter()
+                    .find(|(from, by, _)| (*from, *by) == (state, change))
+                    .map(|(_, _, to)| *to);
                 assert_eq!(state.after(change), expected, "{state} {change:?}");
             }
         }
@@ -405,7 +454,10 @@ mod tests {
             assert_eq!(State::read(state.as_str()), Some(state));
         }
         for kind in Kind::ALL {
-            assert_eq!(Piece::read(&Piece::Photo(kind).word()), Some(Piece::Photo(kind)));
+            assert_eq!(
+                Piece::read(&Piece::Photo(kind).word()),
+                Some(Piece::Photo(kind))
+            );
         }
         for field in FIELDS {
             assert_eq!(Piece::read(field), Some(Piece::Field(field)));
@@ -417,17 +469,38 @@ mod tests {
     #[test]
     fn the_first_steps_are_all_there_and_vanish_one_by_one() {
         let codes = |progress: &Progress| {
-            next_steps(State::Started, progress).into_iter().map(Step::code).collect::<Vec<_>>()
+            next_steps(State::Started, progress)
+                .into_iter()
+                .map(Step::code)
+                .collect::<Vec<_>>()
         };
         let mut progress = Progress::default();
         assert_eq!(
             codes(&progress),
-            ["contact", "activation", "owner", "payment", "photo:front", "photo:back", "photo:face", "contract"]
+            [
+                "contact",
+                "activation",
+                "owner",
+                "payment",
+                "photo:front",
+                "photo:back",
+                "photo:face",
+                "contract"
+            ]
         );
         progress.contact = true;
         progress.activated = true;
         progress.owner = true;
-        assert_eq!(codes(&progress), ["payment", "photo:front", "photo:back", "photo:face", "contract"]);
+        assert_eq!(
+            codes(&progress),
+            [
+                "payment",
+                "photo:front",
+                "photo:back",
+                "photo:face",
+                "contract"
+            ]
+        );
         progress.paid = true;
         progress.photos = vec![Kind::Front, Kind::Face];
         assert_eq!(codes(&progress), ["photo:back", "contract"]);
@@ -447,12 +520,21 @@ mod tests {
             contract_signed: true,
             ..Progress::default()
         };
-        let asked = Progress { asked: vec![Piece::Photo(Kind::Front), Piece::Field("full_name")], ..whole.clone() };
+        let asked = Progress {
+            asked: vec![Piece::Photo(Kind::Front), Piece::Field("full_name")],
+            ..whole.clone()
+        };
         assert_eq!(
             next_steps(State::Supplement, &asked),
-            [Step::Photo(Kind::Front), Step::Repair(Piece::Field("full_name"))]
+            [
+                Step::Photo(Kind::Front),
+                Step::Repair(Piece::Field("full_name"))
+            ]
         );
-        let repaired = Progress { contract_signed: false, ..whole.clone() };
+        let repaired = Progress {
+            contract_signed: false,
+            ..whole.clone()
+        };
         assert_eq!(next_steps(State::Supplement, &repaired), [Step::Contract]);
         assert_eq!(next_steps(State::Supplement, &whole), [Step::Submit]);
     }
@@ -463,7 +545,11 @@ mod tests {
             let steps = next_steps(state, &Progress::default());
             match state {
                 State::Started | State::Supplement => assert!(steps.len() > 1),
-                State::Submitted | State::Vetted | State::Approved | State::Certified | State::Accepting => {
+                State::Submitted
+                | State::Vetted
+                | State::Approved
+                | State::Certified
+                | State::Accepting => {
                     assert_eq!(steps.len(), 1)
                 }
                 _ => assert!(steps.is_empty()),

@@ -38,7 +38,6 @@ pub(crate) struct Enrolment {
     pub(crate) approved_at: Option<i64>,
     pub(crate) citizen_id: Option<CitizenId>,
     pub(crate) credential_id: Option<String>,
-    pub(crate) certified_at: Option<i64>,
     pub(crate) binding_id: Option<String>,
     pub(crate) acceptance_id: Option<String>,
     pub(crate) completed_at: Option<i64>,
@@ -54,13 +53,18 @@ round, risk, flags, officers_required, locked_by, locked_until, supplement_until
 certified_at, binding_id, acceptance_id, completed_at, end_code"
     };
 }
-pub(crate) use columns;
 
-const BY_ID: &str = concat!("-- enrolment_by_id\nSELECT ", columns!(), " FROM enrolment WHERE id = $1");
+const BY_ID: &str = concat!(
+    "-- enrolment_by_id\nSELECT ",
+    columns!(),
+    " FROM enrolment WHERE id = $1"
+);
 
 // Reads the newest row and keeps others from writing it until the commit, on both databases.
-const LOCK: &str =
-    concat!("-- enrolment_lock\nUPDATE enrolment SET touched_at = $2 WHERE id = $1 RETURNING ", columns!());
+const LOCK: &str = concat!(
+    "-- enrolment_lock\nUPDATE enrolment SET touched_at = $2 WHERE id = $1 RETURNING ",
+    columns!()
+);
 
 const INSERT: &str = "-- enrolment_insert
 INSERT INTO enrolment (id, reference, session_hash, state, language, entered_by, plan_code, campaign_code, price_vnd, created_at, touched_at)
@@ -176,11 +180,11 @@ SELECT id, channel, destination, salt_blob, code_blob, verifier, tries, tries_ma
 FROM activation_code WHERE state = 'live' AND expires_at <= $1 LIMIT 500";
 
 const ALLOW: &str = "-- allowance_use
-INSERT INTO allowance (subject, since, used) VALUES ($1, $2, 1)
+INSERT INTO allowance (subject, since, used) VALUES($1, $2, 1)
 ON CONFLICT (subject) DO UPDATE SET
-    used = CASE WHEN allowance.since <= $3 THEN 1 ELSE allowance.used + 1 END,
-    since = CASE WHEN allowance.since <= $3 THEN $2 ELSE allowance.since END
-WHERE allowance.since <= $3 OR allowance.used < $4";
+    used = CASE WHEN allowance.since + 3600000 <= excluded.since THEN 1 ELSE allowance.used + 1 END,
+    since = CASE WHEN allowance.since + 3600000 <= excluded.since THEN excluded.since ELSE allowance.since END
+WHERE allowance.since + 3600000 <= excluded.since OR allowance.used < $3";
 
 const ALLOW_SINCE: &str = "-- allowance_since
 SELECT since FROM allowance WHERE subject = $1";
@@ -215,8 +219,11 @@ const CONTRACT: &str = concat!(
     " FROM contract WHERE enrolment_id = $1 AND void_at IS NULL"
 );
 
-const CONTRACT_BY_ID: &str =
-    concat!("-- contract_by_id\nSELECT ", contract_columns!(), " FROM contract WHERE id = $1");
+const CONTRACT_BY_ID: &str = concat!(
+    "-- contract_by_id\nSELECT ",
+    contract_columns!(),
+    " FROM contract WHERE id = $1"
+);
 
 const CONTRACT_INSERT: &str = "-- contract_insert
 INSERT INTO contract (id, enrolment_id, number, made_from, blob_id, sha256, mark, created_at)
@@ -249,11 +256,53 @@ const END_REASONS: &str = "-- enrolment_end_reasons
 SELECT reasons FROM vetting_decision WHERE enrolment_id = $1 AND verdict = 'reject' ORDER BY decided_at DESC LIMIT 1";
 
 pub(crate) const STATEMENTS: &[&str] = &[
-    BY_ID, LOCK, INSERT, BY_SESSION, HOLDER, SET_CONTACT, SET_OWNER, SET_PAID, SET_ACTIVATED, SUBMIT, END, CLOSE, CERTIFY,
-    SET_BINDING, BIND, SET_ACCEPTANCE, FORGET_ACCEPTANCE, COMPLETE, OF_CREDENTIAL, OF_ACCEPTANCE, AHEAD, PHONE_SHARED, DUE, OUTSTANDING, CODE_LIVE, CODE_BY_ID,
-    CODE_INSERT, CODE_TRY, CODE_END, CODE_SENT, CODES_EXPIRED, ALLOW, ALLOW_SINCE, ALLOW_FORGET, EVIDENCE, EVIDENCE_SUPERSEDE,
-    EVIDENCE_INSERT, CONTRACT, CONTRACT_BY_ID, CONTRACT_INSERT, CONTRACT_VOID, CONTRACT_AGREE, CONTRACT_SEAL,
-    CONTRACTS_TO_SEAL, ASKED, REPAIR, END_REASONS,
+    BY_ID,
+    LOCK,
+    INSERT,
+    BY_SESSION,
+    HOLDER,
+    SET_CONTACT,
+    SET_OWNER,
+    SET_PAID,
+    SET_ACTIVATED,
+    SUBMIT,
+    END,
+    CLOSE,
+    CERTIFY,
+    SET_BINDING,
+    BIND,
+    SET_ACCEPTANCE,
+    FORGET_ACCEPTANCE,
+    COMPLETE,
+    OF_CREDENTIAL,
+    OF_ACCEPTANCE,
+    AHEAD,
+    PHONE_SHARED,
+    DUE,
+    OUTSTANDING,
+    CODE_LIVE,
+    CODE_BY_ID,
+    CODE_INSERT,
+    CODE_TRY,
+    CODE_END,
+    CODE_SENT,
+    CODES_EXPIRED,
+    ALLOW,
+    ALLOW_SINCE,
+    ALLOW_FORGET,
+    EVIDENCE,
+    EVIDENCE_SUPERSEDE,
+    EVIDENCE_INSERT,
+    CONTRACT,
+    CONTRACT_BY_ID,
+    CONTRACT_INSERT,
+    CONTRACT_VOID,
+    CONTRACT_AGREE,
+    CONTRACT_SEAL,
+    CONTRACTS_TO_SEAL,
+    ASKED,
+    REPAIR,
+    END_REASONS,
 ];
 
 const TABLE: &str = "enrolment";
@@ -302,12 +351,24 @@ pub(crate) async fn insert(tx: &mut Tx, new: New<'_>) -> Result<()> {
 }
 
 pub(crate) async fn by_session(tx: &mut Tx, hash: [u8; 32]) -> Result<Option<EnrolmentId>> {
-    Ok(tx.optional(BY_SESSION, &[hash.into()]).await?.map(|row| row.id("id")).transpose()?)
+    Ok(tx
+        .optional(BY_SESSION, &[hash.into()])
+        .await?
+        .map(|row| row.id("id"))
+        .transpose()?)
 }
 
 /// Another enrolment that holds this person.
-pub(crate) async fn holder(tx: &mut Tx, identity_number: &str, id: &EnrolmentId) -> Result<Option<Enrolment>> {
-    tx.optional(HOLDER, &[identity_number.into(), id.into()]).await?.as_ref().map(enrolment).transpose()
+pub(crate) async fn holder(
+    tx: &mut Tx,
+    identity_number: &str,
+    id: &EnrolmentId,
+) -> Result<Option<Enrolment>> {
+    tx.optional(HOLDER, &[identity_number.into(), id.into()])
+        .await?
+        .as_ref()
+        .map(enrolment)
+        .transpose()
 }
 
 pub(crate) async fn set_contact(tx: &mut Tx, row: &Enrolment) -> Result<()> {
@@ -346,39 +407,82 @@ pub(crate) async fn set_owner(tx: &mut Tx, id: &EnrolmentId, owner: &Owner) -> R
 
 pub(crate) async fn set_paid(tx: &mut Tx, id: &EnrolmentId, has_place: bool) -> Result<()> {
     let now = tx.now();
-    Ok(tx.change(TABLE, 1, SET_PAID, &[id.into(), now.into(), has_place.into()]).await?)
+    Ok(tx
+        .change(
+            TABLE,
+            1,
+            SET_PAID,
+            &[id.into(), now.into(), has_place.into()],
+        )
+        .await?)
 }
 
 pub(crate) async fn set_activated(tx: &mut Tx, id: &EnrolmentId, channel: Channel) -> Result<()> {
     let now = tx.now();
-    Ok(tx.change(TABLE, 1, SET_ACTIVATED, &[id.into(), now.into(), channel.as_str().into()]).await?)
+    Ok(tx
+        .change(
+            TABLE,
+            1,
+            SET_ACTIVATED,
+            &[id.into(), now.into(), channel.as_str().into()],
+        )
+        .await?)
 }
 
-pub(crate) async fn submit(tx: &mut Tx, id: &EnrolmentId, risk: i64, flags: &str, officers_required: i64) -> Result<()> {
+pub(crate) async fn submit(
+    tx: &mut Tx,
+    id: &EnrolmentId,
+    risk: i64,
+    flags: &str,
+    officers_required: i64,
+) -> Result<()> {
     let now = tx.now();
-    let values = [id.into(), now.into(), risk.into(), flags.into(), officers_required.into()];
+    let values = [
+        id.into(),
+        now.into(),
+        risk.into(),
+        flags.into(),
+        officers_required.into(),
+    ];
     Ok(tx.change(TABLE, 1, SUBMIT, &values).await?)
 }
 
 /// Ends an enrolment that holds nothing afterwards; the caller gives its place back to the campaign.
 pub(crate) async fn end(tx: &mut Tx, row: &Enrolment, to: State, code: &str) -> Result<()> {
     let now = tx.now();
-    let values = [row.id.into(), to.as_str().into(), now.into(), code.into(), row.state.as_str().into()];
+    let values = [
+        row.id.into(),
+        to.as_str().into(),
+        now.into(),
+        code.into(),
+        row.state.as_str().into(),
+    ];
     Ok(tx.change(TABLE, 1, END, &values).await?)
 }
 
 pub(crate) async fn close(tx: &mut Tx, id: &EnrolmentId, code: &str) -> Result<()> {
     let now = tx.now();
-    Ok(tx.change(TABLE, 1, CLOSE, &[id.into(), now.into(), code.into()]).await?)
+    Ok(tx
+        .change(TABLE, 1, CLOSE, &[id.into(), now.into(), code.into()])
+        .await?)
 }
 
 pub(crate) async fn certify(tx: &mut Tx, id: &EnrolmentId, credential: &str) -> Result<()> {
     let now = tx.now();
-    Ok(tx.change(TABLE, 1, CERTIFY, &[id.into(), credential.into(), now.into()]).await?)
+    Ok(tx
+        .change(
+            TABLE,
+            1,
+            CERTIFY,
+            &[id.into(), credential.into(), now.into()],
+        )
+        .await?)
 }
 
 pub(crate) async fn set_binding(tx: &mut Tx, id: &EnrolmentId, binding: &str) -> Result<()> {
-    Ok(tx.change(TABLE, 1, SET_BINDING, &[id.into(), binding.into()]).await?)
+    Ok(tx
+        .change(TABLE, 1, SET_BINDING, &[id.into(), binding.into()])
+        .await?)
 }
 
 pub(crate) async fn bind(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
@@ -387,7 +491,9 @@ pub(crate) async fn bind(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
 }
 
 pub(crate) async fn set_acceptance(tx: &mut Tx, id: &EnrolmentId, request: &str) -> Result<()> {
-    Ok(tx.change(TABLE, 1, SET_ACCEPTANCE, &[id.into(), request.into()]).await?)
+    Ok(tx
+        .change(TABLE, 1, SET_ACCEPTANCE, &[id.into(), request.into()])
+        .await?)
 }
 
 pub(crate) async fn forget_acceptance(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
@@ -396,15 +502,25 @@ pub(crate) async fn forget_acceptance(tx: &mut Tx, id: &EnrolmentId) -> Result<(
 
 pub(crate) async fn complete(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
     let now = tx.now();
-    Ok(tx.change(TABLE, 1, COMPLETE, &[id.into(), now.into()]).await?)
+    Ok(tx
+        .change(TABLE, 1, COMPLETE, &[id.into(), now.into()])
+        .await?)
 }
 
 pub(crate) async fn of_credential(tx: &mut Tx, credential: &str) -> Result<Option<EnrolmentId>> {
-    Ok(tx.optional(OF_CREDENTIAL, &[credential.into()]).await?.map(|row| row.id("id")).transpose()?)
+    Ok(tx
+        .optional(OF_CREDENTIAL, &[credential.into()])
+        .await?
+        .map(|row| row.id("id"))
+        .transpose()?)
 }
 
 pub(crate) async fn of_acceptance(tx: &mut Tx, request: &str) -> Result<Option<EnrolmentId>> {
-    Ok(tx.optional(OF_ACCEPTANCE, &[request.into()]).await?.map(|row| row.id("id")).transpose()?)
+    Ok(tx
+        .optional(OF_ACCEPTANCE, &[request.into()])
+        .await?
+        .map(|row| row.id("id"))
+        .transpose()?)
 }
 
 pub(crate) async fn ahead(tx: &mut Tx, submitted_at: i64) -> Result<i64> {
@@ -412,19 +528,32 @@ pub(crate) async fn ahead(tx: &mut Tx, submitted_at: i64) -> Result<i64> {
 }
 
 pub(crate) async fn phone_shared(tx: &mut Tx, row: &Enrolment, owner: &Owner) -> Result<i64> {
-    let values = [row.phone.clone().into(), row.id.into(), (&owner.identity_number).into()];
+    let values = [
+        row.phone.clone().into(),
+        row.id.into(),
+        (&owner.identity_number).into(),
+    ];
     Ok(tx.one(PHONE_SHARED, &values).await?.int("others")?)
 }
 
 /// Enrolments whose time is over: started before, supplement awaited until before, approved before.
-pub(crate) async fn due(tx: &mut Tx, started: i64, now: i64, approved: i64) -> Result<Vec<EnrolmentId>> {
-    let rows = tx.all(DUE, &[started.into(), now.into(), approved.into()]).await?;
+pub(crate) async fn due(
+    tx: &mut Tx,
+    started: i64,
+    now: i64,
+    approved: i64,
+) -> Result<Vec<EnrolmentId>> {
+    let rows = tx
+        .all(DUE, &[started.into(), now.into(), approved.into()])
+        .await?;
     rows.iter().map(|row| Ok(row.id("id")?)).collect()
 }
 
 pub(crate) async fn outstanding(tx: &mut Tx) -> Result<Vec<(EnrolmentId, State)>> {
     let rows = tx.all(OUTSTANDING, &[]).await?;
-    rows.iter().map(|row| Ok((row.id("id")?, state(row)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.id("id")?, state(row)?)))
+        .collect()
 }
 
 /// A live activation code.
@@ -442,7 +571,11 @@ pub(crate) struct Code {
 }
 
 pub(crate) async fn live_code(tx: &mut Tx, id: &EnrolmentId) -> Result<Option<Code>> {
-    tx.optional(CODE_LIVE, &[id.into()]).await?.as_ref().map(code).transpose()
+    tx.optional(CODE_LIVE, &[id.into()])
+        .await?
+        .as_ref()
+        .map(code)
+        .transpose()
 }
 
 pub(crate) struct NewCode<'a> {
@@ -473,7 +606,9 @@ pub(crate) async fn insert_code(tx: &mut Tx, new: NewCode<'_>) -> Result<()> {
         new.expires_at.into(),
         new.tries_max.into(),
     ];
-    Ok(tx.change("activation_code", 1, CODE_INSERT, &values).await?)
+    Ok(tx
+        .change("activation_code", 1, CODE_INSERT, &values)
+        .await?)
 }
 
 /// Counts a try before it is compared; `None` if there are none left or the code's time is over.
@@ -486,7 +621,13 @@ pub(crate) async fn try_code(tx: &mut Tx, id: &CodeId) -> Result<Option<i64>> {
 /// Ends a code and wipes what was sealed of it. `how`: `used`, `void`, `spent`.
 pub(crate) async fn end_code(tx: &mut Tx, code: &Code, how: &str) -> Result<()> {
     let now = tx.now();
-    tx.change("activation_code", 1, CODE_END, &[code.id.into(), how.into(), now.into()]).await?;
+    tx.change(
+        "activation_code",
+        1,
+        CODE_END,
+        &[code.id.into(), how.into(), now.into()],
+    )
+    .await?;
     tx.delete_blob(&code.salt_blob).await?;
     if let Some(blob) = &code.code_blob {
         tx.delete_blob(blob).await?;
@@ -496,7 +637,11 @@ pub(crate) async fn end_code(tx: &mut Tx, code: &Code, how: &str) -> Result<()> 
 
 pub(crate) async fn expired_codes(tx: &mut Tx) -> Result<Vec<Code>> {
     let now = tx.now();
-    tx.all(CODES_EXPIRED, &[now.into()]).await?.iter().map(code).collect()
+    tx.all(CODES_EXPIRED, &[now.into()])
+        .await?
+        .iter()
+        .map(code)
+        .collect()
 }
 
 /// A code as its sender needs it.
@@ -509,7 +654,9 @@ pub(crate) struct Sending {
 }
 
 pub(crate) async fn sending(tx: &mut Tx, id: &CodeId) -> Result<Option<Sending>> {
-    let Some(row) = tx.optional(CODE_BY_ID, &[id.into()]).await? else { return Ok(None) };
+    let Some(row) = tx.optional(CODE_BY_ID, &[id.into()]).await? else {
+        return Ok(None);
+    };
     Ok(Some(Sending {
         channel: channel(&row, "channel")?,
         destination: row.text("destination")?,
@@ -532,11 +679,15 @@ pub(crate) async fn code_sent(tx: &mut Tx, id: &CodeId, blob: &BlobId) -> Result
 pub(crate) async fn allow(tx: &mut Tx, subject: &str, most: i64) -> Result<Result<(), i64>> {
     const HOUR_MS: i64 = 3_600_000;
     let now = tx.now();
-    let values = [subject.into(), now.into(), (now - HOUR_MS).into(), most.into()];
+    let values = [subject.into(), now.into(), most.into()];
     if most > 0 && tx.execute(ALLOW, &values).await? == 1 {
         return Ok(Ok(()));
     }
-    let since = tx.optional(ALLOW_SINCE, &[subject.into()]).await?.map(|row| row.int("since")).transpose()?;
+    let since = tx
+        .optional(ALLOW_SINCE, &[subject.into()])
+        .await?
+        .map(|row| row.int("since"))
+        .transpose()?;
     Ok(Err(since.unwrap_or(now) + HOUR_MS))
 }
 
@@ -563,7 +714,10 @@ pub(crate) async fn evidence(tx: &mut Tx, id: &EnrolmentId) -> Result<Vec<Eviden
             id: row.id("id")?,
             blob: blob(&row, "blob_id")?,
             view: EvidenceView {
-                kind: Kind::read(&kind).ok_or(Error::Corrupt { table: "evidence", id: row.text("id")? })?,
+                kind: Kind::read(&kind).ok_or(Error::Corrupt {
+                    table: "evidence",
+                    id: row.text("id")?,
+                })?,
                 sha256: hex::encode(row.bytes("sha256")?),
                 media_type,
                 width: row.int("width")?,
@@ -588,11 +742,24 @@ pub(crate) struct NewEvidence {
 }
 
 /// Stores a take; earlier ones stay, superseded. Returns its version.
-pub(crate) async fn add_evidence(tx: &mut Tx, enrolment: &EnrolmentId, new: NewEvidence) -> Result<i64> {
+pub(crate) async fn add_evidence(
+    tx: &mut Tx,
+    enrolment: &EnrolmentId,
+    new: NewEvidence,
+) -> Result<i64> {
     let now = tx.now();
     let kind = new.kind.as_str();
-    let before = tx.optional(EVIDENCE_SUPERSEDE, &[enrolment.into(), kind.into(), now.into()]).await?;
-    let version = before.map(|row| row.int("version")).transpose()?.unwrap_or(0) + 1;
+    let before = tx
+        .optional(
+            EVIDENCE_SUPERSEDE,
+            &[enrolment.into(), kind.into(), now.into()],
+        )
+        .await?;
+    let version = before
+        .map(|row| row.int("version"))
+        .transpose()?
+        .unwrap_or(0)
+        + 1;
     let values = [
         new.id.into(),
         enrolment.into(),
@@ -626,11 +793,19 @@ pub(crate) struct Contract {
 }
 
 pub(crate) async fn contract(tx: &mut Tx, enrolment: &EnrolmentId) -> Result<Option<Contract>> {
-    tx.optional(CONTRACT, &[enrolment.into()]).await?.as_ref().map(contract_row).transpose()
+    tx.optional(CONTRACT, &[enrolment.into()])
+        .await?
+        .as_ref()
+        .map(contract_row)
+        .transpose()
 }
 
 pub(crate) async fn contract_by_id(tx: &mut Tx, id: &ContractId) -> Result<Option<Contract>> {
-    tx.optional(CONTRACT_BY_ID, &[id.into()]).await?.as_ref().map(contract_row).transpose()
+    tx.optional(CONTRACT_BY_ID, &[id.into()])
+        .await?
+        .as_ref()
+        .map(contract_row)
+        .transpose()
 }
 
 pub(crate) struct NewContract<'a> {
@@ -660,23 +835,51 @@ pub(crate) async fn insert_contract(tx: &mut Tx, new: NewContract<'_>) -> Result
 
 pub(crate) async fn void_contract(tx: &mut Tx, enrolment: &EnrolmentId) -> Result<u64> {
     let now = tx.now();
-    Ok(tx.execute(CONTRACT_VOID, &[enrolment.into(), now.into()]).await?)
+    Ok(tx
+        .execute(CONTRACT_VOID, &[enrolment.into(), now.into()])
+        .await?)
 }
 
-pub(crate) async fn agree(tx: &mut Tx, contract: &Contract, agreement: &str, channel: &str) -> Result<()> {
+pub(crate) async fn agree(
+    tx: &mut Tx,
+    contract: &Contract,
+    agreement: &str,
+    channel: &str,
+) -> Result<()> {
     let now = tx.now();
-    let values = [contract.id.into(), (&contract.sha256).into(), agreement.into(), channel.into(), now.into()];
+    let values = [
+        contract.id.into(),
+        (&contract.sha256).into(),
+        agreement.into(),
+        channel.into(),
+        now.into(),
+    ];
     Ok(tx.change("contract", 1, CONTRACT_AGREE, &values).await?)
 }
 
 /// Keeps the sealed file; `false` if another worker was first.
-pub(crate) async fn seal(tx: &mut Tx, id: &ContractId, blob: BlobId, sha256: [u8; 32]) -> Result<bool> {
+pub(crate) async fn seal(
+    tx: &mut Tx,
+    id: &ContractId,
+    blob: BlobId,
+    sha256: [u8; 32],
+) -> Result<bool> {
     let now = tx.now();
-    Ok(tx.execute(CONTRACT_SEAL, &[id.into(), blob.into(), sha256.into(), now.into()]).await? == 1)
+    Ok(tx
+        .execute(
+            CONTRACT_SEAL,
+            &[id.into(), blob.into(), sha256.into(), now.into()],
+        )
+        .await?
+        == 1)
 }
 
 pub(crate) async fn contracts_to_seal(tx: &mut Tx) -> Result<Vec<ContractId>> {
-    tx.all(CONTRACTS_TO_SEAL, &[]).await?.iter().map(|row| Ok(row.id("id")?)).collect()
+    tx.all(CONTRACTS_TO_SEAL, &[])
+        .await?
+        .iter()
+        .map(|row| Ok(row.id("id")?))
+        .collect()
 }
 
 pub(crate) async fn asked(tx: &mut Tx, row: &Enrolment) -> Result<Vec<AskView>> {
@@ -685,10 +888,15 @@ pub(crate) async fn asked(tx: &mut Tx, row: &Enrolment) -> Result<Vec<AskView>> 
     }
     let mut asks = Vec::new();
     for ask in tx.all(ASKED, &[row.id.into(), row.round.into()]).await? {
-        let corrupt = || Error::Corrupt { table: "supplement_piece", id: row.id.to_string() };
+        let corrupt = || Error::Corrupt {
+            table: "supplement_piece",
+            id: row.id.to_string(),
+        };
         asks.push(AskView {
             piece: Piece::read(&ask.text("piece")?).ok_or_else(corrupt)?,
-            reason: crate::vetting::Reason::of(&ask.text("reason")?).ok_or_else(corrupt)?.code,
+            reason: crate::vetting::Reason::of(&ask.text("reason")?)
+                .ok_or_else(corrupt)?
+                .code,
             repaired: ask.opt_int("repaired_at")?.is_some(),
         });
     }
@@ -697,17 +905,37 @@ pub(crate) async fn asked(tx: &mut Tx, row: &Enrolment) -> Result<Vec<AskView>> 
 
 pub(crate) async fn repair(tx: &mut Tx, row: &Enrolment, piece: Piece) -> Result<u64> {
     let now = tx.now();
-    Ok(tx.execute(REPAIR, &[row.id.into(), row.round.into(), piece.word().into(), now.into()]).await?)
+    Ok(tx
+        .execute(
+            REPAIR,
+            &[
+                row.id.into(),
+                row.round.into(),
+                piece.word().into(),
+                now.into(),
+            ],
+        )
+        .await?)
 }
 
 /// Why it ended: the reasons of the officer who rejected it, or the code in the row.
 pub(crate) async fn end_reasons(tx: &mut Tx, row: &Enrolment) -> Result<Vec<String>> {
-    let Some(code) = &row.end_code else { return Ok(Vec::new()) };
+    let Some(code) = &row.end_code else {
+        return Ok(Vec::new());
+    };
     if row.state != State::Rejected {
         return Ok(vec![code.clone()]);
     }
-    let reasons = tx.optional(END_REASONS, &[row.id.into()]).await?.map(|row| row.text("reasons")).transpose()?;
-    Ok(reasons.unwrap_or_default().split_whitespace().map(Into::into).collect())
+    let reasons = tx
+        .optional(END_REASONS, &[row.id.into()])
+        .await?
+        .map(|row| row.text("reasons"))
+        .transpose()?;
+    Ok(reasons
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(Into::into)
+        .collect())
 }
 
 /// The facts from which the next steps follow.
@@ -718,9 +946,18 @@ pub(crate) async fn progress(tx: &mut Tx, row: &Enrolment) -> Result<Progress> {
         activated: row.activated_at.is_some(),
         owner: row.owner.is_some(),
         paid: row.paid_at.is_some(),
-        photos: evidence(tx, &row.id).await?.iter().map(|photo| photo.view.kind).collect(),
+        photos: evidence(tx, &row.id)
+            .await?
+            .iter()
+            .map(|photo| photo.view.kind)
+            .collect(),
         contract_signed: contract.is_some_and(|contract| contract.agreed_at.is_some()),
-        asked: asked(tx, row).await?.into_iter().filter(|ask| !ask.repaired).map(|ask| ask.piece).collect(),
+        asked: asked(tx, row)
+            .await?
+            .into_iter()
+            .filter(|ask| !ask.repaired)
+            .map(|ask| ask.piece)
+            .collect(),
         binding: false,
     })
 }
@@ -748,7 +985,9 @@ pub(crate) fn enrolment(row: &Row) -> Result<Enrolment> {
         paid_at: row.opt_int("paid_at")?,
         has_place: row.bool("has_place")?,
         activated_at: row.opt_int("activated_at")?,
-        activated_channel: row.opt_text("activated_channel")?.and_then(|word| Channel::read(&word)),
+        activated_channel: row
+            .opt_text("activated_channel")?
+            .and_then(|word| Channel::read(&word)),
         submitted_at: row.opt_int("submitted_at")?,
         round: row.int("round")?,
         risk: row.int("risk")?,
@@ -760,7 +999,6 @@ pub(crate) fn enrolment(row: &Row) -> Result<Enrolment> {
         approved_at: row.opt_int("approved_at")?,
         citizen_id: row.opt_id("citizen_id")?,
         credential_id: row.opt_text("credential_id")?,
-        certified_at: row.opt_int("certified_at")?,
         binding_id: row.opt_text("binding_id")?,
         acceptance_id: row.opt_text("acceptance_id")?,
         completed_at: row.opt_int("completed_at")?,
@@ -772,14 +1010,20 @@ fn owner(row: &Row, id: &EnrolmentId) -> Result<Option<Owner>> {
     if row.opt_int("owner_at")?.is_none() {
         return Ok(None);
     }
-    let corrupt = || Error::Corrupt { table: TABLE, id: id.to_string() };
+    let corrupt = || Error::Corrupt {
+        table: TABLE,
+        id: id.to_string(),
+    };
     let date = |column: &str| -> Result<Date> { row.text(column)?.parse().map_err(|_| corrupt()) };
     Ok(Some(Owner {
         full_name: row.text("full_name")?,
         identity_number: row.text("identity_number")?,
         issue_date: date("issue_date")?,
         issue_place: row.text("issue_place")?,
-        card_expires_on: row.opt_text("card_expires_on")?.map(|day| day.parse().map_err(|_| corrupt())).transpose()?,
+        card_expires_on: row
+            .opt_text("card_expires_on")?
+            .map(|day| day.parse().map_err(|_| corrupt()))
+            .transpose()?,
         birth_date: date("birth_date")?,
         sex: Sex::read(&row.text("sex")?).ok_or_else(corrupt)?,
         nationality: row.text("nationality")?,
@@ -797,7 +1041,10 @@ fn owner(row: &Row, id: &EnrolmentId) -> Result<Option<Owner>> {
 }
 
 fn state(row: &Row) -> Result<State> {
-    State::read(&row.text("state")?).ok_or(Error::Corrupt { table: TABLE, id: row.text("id")? })
+    State::read(&row.text("state")?).ok_or(Error::Corrupt {
+        table: TABLE,
+        id: row.text("id")?,
+    })
 }
 
 fn code(row: &Row) -> Result<Code> {
@@ -832,16 +1079,28 @@ fn contract_row(row: &Row) -> Result<Contract> {
 }
 
 fn channel(row: &Row, column: &str) -> Result<Channel> {
-    Channel::read(&row.text(column)?).ok_or(Error::Corrupt { table: "activation_code", id: row.text("id")? })
+    Channel::read(&row.text(column)?).ok_or(Error::Corrupt {
+        table: "activation_code",
+        id: row.text("id")?,
+    })
 }
 
 fn blob(row: &Row, column: &str) -> Result<BlobId> {
-    opt_blob(row, column)?.ok_or(Error::Corrupt { table: "blob", id: column.into() })
+    opt_blob(row, column)?.ok_or(Error::Corrupt {
+        table: "blob",
+        id: column.into(),
+    })
 }
 
 fn opt_blob(row: &Row, column: &str) -> Result<Option<BlobId>> {
     let text = row.opt_text(column)?;
-    text.map(|text| text.parse().map_err(|_| Error::Corrupt { table: "blob", id: column.into() })).transpose()
+    text.map(|text| {
+        text.parse().map_err(|_| Error::Corrupt {
+            table: "blob",
+            id: column.into(),
+        })
+    })
+    .transpose()
 }
 
 /// The constraint that refused a write, if one did.

@@ -28,8 +28,13 @@ pub enum OfficerRole {
 
 impl OfficerRole {
     /// Every role.
-    pub const ALL: [OfficerRole; 5] =
-        [Self::Helper, Self::Vetter, Self::Lead, Self::Auditor, Self::CampaignManager];
+    pub const ALL: [OfficerRole; 5] = [
+        Self::Helper,
+        Self::Vetter,
+        Self::Lead,
+        Self::Auditor,
+        Self::CampaignManager,
+    ];
 
     /// The word stored and spoken.
     pub fn as_str(self) -> &'static str {
@@ -62,7 +67,9 @@ pub struct Officer {
 impl Officer {
     /// Whether they may suspend, resume and revoke credentials: who may decide on an enrolment may also end what it gave.
     pub fn may_manage_credentials(&self) -> bool {
-        self.roles.iter().any(|role| matches!(role, OfficerRole::Vetter | OfficerRole::Lead))
+        self.roles
+            .iter()
+            .any(|role| matches!(role, OfficerRole::Vetter | OfficerRole::Lead))
     }
 }
 
@@ -91,14 +98,19 @@ impl Officer {
     }
 
     pub(crate) fn must_be(&self, roles: &[OfficerRole]) -> Result<()> {
-        if self.is_one_of(roles) { Ok(()) } else { Err(Error::OfficerForbidden) }
+        if self.is_one_of(roles) {
+            Ok(())
+        } else {
+            Err(Error::OfficerForbidden)
+        }
     }
 }
 
 /// Who decides.
 pub(crate) const DECIDES: &[OfficerRole] = &[OfficerRole::Vetter, OfficerRole::Lead];
 /// Who reads dossiers.
-pub(crate) const READS: &[OfficerRole] = &[OfficerRole::Vetter, OfficerRole::Lead, OfficerRole::Auditor];
+pub(crate) const READS: &[OfficerRole] =
+    &[OfficerRole::Vetter, OfficerRole::Lead, OfficerRole::Auditor];
 
 impl Registration {
     /// Adds an officer.
@@ -106,18 +118,42 @@ impl Registration {
     /// # Errors
     /// [`Error::Unacceptable`] for a name, number or list of roles that cannot be.
     pub async fn add_officer(&self, new: &NewOfficer, actor: &str) -> Result<AddedOfficer> {
-        let name = read_name(&new.name).map_err(|_| Error::Unacceptable { field: "name", rule: "a person's name" })?;
-        read_number(&new.identity_number).map_err(|_| Error::Unacceptable { field: "identity_number", rule: "12 digits of a CCCD" })?;
+        let name = read_name(&new.name).map_err(|_| Error::Unacceptable {
+            field: "name",
+            rule: "a person's name",
+        })?;
+        read_number(&new.identity_number).map_err(|_| Error::Unacceptable {
+            field: "identity_number",
+            rule: "12 digits of a CCCD",
+        })?;
         if new.roles.is_empty() {
-            return Err(Error::Unacceptable { field: "roles", rule: "at least one" });
+            return Err(Error::Unacceptable {
+                field: "roles",
+                rule: "at least one",
+            });
         }
         let (token, salt) = (secret::token(), secret::bytes());
         let mut tx = self.store().write().await?;
         let id: OfficerId = tx.id();
-        let officer = Officer { id, name, roles: new.roles.clone() };
-        let identity = table::Identity { salt: salt.to_vec(), hash: identity_hash(&salt, &new.identity_number) };
-        table::insert(&mut tx, &officer, &identity, secret::sha256(token.as_bytes())).await?;
-        line("registration.officer.added", &id.to_string(), actor).with("roles", table::words(&new.roles)).record(&mut tx);
+        let officer = Officer {
+            id,
+            name,
+            roles: new.roles.clone(),
+        };
+        let identity = table::Identity {
+            salt: salt.to_vec(),
+            hash: identity_hash(&salt, &new.identity_number),
+        };
+        table::insert(
+            &mut tx,
+            &officer,
+            &identity,
+            secret::sha256(token.as_bytes()),
+        )
+        .await?;
+        line("registration.officer.added", &id.to_string(), actor)
+            .with("roles", table::words(&new.roles))
+            .record(&mut tx);
         tx.commit().await?;
         Ok(AddedOfficer { id, token })
     }
@@ -125,7 +161,9 @@ impl Registration {
     /// Who holds this token. [`Error::SessionInvalid`] otherwise.
     pub async fn authenticate_officer(&self, token: &str) -> Result<Officer> {
         let mut tx = self.store().read().await?;
-        table::by_token(&mut tx, secret::sha256(token.as_bytes())).await?.ok_or(Error::SessionInvalid)
+        table::by_token(&mut tx, secret::sha256(token.as_bytes()))
+            .await?
+            .ok_or(Error::SessionInvalid)
     }
 
     /// A new token; the old one is void at once.
@@ -135,7 +173,12 @@ impl Registration {
         if !table::set_token(&mut tx, officer, secret::sha256(token.as_bytes())).await? {
             return Err(Error::NotFound { what: "officer" });
         }
-        line("registration.officer.token-rotated", &officer.to_string(), actor).record(&mut tx);
+        line(
+            "registration.officer.token-rotated",
+            &officer.to_string(),
+            actor,
+        )
+        .record(&mut tx);
         tx.commit().await?;
         Ok(token)
     }
@@ -165,7 +208,9 @@ impl Registration {
         let mut tx = self.store().read().await?;
         let row = crate::enrolment::table::by_id(&mut tx, &id).await?;
         match row.owner {
-            Some(owner) if is_self(&mut tx, officer, &owner.identity_number).await? => Err(Error::OwnEnrolment),
+            Some(owner) if is_self(&mut tx, officer, &owner.identity_number).await? => {
+                Err(Error::OwnEnrolment)
+            }
             _ => Ok(()),
         }
     }
@@ -173,8 +218,13 @@ impl Registration {
 
 /// Whether a dossier's number is the officer's own.
 pub(crate) async fn is_self(tx: &mut Tx, officer: &Officer, identity_number: &str) -> Result<bool> {
-    let identity = table::identity(tx, &officer.id).await?.ok_or(Error::OfficerForbidden)?;
-    Ok(secret::equal(&identity.hash, &identity_hash(&identity.salt, identity_number)))
+    let identity = table::identity(tx, &officer.id)
+        .await?
+        .ok_or(Error::OfficerForbidden)?;
+    Ok(secret::equal(
+        &identity.hash,
+        &identity_hash(&identity.salt, identity_number),
+    ))
 }
 
 fn identity_hash(salt: &[u8], identity_number: &str) -> Vec<u8> {

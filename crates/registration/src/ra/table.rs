@@ -31,7 +31,12 @@ pub(crate) struct Identity {
     pub(crate) hash: Vec<u8>,
 }
 
-pub(crate) async fn insert(tx: &mut Tx, officer: &Officer, identity: &Identity, token_hash: [u8; 32]) -> Result<()> {
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    officer: &Officer,
+    identity: &Identity,
+    token_hash: [u8; 32],
+) -> Result<()> {
     let now = tx.now();
     let values = [
         officer.id.into(),
@@ -46,7 +51,11 @@ pub(crate) async fn insert(tx: &mut Tx, officer: &Officer, identity: &Identity, 
 }
 
 pub(crate) async fn by_token(tx: &mut Tx, hash: [u8; 32]) -> Result<Option<Officer>> {
-    tx.optional(BY_TOKEN, &[hash.into()]).await?.as_ref().map(officer).transpose()
+    tx.optional(BY_TOKEN, &[hash.into()])
+        .await?
+        .as_ref()
+        .map(officer)
+        .transpose()
 }
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Officer>> {
@@ -54,8 +63,13 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Officer>> {
 }
 
 pub(crate) async fn identity(tx: &mut Tx, id: &OfficerId) -> Result<Option<Identity>> {
-    let Some(row) = tx.optional(IDENTITY, &[id.into()]).await? else { return Ok(None) };
-    Ok(Some(Identity { salt: row.bytes("identity_salt")?, hash: row.bytes("identity_hash")? }))
+    let Some(row) = tx.optional(IDENTITY, &[id.into()]).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Identity {
+        salt: row.bytes("identity_salt")?,
+        hash: row.bytes("identity_hash")?,
+    }))
 }
 
 pub(crate) async fn set_token(tx: &mut Tx, id: &OfficerId, hash: [u8; 32]) -> Result<bool> {
@@ -69,12 +83,23 @@ pub(crate) async fn disable(tx: &mut Tx, id: &OfficerId) -> Result<bool> {
 
 /// Roles as stored: words with spaces between.
 pub(crate) fn words(roles: &[OfficerRole]) -> String {
-    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" ")
+    roles
+        .iter()
+        .map(|role| role.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn officer(row: &Row) -> Result<Officer> {
     let id: OfficerId = row.id("id")?;
     let roles = row.text("roles")?;
     let roles: Option<Vec<_>> = roles.split(' ').map(OfficerRole::read).collect();
-    Ok(Officer { id, name: row.text("name")?, roles: roles.ok_or(Error::Corrupt { table: "officer", id: id.to_string() })? })
+    Ok(Officer {
+        id,
+        name: row.text("name")?,
+        roles: roles.ok_or(Error::Corrupt {
+            table: "officer",
+            id: id.to_string(),
+        })?,
+    })
 }

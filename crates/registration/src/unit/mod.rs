@@ -36,7 +36,9 @@ impl Tier {
     }
 
     pub(crate) fn read(text: &str) -> Option<Self> {
-        [Self::Province, Self::District, Self::Commune].into_iter().find(|tier| tier.as_str() == text)
+        [Self::Province, Self::District, Self::Commune]
+            .into_iter()
+            .find(|tier| tier.as_str() == text)
     }
 }
 
@@ -113,7 +115,9 @@ impl Registration {
                 imported.mergers += table::merge(&mut tx, &line.unit, to).await?;
             }
         }
-        crate::ledger::line("registration.units.imported", "units", actor).with("lines", lines.len()).record(&mut tx);
+        crate::ledger::line("registration.units.imported", "units", actor)
+            .with("lines", lines.len())
+            .record(&mut tx);
         tx.commit().await?;
         Ok(imported)
     }
@@ -133,25 +137,38 @@ struct Line {
 }
 
 fn read_csv(csv: &str) -> Result<Vec<Line>> {
-    let bad = |field| Error::Unacceptable { field, rule: "see the columns of the import" };
+    let bad = |field| Error::Unacceptable {
+        field,
+        rule: "see the columns of the import",
+    };
     let mut lines = csv.trim_start_matches('\u{feff}').lines();
-    if lines.next().map(str::trim) != Some("code,tier,parent_code,name,valid_from,valid_to,merged_into") {
+    if lines.next().map(str::trim)
+        != Some("code,tier,parent_code,name,valid_from,valid_to,merged_into")
+    {
         return Err(bad("header"));
     }
     lines
         .filter(|line| !line.trim().is_empty())
         .map(|line| {
             let columns: Vec<&str> = line.split(',').map(str::trim).collect();
-            let [code, tier, parent, name, from, to, merged] = columns[..] else { return Err(bad("columns")) };
+            let [code, tier, parent, name, from, to, merged] = columns[..] else {
+                return Err(bad("columns"));
+            };
             let tier = Tier::read(tier).ok_or_else(|| bad("tier"))?;
             let digits = match tier {
                 Tier::Province => 2,
                 Tier::District => 3,
                 Tier::Commune => 5,
             };
-            let is_code = |code: &str, digits: usize| code.len() == digits && code.bytes().all(|b| b.is_ascii_digit());
+            let is_code = |code: &str, digits: usize| {
+                code.len() == digits && code.bytes().all(|b| b.is_ascii_digit())
+            };
             let is_day = |day: &str| day.parse::<kyso_paper::Date>().is_ok();
-            if !is_code(code, digits) || merged.split(' ').any(|to| !to.is_empty() && !is_code(to, digits)) {
+            if !is_code(code, digits)
+                || merged
+                    .split(' ')
+                    .any(|to| !to.is_empty() && !is_code(to, digits))
+            {
                 return Err(bad("code"));
             }
             if (tier == Tier::Province) != parent.is_empty() {
@@ -169,7 +186,11 @@ fn read_csv(csv: &str) -> Result<Vec<Line>> {
                     valid_from: from.into(),
                     valid_to: (!to.is_empty()).then(|| to.into()),
                 },
-                merged_into: merged.split(' ').filter(|to| !to.is_empty()).map(Into::into).collect(),
+                merged_into: merged
+                    .split(' ')
+                    .filter(|to| !to.is_empty())
+                    .map(Into::into)
+                    .collect(),
             })
         })
         .collect()
@@ -182,13 +203,21 @@ mod tests {
     #[test]
     fn the_seed_has_thirty_four_provinces_and_every_line_is_well_formed() {
         let lines = read_csv(seed::UNITS).unwrap();
-        let in_force = |tier| lines.iter().filter(|l| l.unit.tier == tier && l.unit.valid_to.is_none()).count();
+        let in_force = |tier| {
+            lines
+                .iter()
+                .filter(|l| l.unit.tier == tier && l.unit.valid_to.is_none())
+                .count()
+        };
         assert_eq!(in_force(Tier::Province), 34);
         assert_eq!(in_force(Tier::District), 0);
         assert!(in_force(Tier::Commune) >= 10);
         for line in lines.iter().filter(|line| line.unit.tier != Tier::Province) {
             let parent = line.unit.parent_code.as_deref().unwrap();
-            assert!(lines.iter().any(|other| other.unit.code == parent), "{parent}");
+            assert!(
+                lines.iter().any(|other| other.unit.code == parent),
+                "{parent}"
+            );
         }
     }
 

@@ -35,10 +35,15 @@ const MERGE: &str = "-- unit_merge
 INSERT INTO administrative_merger (tier, from_code, from_valid_from, to_code)
 VALUES ($1, $2, $3, $4) ON CONFLICT (tier, from_code, from_valid_from, to_code) DO NOTHING";
 
-pub(crate) const STATEMENTS: &[&str] = &[NEWEST, PROVINCES, COMMUNES, SUCCESSORS, ADD, UPDATE, MERGE];
+pub(crate) const STATEMENTS: &[&str] =
+    &[NEWEST, PROVINCES, COMMUNES, SUCCESSORS, ADD, UPDATE, MERGE];
 
 pub(crate) async fn newest(tx: &mut Tx, tier: Tier, code: &str) -> Result<Option<Unit>> {
-    tx.optional(NEWEST, &[tier.as_str().into(), code.into()]).await?.as_ref().map(unit).transpose()
+    tx.optional(NEWEST, &[tier.as_str().into(), code.into()])
+        .await?
+        .as_ref()
+        .map(unit)
+        .transpose()
 }
 
 pub(crate) async fn of_parent(tx: &mut Tx, province: Option<&str>) -> Result<Vec<Unit>> {
@@ -50,7 +55,11 @@ pub(crate) async fn of_parent(tx: &mut Tx, province: Option<&str>) -> Result<Vec
 }
 
 pub(crate) async fn successors(tx: &mut Tx, code: &str) -> Result<Vec<Unit>> {
-    tx.all(SUCCESSORS, &[code.into()]).await?.iter().map(unit).collect()
+    tx.all(SUCCESSORS, &[code.into()])
+        .await?
+        .iter()
+        .map(unit)
+        .collect()
 }
 
 /// Adds or changes; (1, 0), (0, 1) or (0, 0).
@@ -70,14 +79,22 @@ pub(crate) async fn put(tx: &mut Tx, unit: &Unit) -> Result<(u64, u64)> {
 }
 
 pub(crate) async fn merge(tx: &mut Tx, unit: &Unit, to: &str) -> Result<u64> {
-    let values = [unit.tier.as_str().into(), (&unit.code).into(), (&unit.valid_from).into(), to.into()];
+    let values = [
+        unit.tier.as_str().into(),
+        (&unit.code).into(),
+        (&unit.valid_from).into(),
+        to.into(),
+    ];
     Ok(tx.execute(MERGE, &values).await?)
 }
 
 fn unit(row: &Row) -> Result<Unit> {
     let code = row.text("code")?;
     Ok(Unit {
-        tier: Tier::read(&row.text("tier")?).ok_or(Error::Corrupt { table: "administrative_unit", id: code.clone() })?,
+        tier: Tier::read(&row.text("tier")?).ok_or(Error::Corrupt {
+            table: "administrative_unit",
+            id: code.clone(),
+        })?,
         parent_code: row.opt_text("parent_code")?,
         name: row.text("name")?,
         valid_from: row.text("valid_from")?,

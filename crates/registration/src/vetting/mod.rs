@@ -47,11 +47,21 @@ pub enum Tab {
 }
 
 /// Why a dossier deserves a closer look. Hints, never decisions.
-pub const FLAGS: &[&str] = &["name-edited", "typed", "phone-shared", "resubmitted", "desk"];
+pub const FLAGS: &[&str] = &[
+    "name-edited",
+    "typed",
+    "phone-shared",
+    "resubmitted",
+    "desk",
+];
 
 /// Flags as stored: words with spaces between.
 pub(crate) fn read_flags(words: &str) -> Vec<&'static str> {
-    FLAGS.iter().copied().filter(|flag| words.split(' ').any(|word| word == *flag)).collect()
+    FLAGS
+        .iter()
+        .copied()
+        .filter(|flag| words.split(' ').any(|word| word == *flag))
+        .collect()
 }
 
 /// One line of the queue. No picture, no number.
@@ -122,7 +132,9 @@ impl Verdict {
     }
 
     pub(crate) fn read(word: &str) -> Option<Self> {
-        [Self::Approve, Self::Reject, Self::Supplement].into_iter().find(|verdict| verdict.as_str() == word)
+        [Self::Approve, Self::Reject, Self::Supplement]
+            .into_iter()
+            .find(|verdict| verdict.as_str() == word)
     }
 }
 
@@ -155,7 +167,13 @@ impl Registration {
     ///
     /// # Errors
     /// [`Error::OfficerForbidden`].
-    pub async fn queue(&self, officer: &Officer, tab: Tab, order: Order, most: usize) -> Result<Vec<QueueEntry>> {
+    pub async fn queue(
+        &self,
+        officer: &Officer,
+        tab: Tab,
+        order: Order,
+        most: usize,
+    ) -> Result<Vec<QueueEntry>> {
         officer.must_be(READS)?;
         let mut tx = self.store().read().await?;
         table::queue(&mut tx, &officer.id, tab, order, most).await
@@ -176,9 +194,16 @@ impl Registration {
         }
         let until = tx.now() + self.config().lock_ms;
         if !table::lock(&mut tx, id, &officer.id, until).await? {
-            return Err(Error::Locked { until: row.locked_until.unwrap_or(until) });
+            return Err(Error::Locked {
+                until: row.locked_until.unwrap_or(until),
+            });
         }
-        line("registration.vetting.opened", &id.to_string(), &officer.id.to_string()).record(&mut tx);
+        line(
+            "registration.vetting.opened",
+            &id.to_string(),
+            &officer.id.to_string(),
+        )
+        .record(&mut tx);
         let dossier = dossier(&mut tx, officer, id).await?;
         tx.commit().await?;
         Ok(dossier)
@@ -192,7 +217,12 @@ impl Registration {
         officer.must_be(READS)?;
         let mut tx = self.store().write().await?;
         let dossier = dossier(&mut tx, officer, id).await?;
-        line("registration.vetting.read", &id.to_string(), &officer.id.to_string()).record(&mut tx);
+        line(
+            "registration.vetting.read",
+            &id.to_string(),
+            &officer.id.to_string(),
+        )
+        .record(&mut tx);
         tx.commit().await?;
         Ok(dossier)
     }
@@ -210,7 +240,12 @@ impl Registration {
             return Err(Error::NotLocked);
         }
         table::unlock(&mut tx, id, &holder).await?;
-        line("registration.vetting.released", &id.to_string(), &officer.id.to_string()).record(&mut tx);
+        line(
+            "registration.vetting.released",
+            &id.to_string(),
+            &officer.id.to_string(),
+        )
+        .record(&mut tx);
         Ok(tx.commit().await?)
     }
 
@@ -218,12 +253,24 @@ impl Registration {
     ///
     /// # Errors
     /// [`Error::EvidenceMissing`], [`Error::OfficerForbidden`], [`Error::NotFound`].
-    pub async fn dossier_photo(&self, officer: &Officer, id: &EnrolmentId, kind: Kind) -> Result<(Vec<u8>, &'static str)> {
+    pub async fn dossier_photo(
+        &self,
+        officer: &Officer,
+        id: &EnrolmentId,
+        kind: Kind,
+    ) -> Result<(Vec<u8>, &'static str)> {
         officer.must_be(READS)?;
         let mut tx = self.store().write().await?;
         let row = enrolment::by_id(&mut tx, id).await?;
-        row.submitted_at.ok_or(Error::NotFound { what: "dossier" })?;
-        line("registration.vetting.photo-seen", &id.to_string(), &officer.id.to_string()).with("kind", kind.as_str()).record(&mut tx);
+        row.submitted_at
+            .ok_or(Error::NotFound { what: "dossier" })?;
+        line(
+            "registration.vetting.photo-seen",
+            &id.to_string(),
+            &officer.id.to_string(),
+        )
+        .with("kind", kind.as_str())
+        .record(&mut tx);
         tx.commit().await?;
         self.photo(id, kind).await
     }
@@ -236,7 +283,10 @@ impl Registration {
     pub async fn approve(&self, officer: &Officer, id: &EnrolmentId) -> Result<State> {
         let mut tx = self.store().write().await?;
         let row = deciding(&mut tx, officer, id).await?;
-        let owner = row.owner.clone().ok_or(Error::NotFound { what: "dossier" })?;
+        let owner = row
+            .owner
+            .clone()
+            .ok_or(Error::NotFound { what: "dossier" })?;
         if is_expired(&owner, tx.now()) {
             return Err(Error::CardExpired);
         }
@@ -249,10 +299,14 @@ impl Registration {
         let citizen = table::citizen(&mut tx, &owner.identity_number).await?;
         table::approve(&mut tx, &row, citizen).await?;
         enqueue(&mut tx, &Task::OpenCredential { enrolment: *id });
-        line("registration.enrolment.approved", &id.to_string(), &officer.id.to_string())
-            .with("citizen", citizen.to_string())
-            .with("officers", row.officers_required)
-            .record(&mut tx);
+        line(
+            "registration.enrolment.approved",
+            &id.to_string(),
+            &officer.id.to_string(),
+        )
+        .with("citizen", citizen.to_string())
+        .with("officers", row.officers_required)
+        .record(&mut tx);
         kyso_store::failpoint!("registration.approve.before-commit");
         tx.commit().await?;
         Ok(State::Approved)
@@ -262,14 +316,30 @@ impl Registration {
     ///
     /// # Errors
     /// [`Error::Reason`]; else as [`Registration::approve`].
-    pub async fn reject(&self, officer: &Officer, id: &EnrolmentId, reasons: &[&str]) -> Result<State> {
-        if reasons.is_empty() || !reasons.iter().all(|code| Reason::of(code).is_some_and(|reason| reason.reject)) {
+    pub async fn reject(
+        &self,
+        officer: &Officer,
+        id: &EnrolmentId,
+        reasons: &[&str],
+    ) -> Result<State> {
+        if reasons.is_empty()
+            || !reasons
+                .iter()
+                .all(|code| Reason::of(code).is_some_and(|reason| reason.reject))
+        {
             return Err(Error::Reason);
         }
         let mut tx = self.store().write().await?;
         let row = deciding(&mut tx, officer, id).await?;
         decide(&mut tx, &row, officer, Verdict::Reject, &reasons.join(" ")).await?;
-        let state = end(&mut tx, &row, Change::Reject, reasons[0], &officer.id.to_string()).await?;
+        let state = end(
+            &mut tx,
+            &row,
+            Change::Reject,
+            reasons[0],
+            &officer.id.to_string(),
+        )
+        .await?;
         notify(&mut tx, &row, Event::Rejected);
         tx.commit().await?;
         Ok(state)
@@ -279,25 +349,44 @@ impl Registration {
     ///
     /// # Errors
     /// [`Error::Reason`] without a piece, for one named twice or a reason that is none; else as [`Registration::approve`].
-    pub async fn ask_supplement(&self, officer: &Officer, id: &EnrolmentId, asks: &[Ask]) -> Result<State> {
+    pub async fn ask_supplement(
+        &self,
+        officer: &Officer,
+        id: &EnrolmentId,
+        asks: &[Ask],
+    ) -> Result<State> {
         let known = |ask: &Ask| Reason::of(ask.reason).is_some_and(|reason| reason.supplement);
-        let twice = asks.iter().enumerate().any(|(at, ask)| asks[..at].iter().any(|other| other.piece == ask.piece));
+        let twice = asks
+            .iter()
+            .enumerate()
+            .any(|(at, ask)| asks[..at].iter().any(|other| other.piece == ask.piece));
         if asks.is_empty() || twice || !asks.iter().all(known) {
             return Err(Error::Reason);
         }
         let mut tx = self.store().write().await?;
         let row = deciding(&mut tx, officer, id).await?;
         let reasons: Vec<&str> = asks.iter().map(|ask| ask.reason).collect();
-        decide(&mut tx, &row, officer, Verdict::Supplement, &reasons.join(" ")).await?;
+        decide(
+            &mut tx,
+            &row,
+            officer,
+            Verdict::Supplement,
+            &reasons.join(" "),
+        )
+        .await?;
         let until = tx.now() + self.config().supplement_ms;
         table::supplement(&mut tx, &row, until).await?;
         for ask in asks {
             table::ask(&mut tx, &row, ask).await?;
         }
         let pieces: Vec<String> = asks.iter().map(|ask| ask.piece.word()).collect();
-        line("registration.enrolment.supplement-asked", &id.to_string(), &officer.id.to_string())
-            .with("pieces", pieces.join(" "))
-            .record(&mut tx);
+        line(
+            "registration.enrolment.supplement-asked",
+            &id.to_string(),
+            &officer.id.to_string(),
+        )
+        .with("pieces", pieces.join(" "))
+        .record(&mut tx);
         notify(&mut tx, &row, Event::Supplement);
         tx.commit().await?;
         Ok(State::Supplement)
@@ -314,7 +403,11 @@ async fn deciding(tx: &mut Tx, officer: &Officer, id: &EnrolmentId) -> Result<En
     }
     match (row.locked_by, row.locked_until) {
         (Some(holder), Some(until)) if until > tx.now() => {
-            if holder == officer.id { Ok(row) } else { Err(Error::Locked { until }) }
+            if holder == officer.id {
+                Ok(row)
+            } else {
+                Err(Error::Locked { until })
+            }
         }
         _ => Err(Error::NotLocked),
     }
@@ -326,20 +419,34 @@ async fn check_not_own(tx: &mut Tx, officer: &Officer, row: &Enrolment) -> Resul
         Some(owner) => is_self(tx, officer, &owner.identity_number).await?,
         None => false,
     };
-    if own || row.entered_by == Some(officer.id) { Err(Error::OwnEnrolment) } else { Ok(()) }
+    if own || row.entered_by == Some(officer.id) {
+        Err(Error::OwnEnrolment)
+    } else {
+        Ok(())
+    }
 }
 
-async fn decide(tx: &mut Tx, row: &Enrolment, officer: &Officer, verdict: Verdict, reasons: &str) -> Result<()> {
+async fn decide(
+    tx: &mut Tx,
+    row: &Enrolment,
+    officer: &Officer,
+    verdict: Verdict,
+    reasons: &str,
+) -> Result<()> {
     let decided = table::decide(tx, row, &officer.id, verdict, reasons).await;
     if refused_by(&decided) == Some("vetting_decision_once") {
         return Err(Error::SecondOfficer);
     }
     decided?;
-    line("registration.vetting.decided", &row.id.to_string(), &officer.id.to_string())
-        .with("verdict", verdict.as_str())
-        .with("reasons", reasons)
-        .with("round", row.round)
-        .record(tx);
+    line(
+        "registration.vetting.decided",
+        &row.id.to_string(),
+        &officer.id.to_string(),
+    )
+    .with("verdict", verdict.as_str())
+    .with("reasons", reasons)
+    .with("round", row.round)
+    .record(tx);
     Ok(())
 }
 
@@ -348,9 +455,15 @@ async fn dossier(tx: &mut Tx, officer: &Officer, id: &EnrolmentId) -> Result<Dos
     let entry = table::entry_of(&row, tx.now())?;
     let contract = enrolment::contract(tx, id).await?;
     Ok(Dossier {
-        locked_until: row.locked_until.filter(|_| entry.locked_by == Some(officer.id)),
+        locked_until: row
+            .locked_until
+            .filter(|_| entry.locked_by == Some(officer.id)),
         owner: row.owner.ok_or(Error::NotFound { what: "dossier" })?,
-        evidence: enrolment::evidence(tx, id).await?.into_iter().map(|photo| photo.view).collect(),
+        evidence: enrolment::evidence(tx, id)
+            .await?
+            .into_iter()
+            .map(|photo| photo.view)
+            .collect(),
         contract: contract.map(|contract| (contract.number, hex::encode(contract.sha256))),
         decisions: table::decisions(tx, id).await?,
         entry,

@@ -23,15 +23,33 @@ impl Reason {
 }
 
 const fn supplement(code: &'static str, vi: &'static str, en: &'static str) -> Reason {
-    Reason { code, vi, en, supplement: true, reject: false }
+    Reason {
+        code,
+        vi,
+        en,
+        supplement: true,
+        reject: false,
+    }
 }
 
 const fn reject(code: &'static str, vi: &'static str, en: &'static str) -> Reason {
-    Reason { code, vi, en, supplement: false, reject: true }
+    Reason {
+        code,
+        vi,
+        en,
+        supplement: false,
+        reject: true,
+    }
 }
 
 const fn either(code: &'static str, vi: &'static str, en: &'static str) -> Reason {
-    Reason { code, vi, en, supplement: true, reject: true }
+    Reason {
+        code,
+        vi,
+        en,
+        supplement: true,
+        reject: true,
+    }
 }
 
 /// Every reason.
@@ -125,8 +143,19 @@ mod tests {
     #[test]
     fn every_reason_has_one_code_and_two_texts_that_say_what_to_do() {
         for (index, reason) in REASONS.iter().enumerate() {
-            assert!(REASONS[..index].iter().all(|other| other.code != reason.code), "{}", reason.code);
-            assert!(reason.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+            assert!(
+                REASONS[..index]
+                    .iter()
+                    .all(|other| other.code != reason.code),
+                "{}",
+                reason.code
+            );
+            assert!(
+                reason
+                    .code
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-')
+            );
             assert!(reason.supplement || reason.reject);
             for text in [reason.vi, reason.en] {
                 assert!(text.ends_with('.') && !text.contains('!'), "{text}");

@@ -29,7 +29,12 @@ macro_rules! new {
 }
 macro_rules! mine {
     ($name:literal, $order:literal) => {
-        queue!($name, "state IN ('submitted', 'vetted') AND locked_until > $2 AND locked_by = $3", $order, "$1")
+        queue!(
+            $name,
+            "state IN ('submitted', 'vetted') AND locked_until > $2 AND locked_by = $3",
+            $order,
+            "$1"
+        )
     };
 }
 
@@ -37,10 +42,30 @@ const NEW_OLDEST: &str = new!("vetting_queue_new_oldest", "submitted_at, id");
 const NEW_RISK: &str = new!("vetting_queue_new_risk", "risk DESC, submitted_at, id");
 const MINE_OLDEST: &str = mine!("vetting_queue_mine_oldest", "submitted_at, id");
 const MINE_RISK: &str = mine!("vetting_queue_mine_risk", "risk DESC, submitted_at, id");
-const SECOND_OLDEST: &str = queue!("vetting_queue_second_oldest", "state = 'vetted'", "submitted_at, id", "$1");
-const SECOND_RISK: &str = queue!("vetting_queue_second_risk", "state = 'vetted'", "risk DESC, submitted_at, id", "$1");
-const SUPPLEMENT_OLDEST: &str = queue!("vetting_queue_supplement_oldest", "state = 'supplement'", "submitted_at, id", "$1");
-const SUPPLEMENT_RISK: &str = queue!("vetting_queue_supplement_risk", "state = 'supplement'", "risk DESC, submitted_at, id", "$1");
+const SECOND_OLDEST: &str = queue!(
+    "vetting_queue_second_oldest",
+    "state = 'vetted'",
+    "submitted_at, id",
+    "$1"
+);
+const SECOND_RISK: &str = queue!(
+    "vetting_queue_second_risk",
+    "state = 'vetted'",
+    "risk DESC, submitted_at, id",
+    "$1"
+);
+const SUPPLEMENT_OLDEST: &str = queue!(
+    "vetting_queue_supplement_oldest",
+    "state = 'supplement'",
+    "submitted_at, id",
+    "$1"
+);
+const SUPPLEMENT_RISK: &str = queue!(
+    "vetting_queue_supplement_risk",
+    "state = 'supplement'",
+    "risk DESC, submitted_at, id",
+    "$1"
+);
 
 const LOCK: &str = "-- vetting_lock
 UPDATE enrolment SET locked_by = $2, locked_until = $3
@@ -76,11 +101,33 @@ const CITIZEN: &str = "-- citizen_by_number
 SELECT id FROM citizen WHERE identity_number = $1";
 
 pub(crate) const STATEMENTS: &[&str] = &[
-    NEW_OLDEST, NEW_RISK, MINE_OLDEST, MINE_RISK, SECOND_OLDEST, SECOND_RISK, SUPPLEMENT_OLDEST, SUPPLEMENT_RISK, LOCK, UNLOCK,
-    VET, APPROVE, SUPPLEMENT, DECIDE, DECISIONS, ASK, CITIZEN_INSERT, CITIZEN,
+    NEW_OLDEST,
+    NEW_RISK,
+    MINE_OLDEST,
+    MINE_RISK,
+    SECOND_OLDEST,
+    SECOND_RISK,
+    SUPPLEMENT_OLDEST,
+    SUPPLEMENT_RISK,
+    LOCK,
+    UNLOCK,
+    VET,
+    APPROVE,
+    SUPPLEMENT,
+    DECIDE,
+    DECISIONS,
+    ASK,
+    CITIZEN_INSERT,
+    CITIZEN,
 ];
 
-pub(crate) async fn queue(tx: &mut Tx, officer: &OfficerId, tab: Tab, order: Order, most: usize) -> Result<Vec<QueueEntry>> {
+pub(crate) async fn queue(
+    tx: &mut Tx,
+    officer: &OfficerId,
+    tab: Tab,
+    order: Order,
+    most: usize,
+) -> Result<Vec<QueueEntry>> {
     let now = tx.now();
     let sql = match (tab, order) {
         (Tab::New, Order::Oldest) => NEW_OLDEST,
@@ -97,35 +144,69 @@ pub(crate) async fn queue(tx: &mut Tx, officer: &OfficerId, tab: Tab, order: Ord
     if matches!(tab, Tab::New | Tab::Mine) {
         values.extend([now.into(), officer.into()]);
     }
-    tx.all(sql, &values).await?.iter().map(|row| entry(row, now)).collect()
+    tx.all(sql, &values)
+        .await?
+        .iter()
+        .map(|row| entry(row, now))
+        .collect()
 }
 
 /// Locks a dossier for an officer; `false` if another has it.
-pub(crate) async fn lock(tx: &mut Tx, id: &EnrolmentId, officer: &OfficerId, until: i64) -> Result<bool> {
+pub(crate) async fn lock(
+    tx: &mut Tx,
+    id: &EnrolmentId,
+    officer: &OfficerId,
+    until: i64,
+) -> Result<bool> {
     let now = tx.now();
-    Ok(tx.execute(LOCK, &[id.into(), officer.into(), until.into(), now.into()]).await? == 1)
+    Ok(tx
+        .execute(LOCK, &[id.into(), officer.into(), until.into(), now.into()])
+        .await?
+        == 1)
 }
 
 pub(crate) async fn unlock(tx: &mut Tx, id: &EnrolmentId, officer: &OfficerId) -> Result<()> {
-    Ok(tx.change("enrolment", 1, UNLOCK, &[id.into(), officer.into()]).await?)
+    Ok(tx
+        .change("enrolment", 1, UNLOCK, &[id.into(), officer.into()])
+        .await?)
 }
 
 pub(crate) async fn vet(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
     let now = tx.now();
-    Ok(tx.change("enrolment", 1, VET, &[id.into(), now.into()]).await?)
+    Ok(tx
+        .change("enrolment", 1, VET, &[id.into(), now.into()])
+        .await?)
 }
 
 pub(crate) async fn approve(tx: &mut Tx, row: &Enrolment, citizen: CitizenId) -> Result<()> {
     let now = tx.now();
-    let values = [row.id.into(), now.into(), citizen.into(), row.state.as_str().into()];
+    let values = [
+        row.id.into(),
+        now.into(),
+        citizen.into(),
+        row.state.as_str().into(),
+    ];
     Ok(tx.change("enrolment", 1, APPROVE, &values).await?)
 }
 
 pub(crate) async fn supplement(tx: &mut Tx, row: &Enrolment, until: i64) -> Result<()> {
-    Ok(tx.change("enrolment", 1, SUPPLEMENT, &[row.id.into(), until.into(), row.state.as_str().into()]).await?)
+    Ok(tx
+        .change(
+            "enrolment",
+            1,
+            SUPPLEMENT,
+            &[row.id.into(), until.into(), row.state.as_str().into()],
+        )
+        .await?)
 }
 
-pub(crate) async fn decide(tx: &mut Tx, row: &Enrolment, officer: &OfficerId, verdict: Verdict, reasons: &str) -> Result<()> {
+pub(crate) async fn decide(
+    tx: &mut Tx,
+    row: &Enrolment,
+    officer: &OfficerId,
+    verdict: Verdict,
+    reasons: &str,
+) -> Result<()> {
     let now = tx.now();
     let id: DecisionId = tx.id();
     let values = [
@@ -145,9 +226,15 @@ pub(crate) async fn decisions(tx: &mut Tx, id: &EnrolmentId) -> Result<Vec<Decis
     for row in tx.all(DECISIONS, &[id.into()]).await? {
         decisions.push(Decision {
             officer: row.id("officer_id")?,
-            verdict: Verdict::read(&row.text("verdict")?)
-                .ok_or(Error::Corrupt { table: "vetting_decision", id: id.to_string() })?,
-            reasons: row.text("reasons")?.split_whitespace().map(Into::into).collect(),
+            verdict: Verdict::read(&row.text("verdict")?).ok_or(Error::Corrupt {
+                table: "vetting_decision",
+                id: id.to_string(),
+            })?,
+            reasons: row
+                .text("reasons")?
+                .split_whitespace()
+                .map(Into::into)
+                .collect(),
             round: row.int("round")?,
             at: row.int("decided_at")?,
         });
@@ -157,7 +244,13 @@ pub(crate) async fn decisions(tx: &mut Tx, id: &EnrolmentId) -> Result<Vec<Decis
 
 pub(crate) async fn ask(tx: &mut Tx, row: &Enrolment, ask: &Ask) -> Result<()> {
     let now = tx.now();
-    let values = [row.id.into(), row.round.into(), ask.piece.word().into(), ask.reason.into(), now.into()];
+    let values = [
+        row.id.into(),
+        row.round.into(),
+        ask.piece.word().into(),
+        ask.reason.into(),
+        now.into(),
+    ];
     Ok(tx.change("supplement_piece", 1, ASK, &values).await?)
 }
 
@@ -165,13 +258,20 @@ pub(crate) async fn ask(tx: &mut Tx, row: &Enrolment, ask: &Ask) -> Result<()> {
 pub(crate) async fn citizen(tx: &mut Tx, identity_number: &str) -> Result<CitizenId> {
     let now = tx.now();
     let id: CitizenId = tx.id();
-    tx.execute(CITIZEN_INSERT, &[id.into(), identity_number.into(), now.into()]).await?;
+    tx.execute(
+        CITIZEN_INSERT,
+        &[id.into(), identity_number.into(), now.into()],
+    )
+    .await?;
     Ok(tx.one(CITIZEN, &[identity_number.into()]).await?.id("id")?)
 }
 
 fn entry(row: &Row, now: i64) -> Result<QueueEntry> {
     let id: EnrolmentId = row.id("id")?;
-    let state = State::read(&row.text("state")?).ok_or(Error::Corrupt { table: "enrolment", id: id.to_string() })?;
+    let state = State::read(&row.text("state")?).ok_or(Error::Corrupt {
+        table: "enrolment",
+        id: id.to_string(),
+    })?;
     Ok(QueueEntry {
         id,
         reference: row.text("reference")?,
@@ -183,7 +283,12 @@ fn entry(row: &Row, now: i64) -> Result<QueueEntry> {
         submitted_at: row.int("submitted_at")?,
         risk: row.int("risk")?,
         flags: read_flags(&row.text("flags")?),
-        locked_by: row.opt_id("locked_by")?.filter(|_| row.opt_int("locked_until").ok().flatten().is_some_and(|until| until > now)),
+        locked_by: row.opt_id("locked_by")?.filter(|_| {
+            row.opt_int("locked_until")
+                .ok()
+                .flatten()
+                .is_some_and(|until| until > now)
+        }),
         round: row.int("round")?,
     })
 }
@@ -203,7 +308,9 @@ pub(crate) fn entry_of(row: &Enrolment, now: i64) -> Result<QueueEntry> {
         submitted_at: row.submitted_at.ok_or_else(missing)?,
         risk: row.risk,
         flags: read_flags(&row.flags),
-        locked_by: row.locked_by.filter(|_| row.locked_until.is_some_and(|until| until > now)),
+        locked_by: row
+            .locked_by
+            .filter(|_| row.locked_until.is_some_and(|until| until > now)),
         round: row.round,
     })
 }

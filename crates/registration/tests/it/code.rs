@@ -1,0 +1,304 @@
+//! Activation codes: five tries, five minutes, forty-five seconds, and what stops pumping.
+
+use kyso_registration::Error;
+use kyso_registration::citizen::Channel;
+
+use crate::office::{Office, Person};
+
+crate::everywhere!(
+    a_code_is_six_digits_good_for_five_minutes_and_used_once,
+    five_wrong_tries_spend_a_code,
+    parallel_guesses_share_the_five_tries,
+    the_next_code_waits_forty_five_seconds_and_voids_the_one_before,
+    codes_are_limited_an_hour_per_person_and_per_destination,
+    wrong_tries_are_limited_an_hour_whatever_the_codes,
+    the_plain_code_is_gone_once_sent_or_over,
+    email_needs_an_address,
+    another_contact_voids_the_code_on_its_way,
+);
+
+async fn asked(office: &Office) -> Person {
+    let person = office.begin().await;
+    office
+        .registration
+        .set_contact(&person.id, &person.owner.phone, "")
+        .await
+        .unwrap();
+    office
+        .registration
+        .request_code(&person.id, Channel::Sms)
+        .await
+        .unwrap();
+    person
+}
+
+fn another(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+async fn a_code_is_six_digits_good_for_five_minutes_and_used_once(office: Office) {
+    let person = asked(&office).await;
+    let shown = office.show(&person).await.code.unwrap();
+    assert!(shown.destination.starts_with("09••") && shown.tries_left == 5);
+    assert_eq!(
+        (
+            shown.expires_at - office.now(),
+            shown.resend_at - office.now()
+        ),
+        (300_000, 45_000)
+    );
+    let (_, code) = office.code_of(&person).await;
+    assert!(code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()));
+    let late = asked(&office).await;
+    let (_, late_code) = office.code_of(&late).await;
+    office
+        .registration
+        .activate(&person.id, &format!(" {code} "))
+        .await
+        .unwrap();
+    // Again: already done. On a new enrolment: not its code.
+    assert!(
+        office
+            .registration
+            .activate(&person.id, &code)
+            .await
+            .is_ok()
+    );
+    office.advance(300_000);
+    assert!(matches!(
+        office.registration.activate(&late.id, &late_code).await,
+        Err(Error::CodeNone)
+    ));
+    assert!(office.show(&late).await.code.is_none());
+}
+
+async fn five_wrong_tries_spend_a_code(office: Office) {
+    let person = asked(&office).await;
+    let (_, code) = office.code_of(&person).await;
+    for left in (0..5).rev() {
+        match office
+            .registration
+            .activate(&person.id, &another(&code))
+            .await
+        {
+            Err(Error::CodeWrong { tries_left }) => assert_eq!(tries_left, left),
+            other => panic!("{:?}", other.map(|view| view.state)),
+        }
+    }
+    // The right one comes too late.
+    assert!(matches!(
+        office.registration.activate(&person.id, &code).await,
+        Err(Error::CodeNone)
+    ));
+    let wrong = office
+        .ledger(&person.id)
+        .await
+        .into_iter()
+        .filter(|kind| kind == "registration.code.wrong")
+        .count();
+    assert_eq!(wrong, 5);
+}
+
+async fn parallel_guesses_share_the_five_tries(office: Office) {
+    let person = asked(&office).await;
+    let (_, code) = office.code_of(&person).await;
+    let guesses: Vec<_> = (1..=30)
+        .map(|step| {
+            let (registration, id) = (office.registration.clone(), person.id);
+            let guess = format!("{:06}", (code.parse::<u32>().unwrap() + step) % 1_000_000);
+            tokio::spawn(async move { registration.activate(&id, &guess).await.map(drop) })
+        })
+        .collect();
+    let mut compared = 0;
+    for guess in guesses {
+        match guess.await.unwrap() {
+            Err(Error::CodeWrong { .. }) => compared += 1,
+            Err(Error::CodeNone | Error::CodeLimit { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(compared <= 5, "{compared}");
+    assert!(
+        office
+            .registration
+            .activate(&person.id, &code)
+            .await
+            .is_err()
+    );
+}
+
+async fn the_next_code_waits_forty_five_seconds_and_voids_the_one_before(office: Office) {
+    let person = asked(&office).await;
+    let (_, first) = office.code_of(&person).await;
+    match office
+        .registration
+        .request_code(&person.id, Channel::Sms)
+        .await
+    {
+        Err(Error::CodeTooSoon { at }) => assert!(at > office.now() && at <= office.now() + 45_000),
+        other => panic!("{other:?}"),
+    }
+    office.advance(45_000);
+    office
+        .registration
+        .request_code(&person.id, Channel::Sms)
+        .await
+        .unwrap();
+    let (_, second) = office.code_of(&person).await;
+    if first != second {
+        assert!(matches!(
+            office.registration.activate(&person.id, &first).await,
+            Err(Error::CodeWrong { tries_left: 4 })
+        ));
+    }
+    office
+        .registration
+        .activate(&person.id, &second)
+        .await
+        .unwrap();
+}
+
+async fn codes_are_limited_an_hour_per_person_and_per_destination(office: Office) {
+    let person = asked(&office).await;
+    for _ in 0..4 {
+        office.advance(46_000);
+        office
+            .registration
+            .request_code(&person.id, Channel::Sms)
+            .await
+            .unwrap();
+    }
+    office.advance(46_000);
+    assert!(matches!(
+        office
+            .registration
+            .request_code(&person.id, Channel::Sms)
+            .await,
+        Err(Error::CodeLimit { .. })
+    ));
+    // Another enrolment, the same number: no more messages to it either.
+    let other = office.begin().await;
+    office
+        .registration
+        .set_contact(&other.id, &person.owner.phone, "")
+        .await
+        .unwrap();
+    assert!(matches!(
+        office
+            .registration
+            .request_code(&other.id, Channel::Sms)
+            .await,
+        Err(Error::CodeLimit { .. })
+    ));
+    office.advance(3_600_000);
+    office
+        .registration
+        .request_code(&other.id, Channel::Sms)
+        .await
+        .unwrap();
+}
+
+async fn wrong_tries_are_limited_an_hour_whatever_the_codes(office: Office) {
+    let person = asked(&office).await;
+    let mut compared = 0;
+    for _ in 0..4 {
+        let (_, code) = office.code_of(&person).await;
+        for _ in 0..5 {
+            match office
+                .registration
+                .activate(&person.id, &another(&code))
+                .await
+            {
+                Err(Error::CodeWrong { .. }) => compared += 1,
+                Err(Error::CodeLimit { .. }) => {}
+                other => panic!("{:?}", other.map(|view| view.state)),
+            }
+        }
+        office.advance(46_000);
+        office
+            .registration
+            .request_code(&person.id, Channel::Sms)
+            .await
+            .unwrap();
+    }
+    assert_eq!(compared, 15);
+}
+
+async fn the_plain_code_is_gone_once_sent_or_over(office: Office) {
+    let person = asked(&office).await;
+    let (id, code) = office.code_of(&person).await;
+    // A sender that failed may read it again.
+    assert_eq!(
+        office
+            .registration
+            .code_to_send(&id)
+            .await
+            .unwrap()
+            .unwrap()
+            .code,
+        code
+    );
+    office.registration.code_sent(&id).await.unwrap();
+    assert!(
+        office
+            .registration
+            .code_to_send(&id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    office.registration.code_sent(&id).await.unwrap();
+    office
+        .registration
+        .activate(&person.id, &code)
+        .await
+        .unwrap();
+
+    let other = asked(&office).await;
+    let (id, _) = office.code_of(&other).await;
+    office.registration.abandon(&other.id).await.unwrap();
+    assert!(
+        office
+            .registration
+            .code_to_send(&id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    office.check().await;
+}
+
+async fn email_needs_an_address(office: Office) {
+    let person = office.begin().await;
+    let refused = office
+        .registration
+        .request_code(&person.id, Channel::Sms)
+        .await;
+    assert!(matches!(refused, Err(Error::Fields(errors)) if errors[0].field == "phone"));
+    office
+        .registration
+        .set_contact(&person.id, &person.owner.phone, "")
+        .await
+        .unwrap();
+    let refused = office
+        .registration
+        .request_code(&person.id, Channel::Email)
+        .await;
+    assert!(
+        matches!(refused, Err(Error::Fields(errors)) if (errors[0].field, errors[0].code) == ("email", "needed-for-channel"))
+    );
+}
+
+async fn another_contact_voids_the_code_on_its_way(office: Office) {
+    let person = asked(&office).await;
+    let (_, code) = office.code_of(&person).await;
+    office
+        .registration
+        .set_contact(&person.id, "0977666555", "")
+        .await
+        .unwrap();
+    assert!(matches!(
+        office.registration.activate(&person.id, &code).await,
+        Err(Error::CodeNone)
+    ));
+}

@@ -1,0 +1,182 @@
+//! From the certificate to the active credential: weak PINs, refusals, credentials that end on the way.
+
+use kyso_registration::Error;
+use kyso_registration::enrolment::State;
+
+use crate::office::{DAY, Office, PIN, Phone};
+
+crate::everywhere!(
+    a_weak_pin_is_refused_and_another_try_is_free,
+    nothing_is_bound_before_the_certificate_or_after_the_binding,
+    the_certificate_says_who_and_ends_with_the_plan,
+    a_refused_acceptance_ends_certificate_and_enrolment,
+    an_acceptance_that_expires_is_asked_for_again,
+    a_credential_nobody_takes_delivery_of_is_given_up,
+    a_report_that_was_lost_only_delays,
+);
+
+async fn a_weak_pin_is_refused_and_another_try_is_free(office: Office) {
+    let person = office.certified().await;
+    let phone = Phone::new(&office, &person);
+    for pin in ["123456", "777777"] {
+        phone.bind(&office, pin).await;
+        office.work().await;
+        let view = office.show(&person).await;
+        assert_eq!(
+            (view.state, view.binding.as_deref()),
+            (State::Certified, Some("pin-weak"))
+        );
+        assert_eq!(office.next(&person).await, ["device"]);
+    }
+    phone.bind(&office, PIN).await;
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Accepting);
+}
+
+async fn nothing_is_bound_before_the_certificate_or_after_the_binding(office: Office) {
+    let person = office.begin().await;
+    let phone = Phone::new(&office, &person);
+    assert!(matches!(
+        phone.intention(&office, PIN).await.map(drop),
+        Err(Error::EnrolmentState {
+            state: State::Started
+        })
+    ));
+    office.certify(&person).await;
+    let phone = Phone::new(&office, &person);
+    let late = phone.intention(&office, PIN).await.unwrap();
+    phone.bind(&office, PIN).await;
+    office.work().await;
+    assert!(matches!(
+        office.registration.bind_device(&person.id, late).await,
+        Err(Error::EnrolmentState {
+            state: State::Accepting
+        })
+    ));
+}
+
+async fn the_certificate_says_who_and_ends_with_the_plan(office: Office) {
+    let person = office.certified().await;
+    let credential = office
+        .signing
+        .credentials
+        .of_enrolment(&person.id.to_string())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(credential.identity_number, person.owner.identity_number);
+    // twelve months from 22 November 2026
+    let days = (credential.plan_end_at - credential.created_at) / DAY;
+    assert!((364..=365).contains(&days), "{days}");
+    assert!(credential.not_after_at.unwrap() <= credential.plan_end_at);
+    let der = credential.certificate.unwrap();
+    for text in [
+        &person.owner.full_name,
+        "Phường Vườn Lài",
+        "Thành phố Hồ Chí Minh",
+        &format!("CCCD:{}", person.owner.identity_number),
+    ] {
+        assert!(
+            der.windows(text.len())
+                .any(|window| window == text.as_bytes()),
+            "{text}"
+        );
+    }
+    assert!(
+        !der.windows(7).any(|window| window == b"example"),
+        "no e-mail in the certificate"
+    );
+}
+
+async fn a_refused_acceptance_ends_certificate_and_enrolment(office: Office) {
+    let person = office.certified().await;
+    let mut phone = Phone::new(&office, &person);
+    phone.bind(&office, PIN).await;
+    office.work().await;
+    phone.log_in(&office).await;
+    let request = phone.acceptance(&office).await;
+    office
+        .signing
+        .requests
+        .refuse(
+            phone.session.as_ref().unwrap(),
+            &request.id,
+            "wrong-document",
+        )
+        .await
+        .unwrap();
+    office.work().await;
+    let view = office.show(&person).await;
+    assert_eq!(
+        (view.state, view.reasons),
+        (State::Failed, vec!["acceptance-refused".to_owned()])
+    );
+    let credential = office
+        .signing
+        .credentials
+        .of_enrolment(&person.id.to_string())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(credential.state.as_str(), "failed");
+    office.check().await;
+}
+
+async fn an_acceptance_that_expires_is_asked_for_again(office: Office) {
+    let person = office.certified().await;
+    let mut phone = Phone::new(&office, &person);
+    phone.bind(&office, PIN).await;
+    office.work().await;
+    let first = office.show(&person).await.acceptance_request.unwrap();
+    office.advance(8 * DAY);
+    office.work().await;
+    office.show(&person).await;
+    office.work().await;
+    let second = office.show(&person).await.acceptance_request.unwrap();
+    assert_ne!(first, second);
+    phone.accept(&office).await;
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Complete);
+    office.check().await;
+}
+
+async fn a_credential_nobody_takes_delivery_of_is_given_up(office: Office) {
+    let person = office.certified().await;
+    office.registration.recover().await.unwrap();
+    office.advance(31 * DAY);
+    office.work().await;
+    let view = office.show(&person).await;
+    assert_eq!(
+        (view.state, view.reasons),
+        (State::Failed, vec!["not-accepted-in-time".to_owned()])
+    );
+    let again = office
+        .begin_as(
+            person.owner.clone(),
+            kyso_registration::enrolment::Start {
+                plan: Some("free-12"),
+                ..Default::default()
+            },
+        )
+        .await;
+    office
+        .registration
+        .set_owner(&again.id, &again.owner)
+        .await
+        .unwrap();
+    office.check().await;
+}
+
+async fn a_report_that_was_lost_only_delays(office: Office) {
+    let person = office.certified().await;
+    let mut phone = Phone::new(&office, &person);
+    phone.bind(&office, PIN).await;
+    // The worker dies after signing's commit, before it tells us: nobody settles. Looking is enough.
+    office.work_without_settling().await;
+    assert_eq!(office.show(&person).await.state, State::Accepting);
+    office.work().await;
+    phone.accept(&office).await;
+    office.work_without_settling().await;
+    assert_eq!(office.show(&person).await.state, State::Complete);
+    office.check().await;
+}
