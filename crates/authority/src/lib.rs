@@ -28,8 +28,11 @@ pub mod status;
 pub mod subject;
 pub mod task;
 
-use std::sync::{Arc, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use kyso_keystore::{Keystore, ServiceKey};
+use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
 use kyso_pki::certificate::Certificate;
 use kyso_pki::profile::{Addresses, Policy};
 use kyso_store::Store;
@@ -136,6 +139,8 @@ struct Inner {
     config: AuthorityConfig,
     /// Certificates in use, read once and again when they may have changed.
     known: RwLock<Option<Arc<known::Known>>>,
+    /// Names of keys found in the keystore, by label: finding one costs a turn of a key thread, on some HSMs far more.
+    found: RwLock<HashMap<String, ServiceKey>>,
     /// One publisher of CRLs in this process at a time; between processes the row decides.
     publishing: tokio::sync::Mutex<()>,
 }
@@ -149,6 +154,7 @@ impl Authority {
                 store,
                 config,
                 known: RwLock::new(None),
+                found: RwLock::default(),
                 publishing: tokio::sync::Mutex::new(()),
             }),
         }
@@ -162,6 +168,43 @@ impl Authority {
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// A signature over `octets` by the key with this label.
+    pub(crate) async fn sign(
+        &self,
+        keys: &Keystore,
+        label: &str,
+        algorithm: SignatureAlgorithm,
+        octets: &[u8],
+    ) -> Result<Vec<u8>> {
+        let digest = || Digest::of(algorithm.digest_algorithm(), octets);
+        if let Some(key) = self.found(label) {
+            match keys.sign_for_service(&key, algorithm, digest()).await {
+                // Destroyed and made anew, or another keystore: look for it again.
+                Err(kyso_keystore::Error::NoSuchService { .. }) => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+        let key = keys.service(label).await?;
+        let signature = keys.sign_for_service(&key, algorithm, digest()).await?;
+        self.keep_found(label, key);
+        Ok(signature)
+    }
+
+    fn found(&self, label: &str) -> Option<ServiceKey> {
+        let found = self.inner.found.read();
+        found
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(label)
+            .cloned()
+    }
+
+    fn keep_found(&self, label: &str, key: ServiceKey) {
+        let found = self.inner.found.write();
+        found
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(label.to_owned(), key);
     }
 
     /// The issuing certificate in use and what leads from it to its root, root last.

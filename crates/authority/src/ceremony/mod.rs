@@ -19,7 +19,7 @@ pub(crate) mod table;
 mod transcript;
 
 use kyso_keystore::{Keystore, Role, ServiceKey};
-use kyso_pki::algorithm::{Digest, KeyAlgorithm, SignatureAlgorithm};
+use kyso_pki::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use kyso_pki::certificate::Certificate;
 use kyso_pki::csr::{self, Request};
 use kyso_pki::lint;
@@ -327,14 +327,7 @@ impl Authority {
         let body = csr::prepare(&subject, public_key, Kind::Issuing)?;
         let algorithm = SignatureAlgorithm::default_for(public_key.algorithm());
         failpoint!("authority.request.before_keystore");
-        let key = keys.service(&row.label).await?;
-        let signature = keys
-            .sign_for_service(
-                &key,
-                algorithm,
-                Digest::of(algorithm.digest_algorithm(), &body),
-            )
-            .await?;
+        let signature = self.sign(keys, &row.label, algorithm, &body).await?;
         failpoint!("authority.request.after_keystore");
         let request = Request::from_der(&csr::assemble(&body, algorithm, &signature)?)?;
         let mut tx = self.store().write().await?;

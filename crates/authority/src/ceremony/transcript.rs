@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::state::KeyStage;
-use super::table;
+use super::table::{self, KeyRow};
 use crate::issuing::sha256;
 use crate::{Authority, Result};
 
@@ -28,49 +28,7 @@ impl Authority {
         line(&mut text, "policy", &config.policy_oid);
         line(&mut text, "practice statement", &config.cps_uri);
         for row in table::all(self.store()).await? {
-            line(&mut text, "", &format!("\nKEY {}", row.label));
-            line(&mut text, "role", row.role.as_str());
-            line(&mut text, "algorithm", row.algorithm.as_str());
-            match keys.service(&row.label).await {
-                Ok(key) => line(
-                    &mut text,
-                    "kept in",
-                    &format!("{:?}", key.backend()).to_lowercase(),
-                ),
-                Err(_) => line(&mut text, "kept in", "not in this keystore"),
-            }
-            let (state, public_key, certificate) = match &row.stage {
-                KeyStage::Planned => ("planned", None, None),
-                KeyStage::Made { public_key, .. } => {
-                    ("made, without a certificate", Some(public_key), None)
-                }
-                KeyStage::Active {
-                    public_key,
-                    certificate,
-                } => ("in use", Some(public_key), *certificate),
-                KeyStage::Retired {
-                    public_key,
-                    certificate,
-                } => ("retired", Some(public_key), *certificate),
-            };
-            line(&mut text, "state", state);
-            if let Some(public_key) = public_key {
-                line(&mut text, "public key SHA-256", &sha256(public_key));
-            }
-            if let Some(id) = certificate {
-                describe(&mut text, &self.certificate(id).await?.certificate);
-            }
-            if let Some(list) = self.crl(&row.label).await? {
-                line(
-                    &mut text,
-                    "revocation list",
-                    &format!(
-                        "number {}, next by {}",
-                        list.number,
-                        instant(list.next_update)
-                    ),
-                );
-            }
+            self.tell_key(&mut text, keys, &row).await?;
         }
         if let Some(root) = self.outside_root().await? {
             line(
@@ -87,6 +45,53 @@ impl Authority {
         }
         text.push_str("\nWitnesses (name, date, signature):\n\n1. ______________________________________\n\n2. ______________________________________\n");
         Ok(text)
+    }
+
+    async fn tell_key(&self, text: &mut String, keys: &Keystore, row: &KeyRow) -> Result<()> {
+        line(text, "", &format!("\nKEY {}", row.label));
+        line(text, "role", row.role.as_str());
+        line(text, "algorithm", row.algorithm.as_str());
+        match keys.service(&row.label).await {
+            Ok(key) => line(
+                text,
+                "kept in",
+                &format!("{:?}", key.backend()).to_lowercase(),
+            ),
+            Err(_) => line(text, "kept in", "not in this keystore"),
+        }
+        let (state, public_key, certificate) = match &row.stage {
+            KeyStage::Planned => ("planned", None, None),
+            KeyStage::Made { public_key, .. } => {
+                ("made, without a certificate", Some(public_key), None)
+            }
+            KeyStage::Active {
+                public_key,
+                certificate,
+            } => ("in use", Some(public_key), *certificate),
+            KeyStage::Retired {
+                public_key,
+                certificate,
+            } => ("retired", Some(public_key), *certificate),
+        };
+        line(text, "state", state);
+        if let Some(public_key) = public_key {
+            line(text, "public key SHA-256", &sha256(public_key));
+        }
+        if let Some(id) = certificate {
+            describe(text, &self.certificate(id).await?.certificate);
+        }
+        if let Some(list) = self.crl(&row.label).await? {
+            line(
+                text,
+                "revocation list",
+                &format!(
+                    "number {}, next by {}",
+                    list.number,
+                    instant(list.next_update)
+                ),
+            );
+        }
+        Ok(())
     }
 
     /// The root of the chain in use, if it is not ours.

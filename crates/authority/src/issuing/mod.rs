@@ -23,7 +23,7 @@ use kyso_pki::lint::{self, Finding};
 use kyso_pki::name::{Name, SubjectName};
 use kyso_pki::profile::{Kind, Profile};
 use kyso_pki::public_key::PublicKey;
-use kyso_store::{Event, Rule, failpoint};
+use kyso_store::{Event, Rule, failpoint, ledger};
 use serde_json::json;
 
 use self::state::Stage;
@@ -51,6 +51,8 @@ pub struct Order {
 #[must_use = "a reserved certificate waits for its signature"]
 pub struct Prepared {
     row: CertificateRow,
+    /// Linted and written by this very call, not read back from a row that may have been touched since.
+    is_fresh: bool,
 }
 
 impl Prepared {
@@ -140,12 +142,13 @@ impl Authority {
             Stage::Issued { der } => return Issued::new(row.id, row.for_what.clone(), der),
             Stage::Reserved { tbs } => tbs.clone(),
         };
+        if !prepared.is_fresh {
+            self.check_reservation(&row, &tbs).await?;
+        }
         // Step 1: the key signs. No transaction is open; what it signs is on disk.
         let (label, issuer) = self.signer_of(&row).await?;
         failpoint!("authority.issue.before_keystore");
-        let key = keys.service(&label).await?;
-        let digest = Digest::of(row.algorithm.digest_algorithm(), &tbs);
-        let signature = keys.sign_for_service(&key, row.algorithm, digest).await?;
+        let signature = self.sign(keys, &label, row.algorithm, &tbs).await?;
         failpoint!("authority.issue.after_keystore");
 
         // Step 2: what came back is what was linted, byte for byte, and it verifies. Otherwise nobody ever sees it.
@@ -189,29 +192,35 @@ impl Authority {
         Ok(issued)
     }
 
-    /// Signs every certificate and CRL that a crash left reserved. Returns how many certificates.
+    /// Signs every certificate and CRL that a crash left reserved. Returns how many certificates. Those of authorities wait for their
+    /// ceremony to go on: nothing else ever makes a key sign for an authority.
     ///
     /// # Errors
-    /// The first that could not be signed; those before it are done.
+    /// The first that could not be signed; all the others are done.
     pub async fn recover(&self, keys: &Keystore) -> Result<u64> {
         let mut signed = 0;
-        loop {
-            let reserved = table::reserved(self.store(), i64::MAX, RECOVERED_AT_ONCE).await?;
-            for id in &reserved {
-                let Some(row) = table::by_id(self.store(), *id).await? else {
-                    continue;
-                };
-                if matches!(row.stage, Stage::Reserved { .. }) {
-                    self.issue(keys, Prepared { row }).await?;
-                    signed += 1;
-                }
+        let mut first_error = None;
+        for id in table::reserved(self.store(), i64::MAX, RECOVERED_AT_ONCE).await? {
+            let Some(row) = table::by_id(self.store(), id).await? else {
+                continue;
+            };
+            if matches!(row.stage, Stage::Issued { .. }) {
+                continue;
             }
-            if reserved.is_empty() {
-                break;
+            let prepared = Prepared {
+                row,
+                is_fresh: false,
+            };
+            match self.issue(keys, prepared).await {
+                Ok(_) => signed += 1,
+                Err(error) => {
+                    tracing::error!(certificate = %id, error = &error as &dyn std::error::Error, "{id} not recovered");
+                    first_error = first_error.or(Some(error));
+                }
             }
         }
         self.publish_crl_if_due(keys).await?;
-        Ok(signed)
+        first_error.map_or(Ok(signed), Err)
     }
 
     /// An issued certificate by its id.
@@ -239,7 +248,10 @@ impl Authority {
     /// Reserves what is wanted, or finds it reserved or issued.
     pub(crate) async fn reserve(&self, keys: &Keystore, wanted: &Wanted) -> Result<Prepared> {
         if let Some(row) = self.existing(wanted).await? {
-            return Ok(Prepared { row });
+            return Ok(Prepared {
+                row,
+                is_fresh: false,
+            });
         }
         // Step 1: everything that can be refused is refused before anything is written.
         let algorithm = signature_algorithm(wanted)?;
@@ -259,7 +271,10 @@ impl Authority {
         {
             Ok(row) => {
                 failpoint!("authority.prepare.after_commit");
-                Ok(Prepared { row })
+                Ok(Prepared {
+                    row,
+                    is_fresh: true,
+                })
             }
             Err(Error::Store(refused)) => self.reserved_meanwhile(wanted, refused).await,
             Err(other) => Err(other),
@@ -287,7 +302,10 @@ impl Authority {
         let winner = table::by_purpose_in(&mut tx, kind, &wanted.for_what).await?;
         tx.commit().await?;
         match winner {
-            Some(row) => wanted.agrees(row).map(|row| Prepared { row }),
+            Some(row) => wanted.agrees(row).map(|row| Prepared {
+                row,
+                is_fresh: false,
+            }),
             None if name == "certificate_one_citizen_key" => Err(Error::KeyCertified {
                 for_what: wanted.for_what.clone(),
             }),
@@ -330,10 +348,10 @@ impl Authority {
             ("serial", json!(serial.to_string())),
             ("not_before", json!(not_before)),
             ("not_after", json!(not_after)),
-            ("to_be_signed_sha256", json!(sha256(tbs))),
+            (TO_BE_SIGNED, json!(sha256(tbs))),
         ]);
         tx.record(Event {
-            kind: "authority.certificate.reserved",
+            kind: RESERVED_EVENT,
             subject: &id.to_string(),
             actor: "system",
             detail: reserved,
@@ -357,6 +375,21 @@ impl Authority {
         row.map(|row| wanted.agrees(row)).transpose()
     }
 
+    /// Before a row that was read back is signed: its bytes are those that the ledger says were reserved, and they still pass the
+    /// linter. Whoever can write rows could otherwise have anything signed by waiting for a recovery.
+    async fn check_reservation(&self, row: &CertificateRow, tbs: &[u8]) -> Result<()> {
+        refuse_findings(&row.for_what, &lint::lint(tbs, row.kind))?;
+        let id = row.id.to_string();
+        let lines = ledger::tail(self.store(), &id, Some(RESERVED_EVENT), 2).await?;
+        let digest = json!(sha256(tbs));
+        match lines.as_slice() {
+            [line] if line.detail.get(TO_BE_SIGNED) == Some(&digest) => Ok(()),
+            _ => Err(Error::NotWhatWasReserved {
+                for_what: row.for_what.clone(),
+            }),
+        }
+    }
+
     /// Label of the key that signs a reserved row, and the certificate its signature must verify under (none: the row's own).
     async fn signer_of(&self, row: &CertificateRow) -> Result<(String, Option<Certificate>)> {
         if row.issuer_id == row.id {
@@ -373,8 +406,11 @@ impl Authority {
     }
 }
 
-/// Reserved rows read at once by [`Authority::recover`].
-const RECOVERED_AT_ONCE: i64 = 100;
+/// Reserved rows read by one [`Authority::recover`]; the next one finds the rest.
+const RECOVERED_AT_ONCE: i64 = 1_000;
+/// The ledger line of a reservation, and the field in it that names the exact bytes.
+const RESERVED_EVENT: &str = "authority.certificate.reserved";
+const TO_BE_SIGNED: &str = "to_be_signed_sha256";
 
 impl Wanted {
     /// The instants at which it ends at the latest.

@@ -42,7 +42,7 @@ const NEWEST: &str = "-- authority.certificate.newest
 SELECT reserved_at FROM certificate ORDER BY reserved_at DESC LIMIT 1";
 
 const RESERVED: &str = "-- authority.certificate.reserved
-SELECT id FROM certificate WHERE state = 'reserved' AND reserved_at <= $1 ORDER BY reserved_at LIMIT $2";
+SELECT id FROM certificate WHERE state = 'reserved' AND kind NOT IN ('root', 'issuing') AND reserved_at <= $1 ORDER BY reserved_at LIMIT $2";
 
 /// A row as issuing needs it.
 #[derive(Debug, Clone)]
@@ -222,7 +222,7 @@ pub(crate) async fn newest(store: &Store) -> Result<Option<i64>> {
         .transpose()?)
 }
 
-/// Reserved at or before `until`, oldest first.
+/// Reserved at or before `until`, oldest first; not those of authorities, whose ceremony goes on by itself.
 pub(crate) async fn reserved(store: &Store, until: i64, most: i64) -> Result<Vec<CertificateId>> {
     let rows = store.all(RESERVED, &[until.into(), most.into()]).await?;
     Ok(rows

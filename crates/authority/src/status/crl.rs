@@ -13,15 +13,16 @@
 //! # Known issues
 //! The entries are encoded while the issuer's row is held: about 60 ms for 100,000 of them.
 
-use kyso_keystore::{Keystore, ServiceKey};
-use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
+use kyso_keystore::Keystore;
+use kyso_pki::algorithm::SignatureAlgorithm;
 use kyso_pki::certificate::Issuer;
-use kyso_pki::crl::{self, Crl};
-use kyso_store::{Event, failpoint};
+use kyso_pki::crl::{self, Crl, Entry};
+use kyso_store::{Event, failpoint, ledger};
 use serde_json::json;
 
 use super::state::{self, Due, Rhythm};
 use super::table::{self, ReservedCrl};
+use crate::issuing::sha256;
 use crate::known::KnownIssuer;
 use crate::{Authority, DAY_MS, Error, Result, detail};
 
@@ -48,8 +49,8 @@ const ROOT_RHYTHM: Rhythm = Rhythm {
     life_ms: 365 * DAY_MS,
 };
 
-/// A number lost to another node, or a change that came meanwhile, is looked at again this many times; then the next job does it.
-const ROUNDS_MAX: u32 = 4;
+/// A number lost to another node, or a change that came meanwhile, is looked at again this many times.
+const ROUNDS_MAX: u32 = 16;
 
 impl Authority {
     /// Publishes a CRL of every issuer whose key is here and for which one is due: first, by schedule, or because a status changed.
@@ -62,10 +63,7 @@ impl Authority {
         let mut published = Vec::new();
         for issuer in &known.issuers {
             match keys.service(&issuer.label).await {
-                Ok(key) => {
-                    self.publish_issuer(keys, &key, issuer, &mut published)
-                        .await?
-                }
+                Ok(_) => self.publish_issuer(keys, issuer, &mut published).await?,
                 // The key of a root is away most of its life; whoever holds it publishes for it.
                 Err(kyso_keystore::Error::NoSuchService { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -97,95 +95,95 @@ impl Authority {
     async fn publish_issuer(
         &self,
         keys: &Keystore,
-        key: &ServiceKey,
         issuer: &KnownIssuer,
         published: &mut Vec<Published>,
     ) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             // The counters are read first: a number taken after this reading is noticed when the next one is taken.
             let (last_number, changes) = table::counters(self.store(), issuer.id).await?;
-            let waiting = match table::reserved(self.store(), issuer.id).await? {
-                Some(waiting) => Some(waiting),
-                None => {
-                    self.reserve_crl_if_due(issuer, last_number, changes)
-                        .await?
+            let list = match table::reserved(self.store(), issuer.id).await? {
+                Some(list) => {
+                    self.check_reserved_list(issuer, &list).await?;
+                    list
                 }
+                None => match self.reserve_if_due(issuer, last_number, changes).await? {
+                    Next::Reserved(list) => list,
+                    Next::Lost => continue,
+                    Next::NotDue => return Ok(()),
+                },
             };
-            let Some(waiting) = waiting else {
-                return Ok(());
-            };
-            published.extend(self.sign_crl(keys, key, issuer, waiting).await?);
+            published.extend(self.sign_crl(keys, issuer, list).await?);
         }
-        Ok(())
+        // Every round met another publisher or another change. The job comes again.
+        Err(kyso_store::Error::Conflict {
+            table: "crl",
+            expected: 1,
+            changed: 0,
+        }
+        .into())
     }
 
-    /// Reserves the next list if one is due. None when none is, or when another node took the number: then its row is there.
-    async fn reserve_crl_if_due(
+    async fn reserve_if_due(
         &self,
         issuer: &KnownIssuer,
         last_number: i64,
         changes: i64,
-    ) -> Result<Option<ReservedCrl>> {
+    ) -> Result<Next> {
         let last = table::published(self.store(), issuer.id).await?;
         let rhythm = self.rhythm(issuer);
         let Some(due) = state::due(&last, changes, rhythm, self.store().now()) else {
-            return Ok(None);
+            return Ok(Next::NotDue);
         };
-
         let mut tx = self.store().write().await?;
-        let (this_update, next_update) = state::window(&last, rhythm, tx.now());
+        let window = state::window(&last, rhythm, tx.now());
         let Some(changes) = table::next_number(&mut tx, issuer.id, last_number).await? else {
-            // The commit waits until the other one's reservation is durable.
+            // The commit waits until the other one's number is durable.
             tx.commit().await?;
-            return table::reserved(self.store(), issuer.id).await;
+            return Ok(Next::Lost);
         };
-        let number = last_number + 1;
         let entries = table::entries(&mut tx, issuer.id, state::entries_from(&last)).await?;
-        let algorithm =
-            SignatureAlgorithm::default_for(issuer.certificate.public_key()?.algorithm());
-        let number_unsigned = u64::try_from(number).map_err(|_| corrupt(issuer, number))?;
-        let tbs = crl::prepare(
-            &Issuer::of(&issuer.certificate)?,
-            algorithm,
-            number_unsigned,
-            this_update,
-            next_update,
-            &entries,
-        )?;
-        let list = ReservedCrl {
-            number,
-            entries: i64::try_from(entries.len()).map_err(|_| corrupt(issuer, number))?,
-            algorithm,
-            this_update,
-            next_update,
-            tbs,
-        };
-        table::reserve(&mut tx, issuer.id, &list, due == Due::Scheduled, changes).await?;
-        let line = detail(&[
-            ("number", json!(number)),
-            ("entries", json!(list.entries)),
-            ("scheduled", json!(due == Due::Scheduled)),
-        ]);
+        let list = unsigned(issuer, last_number + 1, window, &entries)?;
+        let scheduled = due == Due::Scheduled;
+        table::reserve(&mut tx, issuer.id, &list, scheduled, changes).await?;
         tx.record(Event {
-            kind: "authority.crl.reserved",
+            kind: RESERVED_EVENT,
             subject: &issuer.id.to_string(),
             actor: "system",
-            detail: line,
+            detail: detail(&[
+                ("number", json!(list.number)),
+                ("entries", json!(list.entries)),
+                ("scheduled", json!(scheduled)),
+                (TO_BE_SIGNED, json!(sha256(&list.tbs))),
+            ]),
         });
         tx.commit().await?;
-        Ok(Some(list))
+        Ok(Next::Reserved(list))
+    }
+
+    /// Before a list that was read back is signed: its bytes are those that the ledger says were reserved under its number.
+    async fn check_reserved_list(&self, issuer: &KnownIssuer, list: &ReservedCrl) -> Result<()> {
+        let id = issuer.id.to_string();
+        let lines = ledger::tail(self.store(), &id, Some(RESERVED_EVENT), LINES_READ).await?;
+        let agrees = |line: &ledger::Entry| {
+            line.detail.get("number") == Some(&json!(list.number))
+                && line.detail.get(TO_BE_SIGNED) == Some(&json!(sha256(&list.tbs)))
+        };
+        if lines.iter().any(agrees) {
+            return Ok(());
+        }
+        Err(not_what_was_reserved(issuer, list))
     }
 
     async fn sign_crl(
         &self,
         keys: &Keystore,
-        key: &ServiceKey,
         issuer: &KnownIssuer,
         list: ReservedCrl,
     ) -> Result<Option<Published>> {
         failpoint!("authority.crl.before_keystore");
-        let digest = Digest::of(list.algorithm.digest_algorithm(), &list.tbs);
-        let signature = keys.sign_for_service(key, list.algorithm, digest).await?;
+        let signature = self
+            .sign(keys, &issuer.label, list.algorithm, &list.tbs)
+            .await?;
         failpoint!("authority.crl.after_keystore");
 
         let der = crl::assemble(&list.tbs, list.algorithm, &signature)?;
@@ -193,9 +191,7 @@ impl Authority {
             .verify_issued_by(&issuer.certificate)
             .is_err()
         {
-            return Err(Error::NotWhatWasReserved {
-                for_what: format!("CRL {} of {}", list.number, issuer.label),
-            });
+            return Err(not_what_was_reserved(issuer, &list));
         }
         let mut tx = self.store().write().await?;
         if !table::publish(&mut tx, issuer.id, list.number, &list.tbs, &der).await? {
@@ -204,7 +200,7 @@ impl Authority {
         }
         let line = detail(&[
             ("number", json!(list.number)),
-            ("sha256", json!(crate::issuing::sha256(&der))),
+            ("sha256", json!(sha256(&der))),
         ]);
         tx.record(Event {
             kind: "authority.crl.published",
@@ -245,9 +241,54 @@ impl Authority {
     }
 }
 
-fn corrupt(issuer: &KnownIssuer, number: i64) -> Error {
-    Error::Corrupt {
+/// What a round of publishing found.
+enum Next {
+    /// A list, reserved by us.
+    Reserved(ReservedCrl),
+    /// Another node took the number: look again.
+    Lost,
+    /// Nothing to do.
+    NotDue,
+}
+
+/// The ledger line of a reservation, and the field in it that names the exact bytes.
+const RESERVED_EVENT: &str = "authority.crl.reserved";
+const TO_BE_SIGNED: &str = "to_be_signed_sha256";
+/// The newest lines among which the one of the newest number is: lines of one millisecond have no order.
+const LINES_READ: u32 = 64;
+
+/// The bytes of a list.
+fn unsigned(
+    issuer: &KnownIssuer,
+    number: i64,
+    (this_update, next_update): (i64, i64),
+    entries: &[Entry],
+) -> Result<ReservedCrl> {
+    let corrupt = |_| Error::Corrupt {
         table: "crl",
         row: format!("{} {number}", issuer.id),
+    };
+    let algorithm = SignatureAlgorithm::default_for(issuer.certificate.public_key()?.algorithm());
+    let tbs = crl::prepare(
+        &Issuer::of(&issuer.certificate)?,
+        algorithm,
+        u64::try_from(number).map_err(corrupt)?,
+        this_update,
+        next_update,
+        entries,
+    )?;
+    Ok(ReservedCrl {
+        number,
+        entries: i64::try_from(entries.len()).map_err(corrupt)?,
+        algorithm,
+        this_update,
+        next_update,
+        tbs,
+    })
+}
+
+fn not_what_was_reserved(issuer: &KnownIssuer, list: &ReservedCrl) -> Error {
+    Error::NotWhatWasReserved {
+        for_what: format!("CRL {} of {}", list.number, issuer.label),
     }
 }

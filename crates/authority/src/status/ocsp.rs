@@ -7,8 +7,8 @@
 //! at the moment of its commit, on every node.
 
 use kyso_keystore::Keystore;
-use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
-use kyso_pki::ocsp::{self, Answer, Failure, Request, ResponseTemplate, Status};
+use kyso_pki::algorithm::SignatureAlgorithm;
+use kyso_pki::ocsp::{self, Answer, CertId, Failure, Request, ResponseTemplate, Status};
 use kyso_pki::revocation::Reason;
 use kyso_store::failpoint;
 
@@ -92,8 +92,40 @@ impl Authority {
         let this_update = whole_second(now);
         let life_ms = i64::from(self.config().ocsp_minutes.max(1)) * 60_000;
         let next_update = (this_update + life_ms).min(certificate.not_after());
-        let mut answers = Vec::with_capacity(request.ids.len());
-        for id in request.ids {
+        let nonce = request.nonce;
+        let answers = self
+            .answers(issuer, request.ids, (this_update, next_update))
+            .await?;
+        let unknown = answers
+            .iter()
+            .filter(|answer| answer.status == Status::Unknown)
+            .count();
+        let outcome = outcome(&answers);
+        let cache_until = nonce.is_none().then_some(next_update);
+        let template = ResponseTemplate {
+            responder: certificate,
+            produced_at: this_update,
+            answers,
+            nonce,
+        };
+        let der = self.sign_answers(keys, &responder.label, &template).await?;
+        Ok(Response {
+            der,
+            cache_until,
+            unknown,
+            outcome,
+        })
+    }
+
+    /// What is to be said about each certificate asked about.
+    async fn answers(
+        &self,
+        issuer: &KnownIssuer,
+        ids: Vec<CertId>,
+        (this_update, next_update): (i64, i64),
+    ) -> Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
             let standing = table::of_serial(self.store(), issuer.id, id.serial()).await?;
             let status = status_of(standing);
             if status == Status::Unknown {
@@ -106,47 +138,24 @@ impl Authority {
                 next_update: Some(next_update),
             });
         }
-        let unknown = answers
-            .iter()
-            .filter(|answer| answer.status == Status::Unknown)
-            .count();
-        let outcome = outcome(&answers);
-        let cache_until = request.nonce.is_none().then_some(next_update);
-        let template = ResponseTemplate {
-            responder: certificate,
-            produced_at: this_update,
-            answers,
-            nonce: request.nonce,
-        };
-        let der = sign(keys, &responder.label, &template).await?;
-        Ok(Response {
-            der,
-            cache_until,
-            unknown,
-            outcome,
-        })
+        Ok(answers)
     }
-}
 
-async fn sign(keys: &Keystore, label: &str, template: &ResponseTemplate<'_>) -> Result<Vec<u8>> {
-    let tbs = ocsp::prepare(template)?;
-    let algorithm = SignatureAlgorithm::default_for(template.responder.public_key()?.algorithm());
-    failpoint!("authority.ocsp.before_keystore");
-    let key = keys.service(label).await?;
-    let signature = keys
-        .sign_for_service(
-            &key,
-            algorithm,
-            Digest::of(algorithm.digest_algorithm(), &tbs),
-        )
-        .await?;
-    failpoint!("authority.ocsp.after_keystore");
-    Ok(ocsp::assemble(
-        &tbs,
-        algorithm,
-        &signature,
-        template.responder,
-    )?)
+    async fn sign_answers(
+        &self,
+        keys: &Keystore,
+        label: &str,
+        template: &ResponseTemplate<'_>,
+    ) -> Result<Vec<u8>> {
+        let tbs = ocsp::prepare(template)?;
+        let algorithm =
+            SignatureAlgorithm::default_for(template.responder.public_key()?.algorithm());
+        failpoint!("authority.ocsp.before_keystore");
+        let signature = self.sign(keys, label, algorithm, &tbs).await?;
+        failpoint!("authority.ocsp.after_keystore");
+        let response = ocsp::assemble(&tbs, algorithm, &signature, template.responder)?;
+        Ok(response)
+    }
 }
 
 fn status_of(standing: Option<Standing>) -> Status {

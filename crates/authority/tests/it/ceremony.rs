@@ -499,3 +499,19 @@ async fn what_an_outside_root_may_not_send_is_refused_and_the_request_still_wait
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn every_verb_can_be_spawned() {
+    fn is_send<T: Send>(_: T) {}
+    let institution = Institution::one().await;
+    let (authority, keys) = (&institution.authority, &institution.keys);
+    let (plan, watcher) = (Plan::elliptic(), |_: Progress| ());
+    let id = institution.issue("cred_1").await.id;
+    is_send(authority.ceremony(keys, &plan, &watcher));
+    is_send(authority.import(keys, &plan, "", &watcher));
+    is_send(authority.revoke(id, kyso_authority::Reason::Superseded, ""));
+    is_send(authority.work(keys, kyso_authority::Task::PublishCrl));
+    is_send(authority.schedule());
+    is_send(authority.chain());
+    is_send(authority.crl("issuing-1"));
+}

@@ -286,7 +286,7 @@ async fn the_schema_refuses_a_number_twice_or_a_gap() {
     for institution in Institution::each().await {
         let sql = "-- test.forge\nINSERT INTO crl (issuer_id, number, previous, scheduled, status_changes, entries, signature_algorithm,
             this_update, next_update, state, tbs, reserved_at)
-            SELECT certificate_id, $1, $2, $3, 0, 0, 'ecdsa-sha256', 1, 2, 'reserved', $4, 1 FROM issuer WHERE label = 'issuing-1'";
+            SELECT certificate_id, $1, $2, $3, 0, 0, 'ecdsa-sha-256', 1, 2, 'reserved', $4, 1 FROM issuer WHERE label = 'issuing-1'";
         for (number, previous) in [
             (1, None),
             (3, Some(2)),
@@ -336,4 +336,28 @@ async fn the_root_publishes_twice_a_year_and_not_at_all_where_its_key_is_not() {
             .collect::<Vec<_>>(),
         ["issuing-1"]
     );
+}
+
+#[tokio::test]
+async fn a_reserved_list_edited_behind_our_back_is_never_signed() {
+    for institution in Institution::each().await {
+        let (authority, keys) = (&institution.authority, &institution.keys);
+        institution.database.clock.advance(25 * HOUR_MS);
+        // A reservation without its signature, and then another content for it.
+        let forged = "INSERT INTO crl (issuer_id, number, previous, scheduled, status_changes, entries, signature_algorithm, this_update,
+            next_update, state, tbs, reserved_at)
+            SELECT certificate_id, crl_number + 1, crl_number, TRUE, 0, 0, 'ecdsa-sha-256', 1, 2, 'reserved',
+                (SELECT der FROM certificate WHERE kind = 'seal'), 1 FROM issuer WHERE label = 'issuing-1';
+            UPDATE issuer SET crl_number = crl_number + 1 WHERE label = 'issuing-1';";
+        institution.database.tamper(forged).await;
+        let refused = authority.publish_crl_if_due(keys).await;
+        assert!(
+            matches!(
+                refused,
+                Err(kyso_authority::Error::NotWhatWasReserved { .. })
+            ),
+            "{refused:?}"
+        );
+        assert_eq!(newest(&institution).await.0, 1);
+    }
 }

@@ -255,7 +255,7 @@ async fn names_that_deceive_are_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn an_edited_reservation_is_not_signed_into_a_certificate() {
+async fn a_reservation_edited_behind_our_back_is_never_signed() {
     for institution in Institution::each().await {
         let (authority, keys) = (&institution.authority, &institution.keys);
         let order = institution.order("cred_1").await;
@@ -268,9 +268,63 @@ async fn an_edited_reservation_is_not_signed_into_a_certificate() {
         institution.database.tamper(&sql).await;
         // What was prepared is not what lies there: the guarded write refuses, nothing is issued.
         assert!(authority.issue(keys, prepared).await.is_err());
+        // Whoever reads the row back compares it with the ledger before a key is asked. The other row is done all the same.
+        let asked_again = authority.prepare(keys, &order).await;
+        assert!(
+            matches!(asked_again, Err(Error::Differs { .. })) || {
+                let refused = authority.issue(keys, asked_again.unwrap()).await;
+                matches!(refused, Err(Error::NotWhatWasReserved { .. }))
+            }
+        );
+        let refused = authority.recover(keys).await;
+        assert!(
+            matches!(refused, Err(Error::NotWhatWasReserved { .. })),
+            "{refused:?}"
+        );
         let sql =
             "-- test.n\nSELECT COUNT(*) AS n FROM certificate WHERE id = $1 AND state = 'issued'";
         assert_eq!(institution.count(sql, &[id.into()]).await, 0);
+        assert_eq!(institution.count(sql, &[other.into()]).await, 1);
+    }
+}
+
+/// Polls a future at most `polls` times, then drops it where it stands: a request whose client went away, a worker told to stop.
+async fn abandoned_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return std::task::Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn abandoned_at_any_await_there_is_one_certificate_in_the_end() {
+    for institution in Institution::each().await {
+        let (authority, keys) = (&institution.authority, &institution.keys);
+        let order = institution.order("cred_1").await;
+        let mut polls = 0;
+        let issued = loop {
+            polls += 1;
+            let whole = async {
+                let prepared = authority.prepare(keys, &order).await.unwrap();
+                authority.issue(keys, prepared).await.unwrap()
+            };
+            if let Some(issued) = abandoned_after(polls, whole).await {
+                break issued;
+            }
+            assert!(polls < 1_000);
+        };
+        assert!(polls > 3, "{polls} polls");
+        authority.recover(keys).await.unwrap();
+        let kept = authority.certificate_for("cred_1").await.unwrap().unwrap();
+        assert_eq!(kept.certificate, issued.certificate);
+        assert_eq!(institution.lines("authority.certificate.reserved").await, 6);
+        assert_eq!(institution.lines("authority.certificate.issued").await, 6);
     }
 }
 
