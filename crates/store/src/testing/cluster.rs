@@ -195,6 +195,10 @@ fn start_server(bin: &Path, folder: &Path) -> Child {
         if answer.success() {
             return keeper;
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "PostgreSQL can only be asked whether it is ready"
+        )]
         std::thread::sleep(Duration::from_millis(10));
     }
     let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
