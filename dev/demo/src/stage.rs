@@ -15,6 +15,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Stage {
     /// The curtain rises.
+    #[expect(clippy::disallowed_methods, reason = "how long a step took is for whoever watches")]
     pub fn new() -> Self {
         Self { started: Instant::now() }
     }
@@ -25,6 +26,7 @@ impl Stage {
     }
 
     /// One step: a spinner while it runs, then a line with its time and what it says of itself.
+    #[expect(clippy::disallowed_methods, reason = "how long a step took is for whoever watches")]
     pub async fn step<T>(
         &self,
         title: &str,

@@ -181,6 +181,10 @@ impl Token {
 }
 
 impl Opener for Token {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "patience with a device decides nothing about a key"
+    )]
     fn open(&self) -> Result<Box<dyn Vault>> {
         // One thread at a time: a login counts for the whole process, and a refused PIN must be offered once.
         let mut trouble = lock(&self.trouble);

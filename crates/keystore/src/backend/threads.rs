@@ -116,6 +116,10 @@ impl Threads {
 impl Drop for Threads {
     /// Ends the threads, and waits for the job each has in hand so that no PKCS#11 call outlives its library; but not
     /// for ever: a device that hangs must not keep the process from ending.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "patience with a device decides nothing about a key"
+    )]
     fn drop(&mut self) {
         self.queue.close();
         let patience = Instant::now() + DROP_PATIENCE;

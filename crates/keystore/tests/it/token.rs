@@ -360,6 +360,10 @@ fn a_token_that_dies_answers_for_its_own_keys_and_comes_back() {
     });
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has patience, not for ever"
+)]
 async fn wait_until_well(keystore: &Keystore) {
     let started = std::time::Instant::now();
     while keystore.probe().await.iter().any(|(_, sign)| sign.is_err()) {
@@ -372,6 +376,10 @@ async fn wait_until_well(keystore: &Keystore) {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has patience, not for ever"
+)]
 fn a_refused_token_pin_is_offered_once_and_again_only_when_the_file_changes() {
     let Some((module, control)) = shim("pin") else {
         return;
