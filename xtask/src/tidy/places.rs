@@ -91,9 +91,10 @@ pub fn check(source: &Source) -> Vec<Finding> {
 }
 
 fn may_hold_sql(source: &Source) -> bool {
-    source.crate_word() == Some("store")
-        || source.path.ends_with("/table.rs")
-        || source.path.contains("/table/")
+    let is_word = |word| source.crate_word() == Some(word);
+    // A crate's verify.rs asks across all of its tables whether the invariants hold; it writes nothing.
+    let is_crate_check = source.path.ends_with("/src/verify.rs");
+    is_word("store") || is_crate_check || source.path.ends_with("/table.rs")
 }
 
 /// SQL stands in a string, at its start or at the start of a line of it; a word of English does not.

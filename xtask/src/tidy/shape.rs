@@ -43,7 +43,8 @@ fn check_table(source: &Source) -> Option<Finding> {
         .crate_word()
         .is_some_and(|word| DOMAIN.contains(&word));
     let lists = source.lines.iter().any(|line| line.contains("STATEMENTS"));
-    (is_domain && source.path.ends_with("/table.rs") && !lists).then(|| {
+    let holds_sql = source.path.ends_with("/table.rs") || source.path.ends_with("/src/verify.rs");
+    (is_domain && holds_sql && !lists).then(|| {
         Finding::at(
             source,
             0,

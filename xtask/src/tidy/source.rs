@@ -48,9 +48,14 @@ impl Source {
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
-    /// Whether a lint was silenced, with a reason, just above that line.
+    /// Whether a lint was silenced, with a reason: just above that line or above the function it stands in.
     pub fn is_expected(&self, line: usize, lint: &str) -> bool {
-        self.lines[line.saturating_sub(6)..line]
+        let function = self.lines[..line].iter().rposition(|above| {
+            let above = above.trim_start();
+            above.starts_with("fn ") || (above.starts_with("pub") && above.contains(" fn "))
+        });
+        let from = function.unwrap_or(line).min(line).saturating_sub(6);
+        self.lines[from..line]
             .iter()
             .any(|above| above.contains(lint))
     }
