@@ -7,6 +7,8 @@
 //! Weak RSA keys: small factors, primes too close together (Fermat, CVE-2022-26320), and the pattern of the Infineon
 //! library (ROCA, CVE-2017-15361, which made Estonia change 750,000 cards).
 
+use std::sync::LazyLock;
+
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc4519, rfc5280 as id, rfc5912, rfc6960};
 use der::{Any, Tag};
@@ -516,38 +518,42 @@ fn is_short_notice(value: &Any) -> bool {
     }
 }
 
-fn is_prime(number: u64) -> bool {
-    number > 1
-        && (2..number)
-            .take_while(|d| d * d <= number)
-            .all(|d| !number.is_multiple_of(d))
-}
+/// Odd primes in groups whose product fits one word: one pass over the modulus for a whole group.
+struct SmallPrimes(Vec<(u64, Vec<u64>)>);
 
-/// Remainders by many small primes cost one pass over the modulus for as many primes as fit one word together.
-fn small_remainders(modulus: &Natural, most: u64) -> impl Iterator<Item = (u64, u64)> {
-    let mut groups: Vec<(u64, Vec<u64>)> = Vec::new();
-    for prime in (3..=most).filter(|number| is_prime(*number)) {
-        let joined = groups
-            .last()
-            .and_then(|(product, _)| product.checked_mul(prime));
-        match (joined, groups.last_mut()) {
-            (Some(product), Some(group)) => {
-                group.0 = product;
-                group.1.push(prime);
+static SMALL_PRIMES: LazyLock<SmallPrimes> =
+    LazyLock::new(|| SmallPrimes::up_to(SMALL_FACTOR_MOST));
+static ROCA_PRIMES: LazyLock<SmallPrimes> = LazyLock::new(|| SmallPrimes::up_to(ROCA_PRIME_MOST));
+
+impl SmallPrimes {
+    fn up_to(most: u64) -> SmallPrimes {
+        let is_prime = |number: &u64| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
+        let mut groups: Vec<(u64, Vec<u64>)> = Vec::new();
+        for prime in (3..=most).filter(is_prime) {
+            let group = groups.last_mut();
+            match group.and_then(|group| Some((group.0.checked_mul(prime)?, group))) {
+                Some((product, group)) => {
+                    group.0 = product;
+                    group.1.push(prime);
+                }
+                None => groups.push((prime, vec![prime])),
             }
-            _ => groups.push((prime, vec![prime])),
         }
+        SmallPrimes(groups)
     }
-    groups.into_iter().flat_map(|(product, primes)| {
-        let remainder = modulus.remainder(product);
-        primes
-            .into_iter()
-            .map(move |prime| (prime, remainder % prime))
-    })
+
+    /// Each prime with the remainder by it.
+    fn remainders(&self, modulus: &Natural) -> impl Iterator<Item = (u64, u64)> {
+        self.0.iter().flat_map(|(product, primes)| {
+            let remainder = modulus.remainder(*product);
+            primes.iter().map(move |prime| (*prime, remainder % prime))
+        })
+    }
 }
 
 fn small_factor(modulus: &Natural) -> Option<u64> {
-    small_remainders(modulus, SMALL_FACTOR_MOST)
+    SMALL_PRIMES
+        .remainders(modulus)
         .find(|(_, remainder)| *remainder == 0)
         .map(|(prime, _)| prime)
 }
@@ -555,7 +561,7 @@ fn small_factor(modulus: &Natural) -> Option<u64> {
 /// The broken generator made primes `k·M + 65537ᵃ mod M` with M a product of the first primes, so that modulo each of
 /// those the modulus is a power of 65537. A good modulus is so modulo all of them once in 2²⁷ or rarer.
 fn has_roca_fingerprint(modulus: &Natural) -> bool {
-    small_remainders(modulus, ROCA_PRIME_MOST).all(|(prime, remainder)| {
+    ROCA_PRIMES.remainders(modulus).all(|(prime, remainder)| {
         let generator = 65537 % prime;
         let mut power = 1;
         for _ in 0..prime {
