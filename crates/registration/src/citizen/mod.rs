@@ -219,12 +219,13 @@ impl Source {
 
 // Personal data stays out of logs even when somebody prints a whole struct.
 macro_rules! silent {
-    ($($type:ty),*) => { $(impl std::fmt::Debug for $type {
+    ($($type:ty),* $(,)?) => { $(impl std::fmt::Debug for $type {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str(concat!(stringify!($type), " { .. }"))
         }
     })* };
 }
+pub(crate) use silent;
 silent!(NewOwner, NewAddress, Owner, Address);
 
 /// Longest detail of an address and name of an issuer, in characters.

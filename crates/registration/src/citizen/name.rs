@@ -125,7 +125,7 @@ fn is_name_letter(letter: char) -> bool {
 
 /// Latin letters that a reader takes for one of ours: eth and African D for Đ, dotless i, long s and the like.
 fn is_lookalike(letter: char) -> bool {
-    "ÐðƉɖƊɗıſɑɡɩιƖǀΙĐ\u{0335}".contains(letter) && !is_name_letter(letter)
+    "ÐðƉɖƊɗıĸŉſɑɡɩƖǀ".contains(letter)
 }
 
 /// Characters that show nothing or reorder what is shown (UTS #39 5.1, UAX #9).

@@ -96,23 +96,9 @@ impl Registration {
     /// [`Error::CodeWrong`] with the tries left, [`Error::CodeNone`], [`Error::CodeLimit`], [`Error::EnrolmentState`].
     pub async fn activate(&self, id: &EnrolmentId, code: &str) -> Result<View> {
         // Step 1. Count the try, durably, before anything is compared: whoever stops here has used it.
-        let mut tx = self.store().write().await?;
-        let row = lock_open(&mut tx, id).await?;
-        let Some(live) = table::live_code(&mut tx, id).await? else {
-            return if row.activated_at.is_some() {
-                view(&mut tx, id).await
-            } else {
-                Err(Error::CodeNone)
-            };
+        let Some((live, tries)) = self.count_try(id).await? else {
+            return self.show(id).await;
         };
-        let subject = secret::subject("try", &id.to_string());
-        table::allow(&mut tx, &subject, self.config().tries_per_person_hour)
-            .await?
-            .map_err(|at| Error::CodeLimit { at })?;
-        let Some(tries) = table::try_code(&mut tx, &live.id).await? else {
-            return Err(Error::CodeNone);
-        };
-        tx.commit().await?;
         kyso_store::failpoint!("registration.activate.after-count");
 
         // Step 2. Compare, in constant time, under the salt that only the data key opens.
@@ -167,6 +153,28 @@ impl Registration {
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
         Ok(view)
+    }
+
+    /// The live code and how often it has been tried, this time included; `None` if none is needed any more.
+    async fn count_try(&self, id: &EnrolmentId) -> Result<Option<(Code, i64)>> {
+        let mut tx = self.store().write().await?;
+        let row = lock_open(&mut tx, id).await?;
+        let Some(live) = table::live_code(&mut tx, id).await? else {
+            return if row.activated_at.is_some() {
+                Ok(None)
+            } else {
+                Err(Error::CodeNone)
+            };
+        };
+        let subject = secret::subject("try", &id.to_string());
+        table::allow(&mut tx, &subject, self.config().tries_per_person_hour)
+            .await?
+            .map_err(|at| Error::CodeLimit { at })?;
+        let tries = table::try_code(&mut tx, &live.id)
+            .await?
+            .ok_or(Error::CodeNone)?;
+        tx.commit().await?;
+        Ok(Some((live, tries)))
     }
 
     /// The code of a `SendCode` job; `None` if it is sent, void or too old, and the job is simply done.

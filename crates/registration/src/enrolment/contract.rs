@@ -76,52 +76,7 @@ impl Registration {
         let pdf = typeset(move || kyso_paper::contract(&fields)).await?;
 
         // Step 3. Keep it, if the row still says the same.
-        let mut tx = self.store().write().await?;
-        let row = lock_open(&mut tx, id).await?;
-        let owner = row.owner.clone().ok_or(Error::ContractChanged)?;
-        if self.contract_source(&mut tx, &row, &owner).await?.digest() != made_from {
-            return Err(Error::ContractChanged);
-        }
-        if let Some(contract) = table::contract(&mut tx, id)
-            .await?
-            .filter(|contract| contract.made_from == made_from)
-        {
-            // Asked for twice at the same time: the first one is read by both.
-            drop(tx);
-            return self.file(contract).await;
-        }
-        table::void_contract(&mut tx, id).await?;
-        let contract: ContractId = tx.id();
-        let sha256 = secret::sha256(pdf.bytes());
-        let new = table::NewContract {
-            id: contract,
-            enrolment: id,
-            number: &number,
-            made_from,
-            blob: self
-                .sealed()
-                .put(&mut tx, &contract.to_string(), pdf.bytes())
-                .await?,
-            sha256,
-            mark: pdf.place("provider").map(write_place),
-        };
-        let inserted = table::insert_contract(&mut tx, new).await;
-        if refused_by(&inserted).is_some() {
-            return Err(Error::ContractChanged);
-        }
-        inserted?;
-        line("registration.contract.written", &id.to_string(), "system")
-            .with("contract", contract.to_string())
-            .with("sha256", hex::encode(sha256))
-            .record(&mut tx);
-        let written = table::contract(&mut tx, id)
-            .await?
-            .ok_or(Error::NotFound { what: "contract" })?;
-        tx.commit().await?;
-        Ok(ContractFile {
-            pdf: pdf.into_bytes(),
-            view: contract_view(&written),
-        })
+        self.keep_contract(id, pdf, number, made_from).await
     }
 
     /// Signs the contract.
@@ -249,6 +204,61 @@ impl Registration {
         })
     }
 
+    async fn keep_contract(
+        &self,
+        id: &EnrolmentId,
+        pdf: kyso_paper::Pdf,
+        number: String,
+        made_from: [u8; 32],
+    ) -> Result<ContractFile> {
+        let mut tx = self.store().write().await?;
+        let row = lock_open(&mut tx, id).await?;
+        let owner = row.owner.clone().ok_or(Error::ContractChanged)?;
+        if self.contract_source(&mut tx, &row, &owner).await?.digest() != made_from {
+            return Err(Error::ContractChanged);
+        }
+        if let Some(contract) = table::contract(&mut tx, id)
+            .await?
+            .filter(|contract| contract.made_from == made_from)
+        {
+            // Asked for twice at the same time: the first one is read by both.
+            drop(tx);
+            return self.file(contract).await;
+        }
+        table::void_contract(&mut tx, id).await?;
+        let contract: ContractId = tx.id();
+        let sha256 = secret::sha256(pdf.bytes());
+        let new = table::NewContract {
+            id: contract,
+            enrolment: id,
+            number: &number,
+            made_from,
+            blob: self
+                .sealed()
+                .put(&mut tx, &contract.to_string(), pdf.bytes())
+                .await?,
+            sha256,
+            mark: pdf.place("provider").map(write_place),
+        };
+        let inserted = table::insert_contract(&mut tx, new).await;
+        if refused_by(&inserted).is_some() {
+            return Err(Error::ContractChanged);
+        }
+        inserted?;
+        line("registration.contract.written", &id.to_string(), "system")
+            .with("contract", contract.to_string())
+            .with("sha256", hex::encode(sha256))
+            .record(&mut tx);
+        let written = table::contract(&mut tx, id)
+            .await?
+            .ok_or(Error::NotFound { what: "contract" })?;
+        tx.commit().await?;
+        Ok(ContractFile {
+            pdf: pdf.into_bytes(),
+            view: contract_view(&written),
+        })
+    }
+
     async fn file(&self, contract: Contract) -> Result<ContractFile> {
         let blob = contract.sealed_blob.as_ref().unwrap_or(&contract.blob);
         let pdf = self
@@ -271,7 +281,7 @@ impl Registration {
             .first()
             .and_then(|issuer| issuer.subject().common_name())
             .unwrap_or_default();
-        let mut mark = Mark::vietnamese(&self.config().provider.name, now, &issuer, None);
+        let mut mark = Mark::vietnamese(&self.config().provider.name, now, issuer, None);
         mark.page = MarkPage::Number(u32::try_from(place.page).unwrap_or(1));
         mark.placement = Placement::At {
             left: place.left as f32,

@@ -36,13 +36,18 @@ impl Registration {
         {
             let binding = self.signing().credentials.binding(&binding).await?;
             progress.binding = binding.state == BindingState::Pending;
-            shown.device = Some(binding.device.to_string());
             shown.binding = Some(match binding.state {
                 BindingState::Pending => "pending".into(),
                 BindingState::Bound => "bound".into(),
                 BindingState::Refused { code } => code,
             });
             shown.next = next_steps(row.state, &progress);
+        }
+        // Asked of signing, not of the binding: a phone that never heard our answer finds its device too.
+        if let Some(credential) = credential_of(&row).filter(|_| row.state != State::Certified)
+            && let Some(device) = self.signing().devices.bound_to(&credential).await?
+        {
+            (shown.device, shown.binding) = (Some(device.id.to_string()), Some("bound".into()));
         }
         Ok(shown)
     }

@@ -47,7 +47,7 @@ pub struct Started {
 }
 
 /// An enrolment as its citizen sees it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct View {
     /// Which.
     pub id: EnrolmentId,
@@ -98,6 +98,8 @@ pub struct View {
     /// When it was completed.
     pub completed_at: Option<i64>,
 }
+
+crate::citizen::silent!(View, Started, CodeToSend, Notice);
 
 /// An activation code on its way or waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::citizen::{Address, Channel, Owner, Sex, Source};
 use crate::{CitizenId, CodeId, ContractId, EnrolmentId, Error, EvidenceId, OfficerId, Result};
 
 /// An enrolment's row.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Enrolment {
     pub(crate) id: EnrolmentId,
     pub(crate) reference: String,

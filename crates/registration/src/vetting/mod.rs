@@ -65,7 +65,7 @@ pub(crate) fn read_flags(words: &str) -> Vec<&'static str> {
 }
 
 /// One line of the queue. No picture, no number.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct QueueEntry {
     /// Which.
     pub id: EnrolmentId,
@@ -94,7 +94,7 @@ pub struct QueueEntry {
 }
 
 /// Everything an officer decides on. Pictures are fetched one by one, each look recorded.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Dossier {
     /// The line of the queue.
     pub entry: QueueEntry,
@@ -109,6 +109,8 @@ pub struct Dossier {
     /// Until when the lock holds; `None` for a reader without it.
     pub locked_until: Option<i64>,
 }
+
+crate::citizen::silent!(QueueEntry, Dossier);
 
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,8 @@ crate::everywhere!(
     an_acceptance_that_expires_is_asked_for_again,
     a_credential_nobody_takes_delivery_of_is_given_up,
     a_report_that_was_lost_only_delays,
+    a_phone_that_never_heard_the_answer_goes_on,
+    five_wrong_pins_before_the_first_signature_end_the_enrolment,
 );
 
 async fn a_weak_pin_is_refused_and_another_try_is_free(office: Office) {
@@ -178,5 +180,53 @@ async fn a_report_that_was_lost_only_delays(office: Office) {
     phone.accept(&office).await;
     office.work_without_settling().await;
     assert_eq!(office.show(&person).await.state, State::Complete);
+    office.check().await;
+}
+
+async fn a_phone_that_never_heard_the_answer_goes_on(office: Office) {
+    let person = office.certified().await;
+    let mut phone = Phone::new(&office, &person);
+    // Killed between signing's commit and ours: the binding is there, the enrolment does not name it.
+    let intention = phone.intention(&office, PIN).await.unwrap();
+    let credential = office
+        .show(&person)
+        .await
+        .credential
+        .unwrap()
+        .parse()
+        .unwrap();
+    office
+        .signing
+        .credentials
+        .request_binding(&credential, intention)
+        .await
+        .unwrap();
+    office.work().await;
+    let view = office.show(&person).await;
+    assert_eq!(
+        (view.state, view.binding.as_deref(), view.device.is_some()),
+        (State::Accepting, Some("bound"), true)
+    );
+    phone.accept(&office).await;
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Complete);
+    office.check().await;
+}
+
+async fn five_wrong_pins_before_the_first_signature_end_the_enrolment(office: Office) {
+    let person = office.certified().await;
+    let mut phone = Phone::new(&office, &person);
+    phone.bind(&office, PIN).await;
+    office.work().await;
+    for _ in 0..5 {
+        phone.accept_with(&office, "314159").await;
+        office.work().await;
+    }
+    let view = office.show(&person).await;
+    assert_eq!(
+        (view.state, view.reasons),
+        (State::Failed, vec!["pin-locked".to_owned()])
+    );
+    office.work().await;
     office.check().await;
 }

@@ -17,6 +17,7 @@ mod race;
 mod statements;
 mod supplement;
 mod unit;
+mod verify;
 mod vetting;
 mod walk;
 

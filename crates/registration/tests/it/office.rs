@@ -687,9 +687,13 @@ impl Phone {
 
     /// Reads the acceptance and approves it.
     pub async fn accept(&mut self, office: &Office) {
+        self.accept_with(office, PIN).await;
+    }
+
+    pub async fn accept_with(&mut self, office: &Office, pin: &str) {
         self.log_in(office).await;
         let request = self.acceptance(office).await;
-        let approval = self.approve(office, &request);
+        let approval = self.approve(office, &request, pin);
         office
             .signing
             .requests
@@ -698,7 +702,7 @@ impl Phone {
             .unwrap();
     }
 
-    fn approve(&self, office: &Office, view: &RequestView) -> Approval {
+    fn approve(&self, office: &Office, view: &RequestView, pin: &str) -> Approval {
         let documents = view.documents.iter().map(|document| StatementDocument {
             name: document.name.clone(),
             document_digest: document.document_digest.value().to_vec(),
@@ -724,7 +728,7 @@ impl Phone {
         .to_bytes();
         Approval {
             signature: self.sign(&statement),
-            sealed_pin: seal_pin(&self.approval_key, &statement, PIN).unwrap(),
+            sealed_pin: seal_pin(&self.approval_key, &statement, pin).unwrap(),
             statement,
         }
     }
