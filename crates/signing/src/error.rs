@@ -3,7 +3,7 @@
 use crate::credential::CredentialState;
 use crate::request::RequestState;
 
-/// What was refused, and the values that disagreed. Never a name, number, PIN or token inside.
+/// What was refused, and the values that disagreed; each message says it in words. Never a name, number, PIN or token inside.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -139,6 +139,7 @@ pub(crate) struct Inner {
 }
 
 impl Signing {
+    /// Stands on an open store and the institution. Reads nothing yet.
     pub fn new(store: Store, authority: Authority, config: SigningConfig) -> Signing {
         let inner = Arc::new(Inner {
             store,

@@ -4,6 +4,7 @@
 //! only. I3 debits are results. The key rows are the newest the ledger knows.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use kyso_keystore::CitizenKey;
 use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
@@ -211,14 +212,14 @@ fn verify_signature(
     certificates: &mut HashMap<CredentialId, Option<Certificate>>,
 ) -> Result<Result<(), &'static str>> {
     let credential: CredentialId = row.id("credential_id")?;
-    if !certificates.contains_key(&credential) {
-        let der = row.opt_bytes("certificate")?;
-        certificates.insert(
-            credential,
-            der.and_then(|der| Certificate::from_der(&der).ok()),
-        );
-    }
-    let Some(Some(certificate)) = certificates.get(&credential) else {
+    let certificate = match certificates.entry(credential) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(unknown) => {
+            let der = row.opt_bytes("certificate")?;
+            unknown.insert(der.and_then(|der| Certificate::from_der(&der).ok()))
+        }
+    };
+    let Some(certificate) = certificate else {
         return Ok(Err("its certificate does not read"));
     };
     if row.opt_text("credential_serial")?.as_deref() != Some(&row.text("serial")?) {

@@ -14,6 +14,7 @@ use crate::{BindingId, CredentialId, DeviceId, PortalId};
 pub enum CredentialState {
     /// Being made: key, certificate, device and PIN, acceptance. May sign its acceptance only.
     Opening,
+    /// May sign.
     Active,
     /// Held (certificateHold): signs nothing until resumed.
     Suspended,
@@ -39,6 +40,7 @@ pub enum CredentialEvent {
 }
 
 impl CredentialState {
+    /// Every one of them, in the order of life.
     pub const ALL: [CredentialState; 6] = [
         CredentialState::Opening,
         CredentialState::Active,
@@ -60,6 +62,7 @@ impl CredentialState {
         }
     }
 
+    /// The value a stored word means; `None` for a word no version of ours wrote.
     pub fn from_stored(word: &str) -> Option<CredentialState> {
         CredentialState::ALL
             .into_iter()
@@ -180,6 +183,7 @@ impl BindingPurpose {
         }
     }
 
+    /// The value a stored word means; `None` for a word no version of ours wrote.
     pub fn from_stored(word: &str) -> Option<BindingPurpose> {
         [
             BindingPurpose::First,
@@ -210,11 +214,10 @@ pub struct BindingIntention {
 pub enum BindingState {
     /// Waiting for the worker.
     Pending,
+    /// The device and PIN are in force.
     Bound,
     /// With a stable code: `pin-weak`, `device-already-bound`, `binding-refused`, …
-    Refused {
-        code: String,
-    },
+    Refused { code: String },
 }
 
 /// A stored binding as the phone polls it.

@@ -492,7 +492,7 @@ fn ready_documents(
         .map(|(position, document)| match document {
             NewDocument::Pdf { name, bytes } => {
                 let document_digest = Digest::of(DigestAlgorithm::Sha256, &bytes);
-                let mark = Mark::vietnamese(&signer_name, at, &issuer_name, Some(code));
+                let mark = Mark::vietnamese(signer_name, at, issuer_name, Some(code));
                 let PreparedPdf {
                     page_count,
                     prepared,

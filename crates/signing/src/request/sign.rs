@@ -167,10 +167,10 @@ impl Requests {
             };
             match judge(&mut work, now) {
                 Ok((activation, key)) => judged.push((claimed, work, activation, key)),
-                Err(end) => ended.push(Ended {
+                Err(unfit) => ended.push(Ended {
                     claimed,
                     work: Some(work),
-                    end,
+                    end: unfit.into(),
                 }),
             }
         }
@@ -421,23 +421,7 @@ impl Requests {
             versions.push((one.work.credential, credential_table::version(one.key)));
             one.record(tx, done).await?;
         }
-        if !missed.is_empty() {
-            let changes: Vec<_> = missed.iter().map(SignedWork::change).collect();
-            let reset = credential_table::store_key_many(tx, &changes).await?;
-            drop(changes);
-            for one in missed {
-                if reset.contains(&one.work.credential) {
-                    record_key(tx, one.work.credential, one.key, "reset");
-                    versions.push((one.work.credential, credential_table::version(one.key)));
-                }
-                let code = one
-                    .why_missed(tx, reset.contains(&one.work.credential))
-                    .await?;
-                if let Some(code) = code {
-                    fail(tx, one.work, code, done).await?;
-                }
-            }
-        }
+        versions.extend(store_missed(tx, &missed, done).await?);
         Ok(versions)
     }
 }
@@ -526,21 +510,63 @@ impl<'a> SignedWork<'a> {
     }
 }
 
-/// Everything that can be said about an approved request without a key. In the order of activation.md.
-fn judge(work: &mut Work, now: i64) -> Result<(Activation, CitizenKey), End> {
-    if work.state != RequestState::Approved {
-        return Err(End::Over);
+/// The credential was held, revoked or ran out of units since the attempt began: the key row is reset all the same, because the PIN
+/// was right.
+async fn store_missed(
+    tx: &mut Tx,
+    missed: &[SignedWork<'_>],
+    done: &mut Vec<Done>,
+) -> Result<Vec<(CredentialId, i64)>> {
+    if missed.is_empty() {
+        return Ok(Vec::new());
     }
-    let failed = |code| Err(End::Failed { code });
-    let Some(approval) = work.approval.take() else {
-        return failed("approval-missing");
-    };
-    let Some(key) = work.key.take() else {
-        return failed("credential-not-active");
-    };
-    let Some(device) = key.device() else {
-        return failed("credential-unbound");
-    };
+    let changes: Vec<_> = missed.iter().map(SignedWork::change).collect();
+    let reset = credential_table::store_key_many(tx, &changes).await?;
+    let mut versions = Vec::with_capacity(missed.len());
+    for one in missed {
+        let is_reset = reset.contains(&one.work.credential);
+        if is_reset {
+            record_key(tx, one.work.credential, one.key, "reset");
+            versions.push((one.work.credential, credential_table::version(one.key)));
+        }
+        if let Some(code) = one.why_missed(tx, is_reset).await? {
+            fail(tx, one.work, code, done).await?;
+        }
+    }
+    Ok(versions)
+}
+
+/// Why an approved request is not signed now.
+enum Unfit {
+    /// It is not approved any more.
+    Over,
+    /// Another attempt of its credential is on its way.
+    AttemptInFlight,
+    Failed(&'static str),
+}
+
+impl From<Unfit> for End {
+    fn from(unfit: Unfit) -> End {
+        match unfit {
+            Unfit::Over => End::Over,
+            Unfit::AttemptInFlight => End::Later {
+                code: "attempt-in-flight",
+                after_ms: Some(20),
+            },
+            Unfit::Failed(code) => End::Failed { code },
+        }
+    }
+}
+
+/// Everything that can be said about an approved request without a key. In the order of activation.md.
+fn judge(work: &mut Work, now: i64) -> Result<(Activation, CitizenKey), Unfit> {
+    use Unfit::Failed;
+    if work.state != RequestState::Approved {
+        return Err(Unfit::Over);
+    }
+    let approval = work.approval.take().ok_or(Failed("approval-missing"))?;
+    let key = work.key.take().ok_or(Failed("credential-not-active"))?;
+    let device = key.device().ok_or(Failed("credential-unbound"))?;
     let expected = expected(
         work.id,
         work.credential,
@@ -551,43 +577,34 @@ fn judge(work: &mut Work, now: i64) -> Result<(Activation, CitizenKey), End> {
     );
     // Time does not run backwards between the approval and its use.
     let now = now.max(work.approved_at.unwrap_or(now));
-    let checked = Activation::check(
-        &approval.statement,
-        &approval.signature,
-        device,
-        &expected,
-        approval.sealed_pin,
-        now,
-    );
-    let activation = match checked {
-        Ok(activation) => activation,
-        // The device was changed after the approval: the approval is worth nothing, and this says why.
-        Err(Refusal::DeviceSignature { .. }) => return failed("device-changed"),
-        Err(refusal) => return failed(code_of(&refusal)),
-    };
-    if let Err(code) = check_previews(&activation, &work.documents) {
-        return failed(code);
-    }
-    if may_sign(work.kind, work.credential_state, work.bound_at.is_some()).is_err() {
-        return failed("credential-not-active");
-    }
+    let Approval {
+        statement,
+        signature,
+        sealed_pin,
+    } = approval;
+    let activation = Activation::check(&statement, &signature, device, &expected, sealed_pin, now)
+        .map_err(|refusal| match refusal {
+            // The device was changed after the approval: the approval is worth nothing, and this says why.
+            Refusal::DeviceSignature { .. } => Failed("device-changed"),
+            refusal => Failed(code_of(&refusal)),
+        })?;
+    check_previews(&activation, &work.documents).map_err(Failed)?;
+    may_sign(work.kind, work.credential_state, work.bound_at.is_some())
+        .map_err(|_| Failed("credential-not-active"))?;
     if work.not_after_at.is_none_or(|end| now > end) {
-        return failed("certificate-expired");
+        return Err(Failed("certificate-expired"));
     }
     if work.credential_serial.as_deref() != Some(&work.serial) {
-        return failed("certificate-changed");
+        return Err(Failed("certificate-changed"));
     }
     if work.documents.iter().any(|document| document.is_consumed) {
-        return failed("digest-consumed");
+        return Err(Failed("digest-consumed"));
     }
     if work.units_left.is_some_and(|left| left < work.units) {
-        return failed("units-exhausted");
+        return Err(Failed("units-exhausted"));
     }
     match &work.attempt {
-        Some(owner) if *owner != work.id.to_string() => Err(End::Later {
-            code: "attempt-in-flight",
-            after_ms: Some(20),
-        }),
+        Some(owner) if *owner != work.id.to_string() => Err(Unfit::AttemptInFlight),
         _ => Ok((activation, key)),
     }
 }

@@ -16,11 +16,13 @@ pub enum RequestState {
     Approved,
     /// Signatures are durable; the portal has yet to hear of it.
     Signed,
+    /// The portal has it.
     Delivered,
     /// By the citizen.
     Refused,
     /// By the portal.
     Withdrawn,
+    /// Nobody answered in time.
     Expired,
     /// With a code: `pin-locked`, `credential-not-active`, `approval-expired`, …
     Failed,
@@ -41,6 +43,7 @@ pub enum RequestEvent {
 }
 
 impl RequestState {
+    /// Every one of them, in the order of life.
     pub const ALL: [RequestState; 8] = [
         RequestState::Pending,
         RequestState::Approved,
@@ -66,6 +69,7 @@ impl RequestState {
         }
     }
 
+    /// The value a stored word means; `None` for a word no version of ours wrote.
     pub fn from_stored(word: &str) -> Option<RequestState> {
         RequestState::ALL
             .into_iter()
@@ -121,6 +125,7 @@ impl RequestKind {
         }
     }
 
+    /// The value a stored word means; `None` for a word no version of ours wrote.
     pub fn from_stored(word: &str) -> Option<RequestKind> {
         [
             RequestKind::Portal,
@@ -196,7 +201,6 @@ pub struct DocumentView {
     /// From 0.
     pub position: usize,
     pub name: String,
-    /// `pdf` or `digest`.
     pub format: DocumentFormat,
     /// sp769's own name for it, shown on both screens.
     pub doc_id: Option<String>,
@@ -211,9 +215,12 @@ pub struct DocumentView {
     pub signature: Option<Vec<u8>>,
 }
 
+/// What kind of thing is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DocumentFormat {
+    /// A PDF, signed by increment.
     Pdf,
+    /// Bare octets of a digest.
     Digest,
 }
 
@@ -225,6 +232,7 @@ impl DocumentFormat {
         }
     }
 
+    /// The value a stored word means; `None` for a word no version of ours wrote.
     pub fn from_stored(word: &str) -> Option<DocumentFormat> {
         [DocumentFormat::Pdf, DocumentFormat::Digest]
             .into_iter()

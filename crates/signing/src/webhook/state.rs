@@ -45,6 +45,7 @@ impl DeliveryState {
         }
     }
 
+    /// The value a stored word means; `None` for a word no version of ours wrote.
     pub fn from_stored(word: &str) -> Option<DeliveryState> {
         [
             DeliveryState::Pending,

@@ -13,6 +13,7 @@ mod portal;
 mod race;
 mod sign;
 mod sp769;
+mod speed;
 mod statements;
 mod verify;
 mod webhook;

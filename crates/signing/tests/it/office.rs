@@ -48,6 +48,24 @@ impl Office {
         Some(Office::open(Database::postgres().await?, None).await)
     }
 
+    /// On a file on disk that waits for the disk, as in service.
+    pub async fn durable() -> Office {
+        let mut database = Database::sqlite().await;
+        let file = std::env::temp_dir().join(format!("kyso-speed-{}.db", chance()));
+        let options = kyso_store::Options {
+            clock: database.clock.clone(),
+            ..kyso_store::Options::default()
+        };
+        database.url = format!("sqlite://{}", file.display());
+        database.store = Store::open_with(&database.url, options).await.unwrap();
+        database
+            .store
+            .migrate(kyso_store::MIGRATIONS)
+            .await
+            .unwrap();
+        Office::open(database, None).await
+    }
+
     /// Citizens' keys in SoftHSM; the institution's in files, because all tests share one token.
     pub async fn softhsm() -> Option<Office> {
         let token = softhsm_token()?;
