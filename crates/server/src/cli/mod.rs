@@ -67,6 +67,16 @@ enum Verb {
     Openapi,
 }
 
+/// docs/config.md, as the code says it.
+pub fn config_reference() -> String {
+    config::reference()
+}
+
+/// Whether a text is a file that `kyso campaign add` takes.
+pub fn check_campaign_file(text: &str) -> Result<(), toml::de::Error> {
+    toml::from_str::<campaign::File>(text).map(drop)
+}
+
 /// Why a verb could not be carried out: a sentence that says what to do.
 #[derive(Debug)]
 pub struct Failure(pub String);

@@ -38,6 +38,26 @@ pub fn field(code: &str) -> (&'static str, &'static str) {
         .map_or(("Giá trị chưa hợp lệ.", "The value is not acceptable."), |(_, vi, en)| (vi, en))
 }
 
+/// docs/errors.md, as the code says it.
+pub fn reference() -> String {
+    let mut text = String::from(
+        "# Problems\n\nPrinted from the code; do not edit.\n\n\
+         Every refusal is an RFC 9457 document (`application/problem+json`) with a stable `code`, a sentence in each \
+         language, `retryable`, and `instance`, the id to read to support. Fields that broke a rule are listed in \
+         `errors`, each with a code of its own.\n\n\
+         | code | status | retry | what happened and what to do |\n| --- | --- | --- | --- |\n",
+    );
+    for entry in ENTRIES {
+        let retry = if entry.retryable { "yes" } else { "" };
+        text.push_str(&format!("| `{}` | {} | {retry} | {}<br>{} |\n", entry.code, entry.status, entry.en, entry.vi));
+    }
+    text.push_str("\n## Rules of single fields\n\n| code | rule |\n| --- | --- |\n");
+    for (code, vi, en) in FIELD_RULES {
+        text.push_str(&format!("| `{code}` | {en}<br>{vi} |\n"));
+    }
+    text
+}
+
 /// Every code, grouped by what it is about.
 pub const ENTRIES: &[Entry] = &[
     // ours

@@ -1,0 +1,8 @@
+//! The service as a whole: the real binary, a real database, a real keystore, spoken to over HTTP by the virtual phone
+//! and by portals, on every database and keystore there is.
+
+#![allow(clippy::unwrap_used)]
+
+mod documents;
+mod harness;
+mod mission;

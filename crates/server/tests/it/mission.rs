@@ -1,0 +1,39 @@
+//! The whole mission on every database: enrol, vet, certify, bind, accept, ask, approve, fetch, and be told.
+
+use std::time::Duration;
+
+use crate::harness::{Options, PIN, World, dossier};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_citizen_enrols_and_a_portal_gets_a_signed_dossier() {
+    for database in World::databases().await {
+        let world = World::on(database, Options::default()).await;
+        let citizen = world.citizen(1).await;
+        let original = dossier(1);
+        let request = world.ask(&citizen, std::slice::from_ref(&original)).await;
+        let shown = citizen.phone.see(&citizen.session, &request).await.unwrap();
+        assert_eq!(shown["portal_name"], "Cổng dịch vụ công thử nghiệm", "the name is the register's");
+        assert_eq!(shown["documents"][0]["preview"], "previewed");
+        citizen.phone.approve(&citizen.session, &request, PIN).await.unwrap();
+        citizen.phone.wait_request(&citizen.session, &request, &["signed", "delivered"]).await.unwrap();
+
+        let signed = world.signed_document(&request, 0).await;
+        assert!(signed.starts_with(&original) && signed.len() > original.len());
+        assert_eq!(signed, world.signed_document(&request, 0).await, "asked again, the same bytes");
+        let webhook = world.catcher.wait_for_webhook("portal", 0, Duration::from_secs(20)).await.expect("a webhook");
+        assert!(webhook.body.contains(&request), "{}", webhook.body);
+        world.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_documents_are_signed_by_one_approval() {
+    let world = World::sqlite().await;
+    let citizen = world.citizen(1).await;
+    let originals: Vec<Vec<u8>> = (1..=3).map(dossier).collect();
+    let signed = world.signed(&citizen, &originals).await;
+    for (original, signed) in originals.iter().zip(&signed) {
+        assert!(signed.starts_with(original) && signed.len() > original.len());
+    }
+    world.finish().await;
+}
