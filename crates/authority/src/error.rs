@@ -85,8 +85,8 @@ pub enum Error {
         /// Milliseconds since 1970.
         now: i64,
     },
-    /// certificateHold is a suspension, not a revocation.
-    #[error("{reason} is not a reason to revoke")]
+    /// Not a reason to revoke this certificate: certificateHold is a suspension, the compromise of an authority is about authorities.
+    #[error("{reason} is not a reason to revoke this certificate")]
     Reason {
         /// The reason given.
         reason: Reason,

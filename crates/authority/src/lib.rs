@@ -35,7 +35,7 @@ use kyso_keystore::{Keystore, ServiceKey};
 use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
 use kyso_pki::certificate::Certificate;
 use kyso_pki::profile::{Addresses, Policy};
-use kyso_store::Store;
+use kyso_store::{Event, Store};
 
 pub use error::{Error, ImportFault, Result};
 pub use kyso_pki::revocation::Reason;
@@ -192,6 +192,23 @@ impl Authority {
         Ok(signature)
     }
 
+    /// Writes down that something was refused, in a transaction of its own.
+    pub(crate) async fn record_refusal(
+        &self,
+        kind: &str,
+        subject: &str,
+        codes: &[&str],
+    ) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        tx.record(Event {
+            kind,
+            subject,
+            actor: "system",
+            detail: detail(&[("codes", serde_json::json!(codes))]),
+        });
+        Ok(tx.commit().await?)
+    }
+
     fn found(&self, label: &str) -> Option<ServiceKey> {
         let found = self.inner.found.read();
         found
@@ -244,6 +261,24 @@ pub(crate) fn detail(
         .collect()
 }
 
+/// Every failpoint of this crate, for crash tests: each stands right before or after a keystore call or a commit.
+pub const FAILPOINTS: &[&str] = &[
+    "authority.key.before_keystore",
+    "authority.key.after_keystore",
+    "authority.request.before_keystore",
+    "authority.request.after_keystore",
+    "authority.prepare.before_commit",
+    "authority.prepare.after_commit",
+    "authority.issue.before_keystore",
+    "authority.issue.after_keystore",
+    "authority.issue.after_commit",
+    "authority.crl.before_keystore",
+    "authority.crl.after_keystore",
+    "authority.crl.after_commit",
+    "authority.ocsp.before_keystore",
+    "authority.ocsp.after_keystore",
+];
+
 /// Every statement of this crate, for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
@@ -254,4 +289,57 @@ pub fn statements() -> Vec<&'static str> {
         status::table::STATEMENTS,
     ]
     .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_failpoints_is_what_the_code_has() {
+        let sources = [
+            include_str!("ceremony/mod.rs"),
+            include_str!("issuing/mod.rs"),
+            include_str!("revocation/mod.rs"),
+            include_str!("status/crl.rs"),
+            include_str!("status/ocsp.rs"),
+        ];
+        let mut found: Vec<&str> = sources
+            .iter()
+            .flat_map(|source| source.split("failpoint!(\"").skip(1))
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let mut listed = FAILPOINTS.to_vec();
+        found.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(found, listed);
+    }
+
+    #[test]
+    fn addresses_have_one_slash_and_no_responder_for_a_root() {
+        let mut config = AuthorityConfig::sample();
+        config.base_url = "http://ca.example/".to_owned();
+        let addresses = config.addresses("root-1", false);
+        assert_eq!(
+            addresses.issuer_certificate.as_deref(),
+            Some("http://ca.example/ca/root-1.cer")
+        );
+        assert_eq!(
+            addresses.crl.as_deref(),
+            Some("http://ca.example/crl/root-1.crl")
+        );
+        assert_eq!(addresses.ocsp, None);
+        assert_eq!(
+            config.addresses("issuing-1", true).ocsp.as_deref(),
+            Some("http://ca.example/ocsp")
+        );
+    }
+
+    #[test]
+    fn a_setting_that_cannot_stand_in_a_certificate_is_named() {
+        let mut config = AuthorityConfig::sample();
+        assert!(config.policy().is_ok());
+        config.policy_oid = "one.two".to_owned();
+        assert!(matches!(config.policy(), Err(Error::Setting { .. })));
+    }
 }

@@ -457,7 +457,7 @@ impl Authority {
         );
         let signer = Signer::Ours {
             id: root.id,
-            certificate: root.certificate,
+            certificate: Box::new(root.certificate),
         };
         self.certify(
             keys,
@@ -497,7 +497,7 @@ impl Authority {
         let profile = Profile::ocsp(self.config().addresses(&issuing.label, true));
         let signer = Signer::Ours {
             id: issuing.id,
-            certificate: issuing.certificate.clone(),
+            certificate: Box::new(issuing.certificate.clone()),
         };
         self.certify(
             keys,
@@ -525,7 +525,7 @@ impl Authority {
         let addresses = config.addresses(&issuing.label, true);
         let signer = || Signer::Ours {
             id: issuing.id,
-            certificate: issuing.certificate.clone(),
+            certificate: Box::new(issuing.certificate.clone()),
         };
 
         if issuing.responder.is_none() {

@@ -81,7 +81,7 @@ pub(crate) enum Signer {
     /// One of our issuers.
     Ours {
         id: CertificateId,
-        certificate: Certificate,
+        certificate: Box<Certificate>,
     },
 }
 
@@ -122,7 +122,7 @@ impl Authority {
             public_key: order.public_key.clone(),
             signer: Signer::Ours {
                 id: issuer.id,
-                certificate: issuer.certificate.clone(),
+                certificate: Box::new(issuer.certificate.clone()),
             },
             profile,
             life_ms: CITIZEN_LIFE_MS,
@@ -261,7 +261,12 @@ impl Authority {
         let serial = Serial::from_random(sixteen(keys.random(16)?)?);
         let template = wanted.template(serial.clone(), algorithm, not_before, not_after)?;
         let tbs = certificate::prepare(&template)?;
-        refuse_findings(&wanted.for_what, &lint::lint(&tbs, wanted.profile.kind))?;
+        let linted = refuse_findings(&wanted.for_what, &lint::lint(&tbs, wanted.profile.kind));
+        if let Err(Error::Lint { codes, .. }) = &linted {
+            self.record_refusal(REFUSED_EVENT, &wanted.for_what, codes)
+                .await?;
+        }
+        linted?;
 
         // Step 2: serial and bytes are durable before a key hears of them.
         failpoint!("authority.prepare.before_commit");
@@ -378,16 +383,20 @@ impl Authority {
     /// Before a row that was read back is signed: its bytes are those that the ledger says were reserved, and they still pass the
     /// linter. Whoever can write rows could otherwise have anything signed by waiting for a recovery.
     async fn check_reservation(&self, row: &CertificateRow, tbs: &[u8]) -> Result<()> {
-        refuse_findings(&row.for_what, &lint::lint(tbs, row.kind))?;
         let id = row.id.to_string();
         let lines = ledger::tail(self.store(), &id, Some(RESERVED_EVENT), 2).await?;
         let digest = json!(sha256(tbs));
-        match lines.as_slice() {
-            [line] if line.detail.get(TO_BE_SIGNED) == Some(&digest) => Ok(()),
-            _ => Err(Error::NotWhatWasReserved {
-                for_what: row.for_what.clone(),
-            }),
+        let agrees =
+            matches!(lines.as_slice(), [line] if line.detail.get(TO_BE_SIGNED) == Some(&digest));
+        if agrees && lint::lint(tbs, row.kind).is_empty() {
+            return Ok(());
         }
+        tracing::error!(certificate = %row.id, "{id} is not what was reserved; it is not signed");
+        self.record_refusal(REFUSED_EVENT, &id, &["not-what-was-reserved"])
+            .await?;
+        Err(Error::NotWhatWasReserved {
+            for_what: row.for_what.clone(),
+        })
     }
 
     /// Label of the key that signs a reserved row, and the certificate its signature must verify under (none: the row's own).
@@ -408,6 +417,8 @@ impl Authority {
 
 /// Reserved rows read by one [`Authority::recover`]; the next one finds the rest.
 const RECOVERED_AT_ONCE: i64 = 1_000;
+/// The ledger line of a refusal, with the codes that say why.
+const REFUSED_EVENT: &str = "authority.certificate.refused";
 /// The ledger line of a reservation, and the field in it that names the exact bytes.
 const RESERVED_EVENT: &str = "authority.certificate.reserved";
 const TO_BE_SIGNED: &str = "to_be_signed_sha256";

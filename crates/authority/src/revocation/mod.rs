@@ -103,6 +103,12 @@ impl Authority {
         if !row.has_status() {
             return Err(Error::NotOurs { kind: "root" });
         }
+        // RFC 5280 5.3.1: these two are about authorities.
+        if let Act::Revoke(reason @ (Reason::CaCompromise | Reason::AaCompromise)) = act
+            && row.kind != "issuing"
+        {
+            return Err(Error::Reason { reason });
+        }
         let Some(next) = state::apply(row.standing, act, now, row.not_after)? else {
             // Committed although nothing is written: who did it may still wait for the disk, in one group with us.
             tx.commit().await?;

@@ -171,6 +171,15 @@ impl Authority {
         if lines.iter().any(agrees) {
             return Ok(());
         }
+        tracing::error!(
+            issuer = issuer.label,
+            number = list.number,
+            "CRL {} of {} is not what was reserved; it is not signed",
+            list.number,
+            issuer.label
+        );
+        self.record_refusal("authority.crl.refused", &id, &["not-what-was-reserved"])
+            .await?;
         Err(not_what_was_reserved(issuer, list))
     }
 

@@ -285,6 +285,7 @@ async fn a_reservation_edited_behind_our_back_is_never_signed() {
             "-- test.n\nSELECT COUNT(*) AS n FROM certificate WHERE id = $1 AND state = 'issued'";
         assert_eq!(institution.count(sql, &[id.into()]).await, 0);
         assert_eq!(institution.count(sql, &[other.into()]).await, 1);
+        assert!(institution.lines("authority.certificate.refused").await >= 1);
     }
 }
 
@@ -319,7 +320,6 @@ async fn abandoned_at_any_await_there_is_one_certificate_in_the_end() {
             }
             assert!(polls < 1_000);
         };
-        assert!(polls > 3, "{polls} polls");
         authority.recover(keys).await.unwrap();
         let kept = authority.certificate_for("cred_1").await.unwrap().unwrap();
         assert_eq!(kept.certificate, issued.certificate);

@@ -141,6 +141,10 @@ async fn what_may_not_happen_is_refused() {
             authority.revoke(good, Reason::CertificateHold, "x").await,
             Err(Error::Reason { .. })
         ));
+        for reason in [Reason::CaCompromise, Reason::AaCompromise] {
+            let refused = authority.revoke(good, reason, "x").await;
+            assert!(matches!(refused, Err(Error::Reason { .. })), "{reason}");
+        }
         let nobody: CertificateId = "crt_01JD3ZQ8000000000000000000".parse().unwrap();
         assert!(matches!(
             authority.status(nobody).await,
