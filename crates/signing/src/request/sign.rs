@@ -11,7 +11,7 @@
 //! nothing twice (the raised row remembers the approval), compares again, and stores one result,
 //! because the key row's version lets only one through.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kyso_keystore::{Attempt, CitizenKey, Keystore, Outcome};
@@ -98,16 +98,16 @@ impl Requests {
         let mut done = Vec::new();
         let mut rest = Vec::with_capacity(jobs.len());
         for job in jobs {
-            match Task::of(&job)? {
-                Task::Sign {
+            match Task::of(&job) {
+                Ok(Task::Sign {
                     request,
                     credential,
-                } => rest.push(Claimed {
+                }) => rest.push(Claimed {
                     job,
                     request,
                     credential,
                 }),
-                _ => return Err(Error::UnknownTask { kind: job.kind }),
+                _ => self.drop_job(&job).await?,
             }
         }
         while !rest.is_empty() {
@@ -115,13 +115,32 @@ impl Requests {
             let (round, later) = rest
                 .into_iter()
                 .partition(|claimed: &Claimed| credentials.insert(claimed.credential));
-            done.extend(self.sign_round(keys, round).await?);
+            match self.sign_round(keys, round).await {
+                Ok(ended) => done.extend(ended),
+                Err(error) if done.is_empty() => return Err(error),
+                // What the rounds before did must be told; this one's jobs come back.
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a round of signatures comes back later"
+                    );
+                    break;
+                }
+            }
             rest = later;
         }
         if !done.is_empty() {
             self.inner.changed();
         }
         Ok(done)
+    }
+
+    /// A job of this kind that names no request: nothing will ever come of it.
+    async fn drop_job(&self, job: &Job) -> Result<()> {
+        tracing::error!(job = %job.id, "job {} does not say what to sign", job.id);
+        let mut tx = self.inner.store.write().await?;
+        tx.fail(job, "unknown-task").await?;
+        Ok(tx.commit().await?)
     }
 
     /// At most one request of each credential.
@@ -149,23 +168,38 @@ impl Requests {
         ended: &mut Vec<Ended>,
     ) -> Result<Vec<(Claimed, Work, Activation, CitizenKey)>> {
         let ids: Vec<RequestId> = round.iter().map(|claimed| claimed.request).collect();
-        let mut works: HashMap<RequestId, Work> = table::work(&self.inner.store, &ids)
-            .await?
-            .into_iter()
-            .map(|work| (work.id, work))
-            .collect();
+        let mut works = table::work(&self.inner.store, &ids).await?;
         let now = self.inner.now(self.inner.store.now());
         let mut judged = Vec::with_capacity(round.len());
         for claimed in round {
-            let Some(mut work) = works.remove(&claimed.request) else {
-                ended.push(Ended {
-                    claimed,
-                    work: None,
-                    end: End::Over,
-                });
-                continue;
+            let mut work = match works.remove(&claimed.request) {
+                Some(Ok(work)) => work,
+                None => {
+                    ended.push(Ended {
+                        claimed,
+                        work: None,
+                        end: End::Over,
+                    });
+                    continue;
+                }
+                Some(Err(error)) => {
+                    tracing::error!(request = %claimed.request, %error, "request {} does not read", claimed.request);
+                    ended.push(Ended {
+                        claimed,
+                        work: None,
+                        end: End::Failed {
+                            code: "row-corrupt",
+                        },
+                    });
+                    continue;
+                }
             };
-            match judge(&mut work, now) {
+            let judgement = match claimed.credential == work.credential {
+                true => judge(&mut work, now),
+                // The round was sorted by what the jobs say: a job that lies would let two attempts of one credential through.
+                false => Err(Unfit::Failed("approval-mismatch")),
+            };
+            match judgement {
                 Ok((activation, key)) => judged.push((claimed, work, activation, key)),
                 Err(unfit) => ended.push(Ended {
                     claimed,
@@ -335,10 +369,24 @@ impl Requests {
                 }
                 End::Over | End::Signed { .. } => {}
                 End::Failed { code } => {
-                    if let Some(work) = &one.work {
-                        credential_table::release(&mut tx, work.credential, &work.id.to_string())
-                            .await?;
-                        fail(&mut tx, work, code, &mut done).await?;
+                    let Claimed {
+                        request,
+                        credential,
+                        ..
+                    } = one.claimed;
+                    credential_table::release(&mut tx, credential, &request.to_string()).await?;
+                    match &one.work {
+                        Some(work) => fail(&mut tx, work, code, &mut done).await?,
+                        None if table::fail(&mut tx, request, code).await? => {
+                            record(
+                                &mut tx,
+                                "signing.request.failed",
+                                request,
+                                "system",
+                                detail([("code", json!(code))]),
+                            );
+                        }
+                        None => {}
                     }
                 }
                 End::WrongPin { raised, key, .. } | End::Locked { raised, key } => {

@@ -1,5 +1,7 @@
 //! Rows of `signature_request` and `signature_document`: the only SQL about them.
 
+use std::collections::HashMap;
+
 use kyso_keystore::{CitizenKey, DeviceKey, DeviceSignature, SealedPin};
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
 use kyso_store::{BlobId, Row, Store, Tx, Value};
@@ -12,7 +14,7 @@ use crate::credential::table::state as credential_state;
 use crate::device::table::{
     corrupt, device_key_from, pin_bytes, pin_from, signature_bytes, signature_from,
 };
-use crate::{CredentialId, PortalId, RequestId, Result};
+use crate::{CredentialId, Error, PortalId, RequestId, Result};
 
 pub(crate) const STATEMENTS: &[&str] = &[
     INSERT,
@@ -616,25 +618,25 @@ pub(crate) struct WorkDocument {
     pub(crate) is_consumed: bool,
 }
 
+/// A request as it was read: one row that does not read must not keep a whole batch from being signed.
+pub(crate) type ReadWork = std::result::Result<Work, Error>;
+
 /// The named requests with their documents: two statements, one snapshot.
-pub(crate) async fn work(store: &Store, ids: &[RequestId]) -> Result<Vec<Work>> {
+pub(crate) async fn work(store: &Store, ids: &[RequestId]) -> Result<HashMap<RequestId, ReadWork>> {
     let keys: Vec<Vec<Value>> = ids.iter().map(|id| vec![id.into()]).collect();
     let mut tx = store.read().await?;
-    let mut works = tx
-        .all_many(WORK, &[], &keys)
-        .await?
-        .iter()
-        .map(read_work)
-        .collect::<Result<Vec<_>>>()?;
-    let at: std::collections::HashMap<RequestId, usize> = works
-        .iter()
-        .enumerate()
-        .map(|(at, work)| (work.id, at))
-        .collect();
+    let mut works = HashMap::with_capacity(ids.len());
+    for row in tx.all_many(WORK, &[], &keys).await? {
+        works.insert(row.id("id")?, read_work(&row));
+    }
     for row in tx.all_many(WORK_DOCUMENTS, &[], &keys).await? {
-        let (request, document) = read_work_document(&row)?;
-        if let Some(at) = at.get(&request) {
-            works[*at].documents.push(document);
+        let Some(read) = works.get_mut(&row.id("request_id")?) else {
+            continue;
+        };
+        match (read.as_mut(), read_work_document(&row)) {
+            (Ok(work), Ok((_, document))) => work.documents.push(document),
+            (Ok(_), Err(error)) => *read = Err(error),
+            (Err(_), _) => {}
         }
     }
     Ok(works)

@@ -23,6 +23,8 @@ everywhere!(
     a_key_row_edited_swapped_or_rolled_back_is_refused,
     a_web_role_that_writes_rows_at_will_obtains_no_signature,
     a_row_changed_between_approval_and_signing_is_refused,
+    jobs_that_lie_about_the_credential_do_not_get_two_tries_for_one,
+    a_row_that_does_not_read_does_not_keep_others_from_signing,
     a_credential_suspended_or_revoked_after_the_approval_signs_nothing,
     a_clock_moved_back_does_not_make_an_approval_young_again,
     pins_guessed_over_many_requests_in_parallel_reach_the_comparison_five_times_at_most,
@@ -401,31 +403,10 @@ async fn a_key_row_edited_swapped_or_rolled_back_is_refused(office: Office) {
         approve(&office, &phone, &view, phone.approve(&view))
             .await
             .unwrap();
-        let jobs = office
-            .store
-            .claim(&[kyso_signing::task::SIGN], 1, 30_000)
-            .await
-            .unwrap();
-        match office.signing.requests.sign_many(&office.keys, jobs).await {
-            Ok(_) => assert_eq!(
-                office.signing.requests.view(view.id).await.unwrap().state,
-                RequestState::Failed
-            ),
-            // A row that does not even parse stops the batch.
-            Err(error) => assert!(matches!(error, Error::Keystore(_)), "{error:?}"),
-        }
-        assert!(
-            office
-                .signing
-                .requests
-                .view(view.id)
-                .await
-                .unwrap()
-                .documents[0]
-                .signature
-                .is_none()
-        );
-        office.database.tamper("UPDATE signature_request SET state = 'failed', failure = 'test', sealed_pin = NULL, ended_at = 1 WHERE state = 'approved'; DELETE FROM job").await;
+        office.work().await;
+        let ended = office.signing.requests.view(view.id).await.unwrap();
+        assert_eq!(ended.state, RequestState::Failed, "{:?}", ended.failure);
+        assert!(ended.documents[0].signature.is_none());
     }
     put_key_row(&office, credential, &honest).await;
 
@@ -551,6 +532,80 @@ async fn a_row_changed_between_approval_and_signing_is_refused(office: Office) {
     office.work().await;
     failed_with(&office, &view, "documents-mismatch").await;
     office.check().await;
+}
+
+async fn jobs_that_lie_about_the_credential_do_not_get_two_tries_for_one(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let other = office.citizen().await;
+    let mut views = Vec::new();
+    for credential in [phone.credential.id, other.credential.id] {
+        let view = office.digests(&portal, &phone, 1).await;
+        approve(
+            &office,
+            &phone,
+            &view,
+            phone.approve_with_pin(&view, "314159"),
+        )
+        .await
+        .unwrap();
+        let lie = serde_json::json!({ "sign": { "request": view.id, "credential": credential } });
+        let mut tx = office.store.write().await.unwrap();
+        let now = tx.now();
+        tx.enqueue("signing.sign", &view.id.to_string(), &lie, now);
+        tx.commit().await.unwrap();
+        views.push(view);
+    }
+    office.work().await;
+    assert_eq!(
+        office
+            .signing
+            .requests
+            .view(views[0].id)
+            .await
+            .unwrap()
+            .tries_left,
+        Some(4)
+    );
+    failed_with(&office, &views[1], "approval-mismatch").await;
+    office.check().await;
+}
+
+async fn a_row_that_does_not_read_does_not_keep_others_from_signing(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let other = office.citizen().await;
+    let (broken, sound) = (
+        office.digests(&portal, &phone, 1).await,
+        office.digests(&portal, &other, 1).await,
+    );
+    approve(&office, &phone, &broken, phone.approve(&broken))
+        .await
+        .unwrap();
+    approve(&office, &other, &sound, other.approve(&sound))
+        .await
+        .unwrap();
+    let mut tx = office.store.write().await.unwrap();
+    let sql = "-- test.break\nUPDATE credential SET key_row = $2 WHERE id = $1";
+    tx.change(
+        "credential",
+        1,
+        sql,
+        &[phone.credential.id.into(), vec![0u8; 9].into()],
+    )
+    .await
+    .unwrap();
+    let now = tx.now();
+    tx.enqueue(
+        "signing.sign",
+        "nothing",
+        &serde_json::json!({ "sign": {} }),
+        now,
+    );
+    tx.commit().await.unwrap();
+    office.work().await;
+    assert_signed(&office, sound.id).await;
+    failed_with(&office, &broken, "row-corrupt").await;
 }
 
 async fn a_credential_suspended_or_revoked_after_the_approval_signs_nothing(office: Office) {

@@ -64,6 +64,7 @@ on_both_databases!(
     killed_anywhere_while_opening_there_is_one_key_and_one_certificate,
     killed_while_binding_the_phone_is_bound_once,
     suspended_or_revoked_between_signing_and_result_nothing_is_released,
+    a_keystore_with_a_full_queue_costs_time_and_nothing_else,
 );
 
 /// The body of the victim: works once on what is due, or opens one credential.
@@ -371,4 +372,45 @@ async fn reached(worker: &mut Child, pause: &Path) {
         assert!(looks < 30_000, "the worker never came to its failpoint");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+async fn a_keystore_with_a_full_queue_costs_time_and_nothing_else(office: Office) {
+    let mut views = Vec::new();
+    for _ in 0..12 {
+        let phone = office.citizen().await;
+        views.push(approved(&office, &phone, PIN).await);
+    }
+    let narrow = kyso_keystore::Keystore::open(kyso_keystore::KeystoreConfig {
+        default_backend: kyso_keystore::BackendName::Software,
+        software: Some(kyso_keystore::SoftwareConfig {
+            directory: office.key_folder.clone(),
+        }),
+        pkcs11: None,
+        queue: 1,
+    })
+    .unwrap();
+    for _ in 0..100 {
+        let jobs = office.store.claim(&[task::SIGN], 64, 30_000).await.unwrap();
+        if jobs.is_empty()
+            && office
+                .store
+                .next_due(&[task::SIGN])
+                .await
+                .unwrap()
+                .is_none()
+        {
+            break;
+        }
+        office
+            .signing
+            .requests
+            .sign_many(&narrow, jobs)
+            .await
+            .unwrap();
+        office.advance(60);
+    }
+    for view in views {
+        assert_signed(&office, view.id).await;
+    }
+    office.check().await;
 }

@@ -17,6 +17,8 @@ everywhere!(
     the_fifth_wrong_pin_locks_the_credential_for_every_request,
     the_acceptance_activates_the_credential,
     portals_named_free_cost_nothing_and_others_a_unit_a_signature,
+    work_whose_jobs_were_lost_is_found_again_at_start,
+    the_provider_seals_a_contract,
 );
 
 /// The request's signatures verify under the citizen's certificate, each over its digest.
@@ -385,4 +387,41 @@ async fn portals_named_free_cost_nothing_and_others_a_unit_a_signature(office: O
         "{refused:?}"
     );
     office.check().await;
+}
+
+async fn work_whose_jobs_were_lost_is_found_again_at_start(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    office
+        .signing
+        .requests
+        .approve(phone.session(), &view.id, phone.approve(&view))
+        .await
+        .unwrap();
+    office.database.tamper("DELETE FROM job").await;
+    assert!(office.work().await.is_empty());
+    office.signing.recover().await.unwrap();
+    office.work().await;
+    assert_signed(&office, view.id).await;
+}
+
+async fn the_provider_seals_a_contract(office: Office) {
+    let contract = pdf("Hop dong");
+    let mark =
+        kyso_signing::Mark::vietnamese("Nhà cung cấp Sông Lam", office.now(), "Sông Lam", None);
+    let sealed = office
+        .signing
+        .seal(&office.keys, contract.clone(), Some(mark))
+        .await
+        .unwrap();
+    assert!(sealed.starts_with(&contract) && sealed.len() > contract.len());
+    let refused = office
+        .signing
+        .seal(&office.keys, b"not a pdf".to_vec(), None)
+        .await;
+    assert!(
+        matches!(refused, Err(Error::Document { position: 0, .. })),
+        "{refused:?}"
+    );
 }
