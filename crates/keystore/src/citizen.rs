@@ -30,7 +30,7 @@ const CREDENTIAL_BYTES_MAX: usize = 128;
 const CITIZEN_DOMAIN: &[u8] = b"kyso.row.citizen.v1\0";
 const POOLED_DOMAIN: &[u8] = b"kyso.row.pooled.v1\0";
 
-/// An approval whose row is raised; consumed by [`sign`].
+/// An approval whose row is raised; consumed by [`crate::Keystore::sign_for_citizen`].
 pub struct Attempt {
     raised: CitizenKey,
     activation: Arc<Activation>,
@@ -46,7 +46,7 @@ impl Attempt {
     }
 }
 
-/// A change of device or PIN whose row is raised; consumed by [`rebind`].
+/// A change of device or PIN whose row is raised; consumed by [`crate::Keystore::rebind`].
 pub struct RebindingAttempt {
     raised: CitizenKey,
     rebinding: Arc<Rebinding>,
@@ -101,10 +101,8 @@ fn create_from(
     credential_id: &str,
 ) -> Result<CitizenKey, Fault> {
     if credential_id.is_empty() || credential_id.len() > CREDENTIAL_BYTES_MAX {
-        return Err(Error::Setup {
-            reason: "a credential id is empty or too long".to_owned(),
-        }
-        .into());
+        let label = credential_id.chars().take(80).collect();
+        return Err(Error::LabelUnusable { label }.into());
     }
     let fields = CitizenFields {
         key,
@@ -411,7 +409,7 @@ fn check_stored(
     stored: &CitizenKey,
     try_digest: &[u8; 32],
 ) -> Result<(), Error> {
-    if stored != raised || !memory.admit(&raised.fields.credential, raised.version(), try_digest) {
+    if stored != raised || !memory.admit(raised, try_digest) {
         return Err(Error::RowStale {
             stored: stored.version(),
             raised: raised.version(),

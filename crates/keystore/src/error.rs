@@ -132,7 +132,7 @@ pub enum Error {
         /// The label.
         label: String,
     },
-    /// Labels are 1 to 64 of `a-z 0-9 - _ .`.
+    /// Labels are 1 to 64 of `a-z 0-9 - _ .`; a credential's id is 1 to 128 bytes.
     #[error("{label:?} is not a usable label")]
     LabelUnusable {
         /// The label.

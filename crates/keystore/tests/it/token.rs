@@ -14,17 +14,13 @@ use kyso_keystore::{BackendName, Error, Keystore, Outcome, Role, SoftwareConfig,
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 
 use crate::world::{
-    ES256, PIN, TOKEN_PIN, World, block_on, one, skip, softhsm, token_config, write_secret,
+    ES256, PIN, TOKEN_PIN, World, block_on, one, scratch, skip, softhsm, token_config, write_secret,
 };
 
 /// A shim of one's own: the module to load, and the file that commands it.
 fn shim(name: &str) -> Option<(PathBuf, PathBuf)> {
     let real = softhsm()?;
-    let home = tempfile::Builder::new()
-        .prefix("kyso-shim-")
-        .tempdir()
-        .unwrap()
-        .keep();
+    let home = scratch(&format!("shim-{name}"));
     let (module, control) = (home.join(format!("{name}.so")), home.join("control"));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/shim.c");
     let built = Command::new("cc")

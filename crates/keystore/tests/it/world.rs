@@ -161,6 +161,23 @@ pub fn skip(peer: &str) {
     println!("skipped: {peer}");
 }
 
+/// A folder that outlives this process, in the build folder; those of processes that have ended are cleared away.
+pub fn scratch(name: &str) -> PathBuf {
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for entry in std::fs::read_dir(base).unwrap().flatten() {
+        let folder = entry.file_name().into_string().unwrap_or_default();
+        let process = folder
+            .strip_prefix("keystore-")
+            .and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let own = base.join(format!("keystore-{}-{name}", std::process::id()));
+    std::fs::create_dir(&own).unwrap();
+    own
+}
+
 /// The SoftHSM2 module with tokens made for this process, or `None` if it is not installed.
 pub fn softhsm() -> Option<&'static Path> {
     static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
@@ -174,11 +191,7 @@ pub fn softhsm() -> Option<&'static Path> {
             .map(PathBuf::from)
             .find(|path| path.exists())?;
         // Tokens outlive the tests of this process: the library writes to them as it exits.
-        let home = tempfile::Builder::new()
-            .prefix("kyso-softhsm-")
-            .tempdir()
-            .unwrap()
-            .keep();
+        let home = scratch("softhsm");
         let configuration = home.join("softhsm2.conf");
         std::fs::create_dir(home.join("tokens")).unwrap();
         let text = format!(
