@@ -187,7 +187,7 @@ fn the_same_fields_give_the_same_bytes_from_any_thread() {
 }
 
 #[test]
-fn the_places_for_marks_lie_on_the_page_below_each_other_party() {
+fn the_places_for_marks_lie_on_the_last_page_side_by_side() {
     for (paper, pdf) in all() {
         let place = pdf.place("subscriber").unwrap();
         assert_eq!(place.page, pdf.pages(), "{paper}");
@@ -210,4 +210,23 @@ fn the_places_for_marks_lie_on_the_page_below_each_other_party() {
         pdf.place("subscriber").unwrap(),
     );
     assert!(provider.left + provider.width < subscriber.left);
+}
+
+#[test]
+fn a_mark_that_nobody_placed_still_falls_into_the_place_left_for_it() {
+    for pdf in [
+        acceptance(&sample::acceptance()).unwrap(),
+        dossier(&sample::dossier(1)).unwrap(),
+    ] {
+        let place = pdf.place("subscriber").unwrap();
+        // 220 × 70 pt, 24 pt from the lower right corner of A4: where PAdES marks go by default.
+        assert!(
+            (place.left + place.width - (595.276 - 24.0)).abs() < 0.01,
+            "{place:?}"
+        );
+        assert_eq!(
+            (place.bottom, place.width, place.height),
+            (24.0, 220.0, 70.0)
+        );
+    }
 }
