@@ -309,27 +309,7 @@ fn read_citizen(bytes: &[u8]) -> Option<CitizenFields> {
     let credential = reader.text()?;
     let public_key = reader.public_key(algorithm)?;
     let wrapped = reader.variable()?.to_vec();
-    let device = match reader.byte()? {
-        0 => None,
-        1 => Some(DeviceKey {
-            kind: DeviceKind::WebCrypto,
-            spki: reader.variable()?.to_vec(),
-        }),
-        2 => {
-            let spki = reader.variable()?.to_vec();
-            let (rp_id, origin) = (reader.text()?, reader.text()?);
-            let credential_id = reader.variable()?.to_vec();
-            Some(DeviceKey {
-                kind: DeviceKind::WebAuthn {
-                    rp_id,
-                    origin,
-                    credential_id,
-                },
-                spki,
-            })
-        }
-        _ => return None,
-    };
+    let device = read_device(&mut reader)?;
     let pin = match reader.byte()? {
         0 => None,
         1 => Some(PinVerifier {
@@ -369,6 +349,30 @@ fn read_citizen(bytes: &[u8]) -> Option<CitizenFields> {
         pin,
         attempt,
         spent,
+    })
+}
+
+fn read_device(reader: &mut Reader<'_>) -> Option<Option<DeviceKey>> {
+    Some(match reader.byte()? {
+        0 => None,
+        1 => Some(DeviceKey {
+            kind: DeviceKind::WebCrypto,
+            spki: reader.variable()?.to_vec(),
+        }),
+        2 => {
+            let spki = reader.variable()?.to_vec();
+            let (rp_id, origin) = (reader.text()?, reader.text()?);
+            let credential_id = reader.variable()?.to_vec();
+            Some(DeviceKey {
+                kind: DeviceKind::WebAuthn {
+                    rp_id,
+                    origin,
+                    credential_id,
+                },
+                spki,
+            })
+        }
+        _ => return None,
     })
 }
 

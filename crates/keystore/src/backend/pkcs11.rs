@@ -75,6 +75,8 @@ const P384_OID: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 pub(crate) struct Token {
     config: Pkcs11Config,
     trouble: Mutex<Trouble>,
+    /// Counts what the token answered, in any session.
+    answers: Arc<AtomicU64>,
 }
 
 /// What is known to be wrong, so that a dead token is not asked at every job.
@@ -82,8 +84,15 @@ pub(crate) struct Token {
 struct Trouble {
     /// SHA-256 of the PIN the token refused.
     refused_pin: Option<[u8; 32]>,
-    /// Until when the last failure is repeated without asking.
-    quiet: Option<(Instant, String)>,
+    /// The last failure, repeated for a while without asking.
+    quiet: Option<Quiet>,
+}
+
+struct Quiet {
+    until: Instant,
+    reason: String,
+    /// What [`Token::answers`] stood at: an answer to another session since then ends the quiet.
+    answers: u64,
 }
 
 /// One session and the handles found in it.
@@ -96,6 +105,7 @@ struct TokenVault {
     approval_public_key: PublicKey,
     key_set: [u8; 8],
     wrap_mechanism: WrapMechanism,
+    answers: Arc<AtomicU64>,
     services: HashMap<String, (ObjectHandle, ServiceKey)>,
     /// How many keys this process had destroyed when `services` was last sure.
     destroyed_seen: u64,
@@ -110,6 +120,7 @@ impl Token {
         Arc::new(Self {
             config,
             trouble: Mutex::default(),
+            answers: Arc::default(),
         })
     }
 
@@ -141,7 +152,11 @@ impl Token {
             Err(error) => return Err(unavailable(said(&error))),
         }
         trouble.refused_pin = None;
-        open_vault(session, self.config.wrap_mechanism)
+        open_vault(
+            session,
+            self.config.wrap_mechanism,
+            Arc::clone(&self.answers),
+        )
     }
 
     fn read_pin(&self) -> Result<Zeroizing<String>> {
@@ -188,12 +203,14 @@ impl Opener for Token {
     fn open(&self) -> Result<Box<dyn Vault>> {
         // One thread at a time: a login counts for the whole process, and a refused PIN must be offered once.
         let mut trouble = lock(&self.trouble);
-        if let Some((until, reason)) = &trouble.quiet {
-            if Instant::now() < *until {
-                return Err(unavailable(reason.clone()));
-            }
-            trouble.quiet = None;
+        let answers = self.answers.load(Ordering::Relaxed);
+        if let Some(quiet) = &trouble.quiet
+            && quiet.answers == answers
+            && Instant::now() < quiet.until
+        {
+            return Err(unavailable(quiet.reason.clone()));
         }
+        trouble.quiet = None;
         match self.connect(&mut trouble) {
             Ok(vault) => Ok(Box::new(vault)),
             Err(error) => {
@@ -202,7 +219,11 @@ impl Opener for Token {
                     other => other.to_string(),
                 };
                 let until = Instant::now() + RECONNECT_AFTER;
-                trouble.quiet = Some((until, reason));
+                trouble.quiet = Some(Quiet {
+                    until,
+                    reason,
+                    answers,
+                });
                 Err(error)
             }
         }
@@ -271,6 +292,7 @@ impl Vault for TokenVault {
             .session
             .sign(&Mechanism::Sha256Hmac, key, message)
             .map_err(|error| fault(&error))?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
         Ok(mac
             .try_into()
             .map_err(|_| unavailable("the token gave a MAC of another length"))?)
@@ -463,6 +485,7 @@ impl TokenVault {
             .session
             .sign(&mechanism, key, &input)
             .map_err(|error| fault(&error))?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
         Ok(if algorithm.is_ecdsa() {
             ecdsa_der(&signature)
         } else {
@@ -543,7 +566,11 @@ impl TokenVault {
 }
 
 /// Finds the internal keys, or makes them in a token that has none.
-fn open_vault(session: Session, wrap_mechanism: WrapMechanism) -> Result<TokenVault> {
+fn open_vault(
+    session: Session,
+    wrap_mechanism: WrapMechanism,
+    answers: Arc<AtomicU64>,
+) -> Result<TokenVault> {
     let found = |fault| match fault {
         Fault::Lost(reason) => unavailable(reason),
         Fault::Refused(error) => error,
@@ -604,6 +631,7 @@ fn open_vault(session: Session, wrap_mechanism: WrapMechanism) -> Result<TokenVa
         approval_public_key,
         key_set,
         wrap_mechanism,
+        answers,
         services,
         destroyed_seen: DESTROYED.load(Ordering::Acquire),
     })

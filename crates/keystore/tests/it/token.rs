@@ -10,11 +10,14 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
-use kyso_keystore::{BackendName, Error, Keystore, Outcome, Role, SoftwareConfig, WrapMechanism};
-use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
+use kyso_keystore::{
+    BackendName, Error, Keystore, Outcome, Role, ServiceKey, SoftwareConfig, WrapMechanism,
+};
+use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm};
 
 use crate::world::{
-    ES256, PIN, TOKEN_PIN, World, block_on, one, scratch, skip, softhsm, token_config, write_secret,
+    Citizen, ES256, PIN, TOKEN_PIN, World, block_on, one, scratch, skip, softhsm, token_config,
+    write_secret,
 };
 
 /// A shim of one's own: the module to load, and the file that commands it.
@@ -220,145 +223,158 @@ fn no_key_object_is_left_behind() {
     }
 }
 
-/// Everything the shim does is one test: it commands one token, and its parts follow one another.
-#[test]
-fn a_token_that_dies_answers_for_its_own_keys_and_comes_back() {
-    let Some((module, control)) = shim("faults") else {
-        return;
-    };
-    let tell = |word: &str| std::fs::write(&control, word).unwrap();
-    tell("ok");
-    let directory = tempfile::tempdir().unwrap();
-    let mut config = token_config(&module, "kyso-faults", directory.path(), TOKEN_PIN, 100);
-    config.software = Some(SoftwareConfig {
-        directory: directory.path().join("keys"),
-    });
-    let mut software = config.clone();
-    software.default_backend = BackendName::Software;
-    software.pkcs11 = None;
-    block_on(async {
-        let beside = Keystore::open(software).unwrap();
-        beside
+/// A keystore whose token misbehaves on command, with a software backend beside it.
+struct Frail {
+    world: World,
+    control: PathBuf,
+    citizen: Citizen,
+    seal: ServiceKey,
+    ledger: ServiceKey,
+}
+
+impl Frail {
+    async fn open() -> Option<Frail> {
+        let (module, control) = shim("faults")?;
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = token_config(&module, "kyso-faults", directory.path(), TOKEN_PIN, 100);
+        config.software = Some(SoftwareConfig {
+            directory: directory.path().join("keys"),
+        });
+        let mut beside = config.clone();
+        beside.default_backend = BackendName::Software;
+        beside.pkcs11 = None;
+        let beside = Keystore::open(beside).unwrap();
+        let ledger = beside
             .create_for_service(Role::Ledger, "ledger", KeyAlgorithm::P256)
-            .await
-            .unwrap();
-        let world = World {
-            keystore: Keystore::open(config).unwrap(),
-            backend: BackendName::Pkcs11,
-            directory,
-        };
-        let keystore = &world.keystore;
-        let mut citizen = world.citizen(KeyAlgorithm::P256).await;
+            .await;
+        let keystore = Keystore::open(config).unwrap();
         let (seal, _) = keystore
             .create_for_service(Role::Seal, "seal", KeyAlgorithm::P256)
             .await
             .unwrap();
-        let ledger = keystore.service("ledger").await.unwrap();
-        assert_eq!(ledger.backend(), BackendName::Software);
-        let digest = || Digest::of(DigestAlgorithm::Sha256, b"x");
+        let world = World {
+            keystore,
+            backend: BackendName::Pkcs11,
+            directory,
+        };
+        let citizen = world.citizen(KeyAlgorithm::P256).await;
+        Some(Frail {
+            world,
+            control,
+            citizen,
+            seal,
+            ledger: ledger.unwrap().0,
+        })
+    }
 
-        // Dead: its keys are unavailable, the others sign on, and no try is lost.
-        let attempt = citizen.begin(keystore, "req_1", &one(), PIN).await.unwrap();
-        tell("dead");
-        let refused = keystore
-            .sign_for_citizen(attempt, &citizen.row, ES256)
-            .await;
-        assert!(matches!(
-            refused,
-            Err(Error::Unavailable {
-                backend: BackendName::Pkcs11,
-                ..
-            })
-        ));
-        let refused = keystore
-            .sign_for_service(&seal, SignatureAlgorithm::EcdsaSha256, digest())
-            .await;
-        assert!(matches!(
-            refused,
-            Err(Error::Unavailable {
-                backend: BackendName::Pkcs11,
-                ..
-            })
-        ));
-        keystore
-            .sign_for_service(&ledger, SignatureAlgorithm::EcdsaSha256, digest())
+    fn tell(&self, word: &str) {
+        std::fs::write(&self.control, word).unwrap();
+    }
+
+    async fn service_signs(&self, key: &ServiceKey) -> Result<Vec<u8>, Error> {
+        let digest = Digest::of(DigestAlgorithm::Sha256, b"x");
+        self.world
+            .keystore
+            .sign_for_service(key, ES256, digest)
+            .await
+    }
+
+    async fn citizen_signs(&mut self, request: &str) -> Result<(), Error> {
+        let outcome = self
+            .citizen
+            .sign(&self.world.keystore, request, &one(), PIN, ES256)
+            .await?;
+        assert!(matches!(outcome, Outcome::Signed { .. }));
+        Ok(())
+    }
+
+    async fn dies_and_comes_back(&mut self) {
+        let keystore = self.world.keystore.clone();
+        let attempt = self
+            .citizen
+            .begin(&keystore, "req_dead", &one(), PIN)
             .await
             .unwrap();
-        let signs = keystore.probe().await;
-        assert!(
-            signs
-                .iter()
-                .all(|(backend, sign)| sign.is_ok() == (*backend == BackendName::Software))
-        );
-        assert!(
+        self.tell("dead");
+        let is_away = |error: &Error| {
             matches!(
-                keystore.service("other").await,
-                Err(Error::Unavailable { .. })
-            ),
+                error,
+                Error::Unavailable {
+                    backend: BackendName::Pkcs11,
+                    ..
+                }
+            )
+        };
+        let refused = keystore
+            .sign_for_citizen(attempt, &self.citizen.row, ES256)
+            .await;
+        assert!(is_away(&refused.unwrap_err()));
+        assert!(is_away(&self.service_signs(&self.seal).await.unwrap_err()));
+        assert!(
+            is_away(&keystore.service("other").await.unwrap_err()),
             "it may be there"
         );
+        self.service_signs(&self.ledger).await.unwrap();
+        for (backend, sign) in keystore.probe().await {
+            assert_eq!(sign.is_ok(), backend == BackendName::Software);
+        }
+        self.tell("ok");
+        wait_until_well(&keystore).await;
+        self.service_signs(&self.seal).await.unwrap();
+        self.citizen_signs("req_back").await.unwrap();
+    }
 
-        // Back: sessions are reopened without a restart.
-        tell("ok");
-        wait_until_well(keystore).await;
-        keystore
-            .sign_for_service(&seal, SignatureAlgorithm::EcdsaSha256, digest())
-            .await
-            .unwrap();
-        let outcome = citizen
-            .sign(keystore, "req_2", &one(), PIN, ES256)
-            .await
-            .unwrap();
-        assert!(matches!(outcome, Outcome::Signed { .. }));
-
-        // A faulty signature is never released.
-        tell("flip");
-        let refused = citizen.sign(keystore, "req_3", &one(), PIN, ES256).await;
-        assert!(matches!(
-            refused,
-            Err(Error::SignatureFaulty {
-                backend: BackendName::Pkcs11
-            })
+    async fn signs_wrongly(&mut self) {
+        self.tell("flip");
+        let is_faulty = |error: &Error| {
+            matches!(
+                error,
+                Error::SignatureFaulty {
+                    backend: BackendName::Pkcs11
+                }
+            )
+        };
+        assert!(is_faulty(
+            &self.citizen_signs("req_flip").await.unwrap_err()
         ));
-        let refused = keystore
-            .sign_for_service(&seal, SignatureAlgorithm::EcdsaSha256, digest())
-            .await;
-        assert!(matches!(refused, Err(Error::SignatureFaulty { .. })));
-        tell("ok");
-        let outcome = citizen
-            .sign(keystore, "req_4", &one(), PIN, ES256)
-            .await
-            .unwrap();
-        assert!(matches!(outcome, Outcome::Signed { .. }));
+        assert!(is_faulty(
+            &self.service_signs(&self.seal).await.unwrap_err()
+        ));
+        self.tell("ok");
+        self.citizen_signs("req_right").await.unwrap();
+    }
 
-        // Logged out behind our back, or a session lost: one reopening, unseen by the caller.
+    async fn loses_sessions(&mut self) {
         attacker("kyso-faults").unwrap().logout().unwrap();
-        keystore
-            .sign_for_service(&seal, SignatureAlgorithm::EcdsaSha256, digest())
-            .await
-            .unwrap();
-        let outcome = citizen
-            .sign(keystore, "req_5", &one(), PIN, ES256)
-            .await
-            .unwrap();
-        assert!(matches!(outcome, Outcome::Signed { .. }));
-        tell("lost");
-        let outcome = citizen
-            .sign(keystore, "req_6", &one(), PIN, ES256)
-            .await
-            .unwrap();
-        assert!(matches!(outcome, Outcome::Signed { .. }));
+        self.service_signs(&self.seal).await.unwrap();
+        self.citizen_signs("req_logged_out").await.unwrap();
+        self.tell("lost");
+        self.citizen_signs("req_lost").await.unwrap();
         assert_eq!(
-            std::fs::read_to_string(&control).unwrap(),
+            std::fs::read_to_string(&self.control).unwrap(),
             "ok",
             "the session was lost once"
         );
+    }
+}
+
+/// Three faults of one token, one after the other: it dies and comes back, its keys alone being away meanwhile; it signs
+/// wrongly, and nothing wrong is released; it forgets logins and sessions, and no caller notices.
+#[test]
+fn a_token_may_die_err_and_forget_and_is_taken_back_each_time() {
+    block_on(async {
+        let Some(mut frail) = Frail::open().await else {
+            return;
+        };
+        frail.dies_and_comes_back().await;
+        frail.signs_wrongly().await;
+        frail.loses_sessions().await;
     });
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test has patience, not for ever"
+    reason = "a limit to the waiting, not a time of the domain"
 )]
 async fn wait_until_well(keystore: &Keystore) {
     let started = std::time::Instant::now();
