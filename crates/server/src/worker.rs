@@ -32,13 +32,23 @@ const CALLS_MAX: usize = 16;
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs every loop until `stop` becomes true.
-pub async fn run(platform: Platform, keys: Keystore, outbound: Outbound, stop: watch::Receiver<bool>) {
-    let worker = Worker { platform, keys, outbound };
+pub async fn run(
+    platform: Platform,
+    keys: Keystore,
+    outbound: Outbound,
+    stop: watch::Receiver<bool>,
+) {
+    let worker = Worker {
+        platform,
+        keys,
+        outbound,
+    };
     if let Err(error) = worker.start().await {
         tracing::error!(%error, "worker could not prepare; it goes on and tries with each job");
     }
     let mut loops = JoinSet::new();
-    for family in Family::ALL {
+    // Two loops sign, so that one batch is signed while the other commits.
+    for family in [&Family::ALL[..], &[Family::Signing]].concat() {
         let (worker, stop) = (worker.clone(), stop.clone());
         loops.spawn(async move { worker.work_on(family, stop).await });
     }
@@ -49,8 +59,16 @@ pub async fn run(platform: Platform, keys: Keystore, outbound: Outbound, stop: w
 }
 
 /// Runs what is due now and what that makes due, once, until nothing is left. For tests and the command line.
-pub async fn drain(platform: &Platform, keys: &Keystore, outbound: &Outbound) -> Result<u64, Error> {
-    let worker = Worker { platform: platform.clone(), keys: keys.clone(), outbound: outbound.clone() };
+pub async fn drain(
+    platform: &Platform,
+    keys: &Keystore,
+    outbound: &Outbound,
+) -> Result<u64, Error> {
+    let worker = Worker {
+        platform: platform.clone(),
+        keys: keys.clone(),
+        outbound: outbound.clone(),
+    };
     let mut done = 0;
     loop {
         let mut round = 0;
@@ -83,8 +101,13 @@ struct Worker {
 }
 
 impl Family {
-    const ALL: [Family; 5] =
-        [Self::Signing, Self::Registration, Self::Authority, Self::Webhook, Self::Message];
+    const ALL: [Family; 5] = [
+        Self::Signing,
+        Self::Registration,
+        Self::Authority,
+        Self::Webhook,
+        Self::Message,
+    ];
 
     fn kinds(self) -> &'static [&'static str] {
         match self {
@@ -129,19 +152,32 @@ impl Worker {
 
     /// How long until the next job of the family is due, at most [`SLEEP`].
     async fn until_due(&self, family: Family) -> Duration {
-        let due = self.platform.store.next_due(family.kinds()).await.ok().flatten();
-        let ms = due.map_or(i64::MAX, |at| at - self.platform.store.now()).max(1);
+        let due = self
+            .platform
+            .store
+            .next_due(family.kinds())
+            .await
+            .ok()
+            .flatten();
+        let ms = due
+            .map_or(i64::MAX, |at| at - self.platform.store.now())
+            .max(1);
         SLEEP.min(Duration::from_millis(u64::try_from(ms).unwrap_or(1)))
     }
 
     async fn claim_and_work(&self, family: Family) -> Result<u64, Error> {
         let most = self.platform.loaded.config.signing.batch;
-        let jobs = self.platform.store.claim(family.kinds(), most, LEASE_MS).await?;
+        let jobs = self
+            .platform
+            .store
+            .claim(family.kinds(), most, LEASE_MS)
+            .await?;
         let count = jobs.len() as u64;
         if count == 0 {
             return Ok(0);
         }
-        metrics::counter!("kyso_jobs_claimed_total", "family" => format!("{family:?}")).increment(count);
+        metrics::counter!("kyso_jobs_claimed_total", "family" => format!("{family:?}"))
+            .increment(count);
         match family {
             Family::Signing => {
                 let done = self.platform.signing.work(&self.keys, jobs).await?;
@@ -201,9 +237,15 @@ impl Worker {
 
     async fn webhook_job(self, job: Job) -> Result<(), Error> {
         let webhooks = &self.platform.signing.webhooks;
-        let Some(call) = webhooks.call(&job).await? else { return Ok(()) };
+        let Some(call) = webhooks.call(&job).await? else {
+            return Ok(());
+        };
         let outcome = self.outbound.webhook.call(&call).await;
-        let label = if matches!(outcome, CallOutcome::Answered { status: 200..=299 }) { "accepted" } else { "failed" };
+        let label = if matches!(outcome, CallOutcome::Answered { status: 200..=299 }) {
+            "accepted"
+        } else {
+            "failed"
+        };
         metrics::counter!("kyso_webhook_calls_total", "outcome" => label).increment(1);
         Ok(webhooks.record(job, outcome).await?)
     }
@@ -211,7 +253,9 @@ impl Worker {
     async fn message_job(self, job: Job) -> Result<(), Error> {
         let delivery = match RegistrationTask::read(&job.payload) {
             Some(RegistrationTask::SendCode { code, .. }) => self.send_code(&code, &job).await?,
-            Some(RegistrationTask::Notify { enrolment, event, .. }) => self.notify(&enrolment, event, &job).await?,
+            Some(RegistrationTask::Notify {
+                enrolment, event, ..
+            }) => self.notify(&enrolment, event, &job).await?,
             _ => Delivery::Refused("task-unknown"),
         };
         metrics::counter!("kyso_messages_total", "outcome" => delivery.label()).increment(1);
@@ -229,7 +273,9 @@ impl Worker {
 
     async fn send_code(&self, code: &CodeId, job: &Job) -> Result<Delivery, Error> {
         let registration = &self.platform.registration;
-        let Some(waiting) = registration.code_to_send(code).await? else { return Ok(Delivery::Accepted) };
+        let Some(waiting) = registration.code_to_send(code).await? else {
+            return Ok(Delivery::Accepted);
+        };
         let minutes = waiting.minutes.to_string();
         let letter = Letter {
             channel: waiting.channel,
@@ -247,11 +293,23 @@ impl Worker {
     }
 
     /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured.
-    async fn notify(&self, enrolment: &EnrolmentId, event: Event, job: &Job) -> Result<Delivery, Error> {
+    async fn notify(
+        &self,
+        enrolment: &EnrolmentId,
+        event: Event,
+        job: &Job,
+    ) -> Result<Delivery, Error> {
         let notice = self.platform.registration.notice(enrolment, event).await?;
-        let by_mail = notice.email.as_deref().map(|address| (Channel::Email, address));
+        let by_mail = notice
+            .email
+            .as_deref()
+            .map(|address| (Channel::Email, address));
         let by_sms = Some((Channel::Sms, notice.phone.as_str()));
-        let ways = if notice.channel == Channel::Email { [by_mail, by_sms] } else { [by_sms, by_mail] };
+        let ways = if notice.channel == Channel::Email {
+            [by_mail, by_sms]
+        } else {
+            [by_sms, by_mail]
+        };
         let mut delivery = Delivery::Unreachable("channel-not-configured");
         for (channel, destination) in ways.into_iter().flatten() {
             let letter = Letter {
@@ -296,13 +354,16 @@ impl Worker {
     }
 
     async fn seal_once(&self) -> Result<(), Error> {
-        let Ok(service) = self.platform.authority.ledger_key().await else { return Ok(()) };
+        let Ok(service) = self.platform.authority.ledger_key().await else {
+            return Ok(());
+        };
         let note_key = self.platform.note_key().await?;
         let key = self.keys.service(&service.label).await?;
         let keys = &self.keys;
         ledger::seal(&self.platform.store, &note_key, |note| async move {
             let digest = Digest::of(DigestAlgorithm::Sha256, &note);
-            keys.sign_for_service(&key, SignatureAlgorithm::EcdsaSha256, digest).await
+            keys.sign_for_service(&key, SignatureAlgorithm::EcdsaSha256, digest)
+                .await
         })
         .await?;
         Ok(())

@@ -4,7 +4,7 @@
 //! creation and the raw signature are kept, and the signed file is put together when it is asked
 //! for. Both rows never change, so it is always the same bytes.
 
-use kyso_ades::pades::{self, Mark, Options, Prepared};
+use kyso_ades::pades::{self, Mark, Options, Placement, Prepared};
 use kyso_pki::algorithm::SignatureAlgorithm;
 
 use crate::{Error, Result};
@@ -40,13 +40,17 @@ pub(crate) fn prepare_pdf(
         signer.algorithm,
         at,
     );
+    // A portal that says where the mark goes hears that it does not fit; nobody else minds an invisible one.
+    let placed = mark
+        .as_ref()
+        .is_some_and(|mark| matches!(mark.placement, Placement::At { .. }));
     options.mark = mark;
     let prepared = match pades::prepare(pdf, &options) {
         Err(
             kyso_ades::Error::MarkForbidden { .. }
             | kyso_ades::Error::MarkGlyph { .. }
             | kyso_ades::Error::MarkBox { .. },
-        ) => {
+        ) if !placed => {
             options.mark = None;
             pades::prepare(pdf, &options)?
         }

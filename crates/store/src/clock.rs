@@ -24,7 +24,10 @@ impl Clock {
     }
 
     /// Milliseconds since 1970-01-01 UTC.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the time is taken")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the time is taken"
+    )]
     pub fn now(&self) -> i64 {
         match self {
             Clock::System => SystemTime::now()

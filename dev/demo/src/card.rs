@@ -9,7 +9,11 @@ pub fn drawing(seed: u8) -> Result<Vec<u8>, Failure> {
     for y in 0..height {
         for x in 0..width {
             let band = ((x / 40 + y / 30) % 5) as u8;
-            pixels.extend_from_slice(&[seed.wrapping_add(band * 12), 120 + band * 20, 200 - band * 15]);
+            pixels.extend_from_slice(&[
+                seed.wrapping_add(band * 12),
+                120 + band * 20,
+                200 - band * 15,
+            ]);
         }
     }
     let mut bytes = Vec::new();

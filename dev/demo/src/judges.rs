@@ -49,7 +49,12 @@ async fn pdfsig(signed: &Path) -> Option<Verdict> {
     let arguments = ["-nocert".to_owned(), signed.display().to_string()];
     let words = said("pdfsig", &arguments).await?.0;
     let accepts = words.contains("Signature is Valid.") && !words.contains("not valid");
-    Some(Verdict { who: version("pdfsig", "-v").await, command: command("pdfsig", &arguments), words, accepts })
+    Some(Verdict {
+        who: version("pdfsig", "-v").await,
+        command: command("pdfsig", &arguments),
+        words,
+        accepts,
+    })
 }
 
 async fn pyhanko(signed: &Path, root: &Path, python: Option<&Path>) -> Option<Verdict> {
@@ -58,25 +63,47 @@ async fn pyhanko(signed: &Path, root: &Path, python: Option<&Path>) -> Option<Ve
         .filter(|path| path.exists())
         .unwrap_or_else(|| PathBuf::from("pyhanko"));
     let program = program.display().to_string();
-    let arguments: Vec<String> =
-        ["sign", "validate", "--trust", &root.display().to_string(), "--pretty-print", &signed.display().to_string()]
-            .map(str::to_owned)
-            .to_vec();
+    let arguments: Vec<String> = [
+        "sign",
+        "validate",
+        "--trust",
+        &root.display().to_string(),
+        "--pretty-print",
+        &signed.display().to_string(),
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let (words, _) = said(&program, &arguments).await?;
     // Its report is long; what it concludes is what a reader wants.
     let conclusion: String = words
         .lines()
         .map(str::trim)
         .filter(|line| {
-            ["judged", "is cryptographically", "trust anchor", "covers the entire", "Certificate subject", "TRUSTED"]
-                .iter()
-                .any(|word| line.contains(word))
+            [
+                "judged",
+                "is cryptographically",
+                "trust anchor",
+                "covers the entire",
+                "Certificate subject",
+                "TRUSTED",
+            ]
+            .iter()
+            .any(|word| line.contains(word))
         })
         .collect::<Vec<_>>()
         .join("\n");
     let accepts = words.contains("judged VALID");
-    let words = if conclusion.is_empty() { words } else { conclusion };
-    Some(Verdict { who: version(&program, "--version").await, command: command("pyhanko", &arguments), words, accepts })
+    let words = if conclusion.is_empty() {
+        words
+    } else {
+        conclusion
+    };
+    Some(Verdict {
+        who: version(&program, "--version").await,
+        command: command("pyhanko", &arguments),
+        words,
+        accepts,
+    })
 }
 
 async fn openssl(signed: &Path, directory: &Path, server: &str) -> Result<Vec<Verdict>, Failure> {
@@ -88,21 +115,51 @@ async fn openssl(signed: &Path, directory: &Path, server: &str) -> Result<Vec<Ve
     std::fs::write(directory.join("signature.p7s"), cms)?;
     let mut verdicts = Vec::new();
     let cms = [
-        "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", &file("signature.p7s"), "-content",
-        &file("signed-bytes.bin"), "-CAfile", &file("root.pem"), "-purpose", "any", "-signer", &file("signer.pem"),
-        "-out", "/dev/null",
+        "cms",
+        "-verify",
+        "-cades",
+        "-binary",
+        "-inform",
+        "DER",
+        "-in",
+        &file("signature.p7s"),
+        "-content",
+        &file("signed-bytes.bin"),
+        "-CAfile",
+        &file("root.pem"),
+        "-purpose",
+        "any",
+        "-signer",
+        &file("signer.pem"),
+        "-out",
+        "/dev/null",
     ]
     .map(str::to_owned);
     verdicts.push(ask_openssl(&who, &cms, "Verification successful").await);
     let crl = [
-        "verify", "-x509_strict", "-crl_check", "-CRLfile", &file("issuing-crl.pem"), "-CAfile", &file("root.pem"),
-        "-untrusted", &file("issuing.pem"), &file("signer.pem"),
+        "verify",
+        "-x509_strict",
+        "-crl_check",
+        "-CRLfile",
+        &file("issuing-crl.pem"),
+        "-CAfile",
+        &file("root.pem"),
+        "-untrusted",
+        &file("issuing.pem"),
+        &file("signer.pem"),
     ]
     .map(str::to_owned);
     verdicts.push(ask_openssl(&who, &crl, ": OK").await);
     let ocsp = [
-        "ocsp", "-issuer", &file("issuing.pem"), "-cert", &file("signer.pem"), "-url", &format!("{server}/ocsp"),
-        "-CAfile", &file("root.pem"),
+        "ocsp",
+        "-issuer",
+        &file("issuing.pem"),
+        "-cert",
+        &file("signer.pem"),
+        "-url",
+        &format!("{server}/ocsp"),
+        "-CAfile",
+        &file("root.pem"),
     ]
     .map(str::to_owned);
     verdicts.push(ask_openssl(&who, &ocsp, ": good").await);
@@ -112,12 +169,19 @@ async fn openssl(signed: &Path, directory: &Path, server: &str) -> Result<Vec<Ve
 async fn ask_openssl(who: &str, arguments: &[String], wanted: &str) -> Verdict {
     let (words, succeeded) = said("openssl", arguments).await.unwrap_or_default();
     let accepts = succeeded && words.contains(wanted);
-    Verdict { who: who.to_owned(), command: command("openssl", arguments), words, accepts }
+    Verdict {
+        who: who.to_owned(),
+        command: command("openssl", arguments),
+        words,
+        accepts,
+    }
 }
 
 /// What the ByteRange of the last signature covers, and the CMS in the hole.
 fn cut(pdf: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let at = pdf.windows(11).rposition(|window| window == b"/ByteRange ".as_slice() || window == b"/ByteRange[")?;
+    let at = pdf
+        .windows(11)
+        .rposition(|window| window == b"/ByteRange ".as_slice() || window == b"/ByteRange[")?;
     let open = at + pdf[at..].iter().position(|byte| *byte == b'[')?;
     let close = open + pdf[open..].iter().position(|byte| *byte == b']')?;
     let numbers: Vec<usize> = std::str::from_utf8(&pdf[open + 1..close])
@@ -125,7 +189,9 @@ fn cut(pdf: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         .split_ascii_whitespace()
         .map(|number| number.parse().ok())
         .collect::<Option<_>>()?;
-    let [first, first_length, second, second_length] = numbers[..] else { return None };
+    let [first, first_length, second, second_length] = numbers[..] else {
+        return None;
+    };
     let mut content = pdf.get(first..first + first_length)?.to_vec();
     content.extend_from_slice(pdf.get(second..second + second_length)?);
     let hole = pdf.get(first + first_length + 1..second - 1)?;
@@ -143,7 +209,10 @@ fn der_length(der: &[u8]) -> Option<usize> {
         return Some(2 + usize::from(first));
     }
     let count = usize::from(first & 0x7f);
-    let value = der.get(2..2 + count)?.iter().fold(0usize, |value, byte| value << 8 | usize::from(*byte));
+    let value = der
+        .get(2..2 + count)?
+        .iter()
+        .fold(0usize, |value, byte| value << 8 | usize::from(*byte));
     Some(2 + count + value)
 }
 
@@ -152,13 +221,21 @@ async fn present(program: &str) -> bool {
 }
 
 async fn version(program: &str, flag: &str) -> String {
-    let words = said(program, &[flag.to_owned()]).await.map(|(words, _)| words).unwrap_or_default();
+    let words = said(program, &[flag.to_owned()])
+        .await
+        .map(|(words, _)| words)
+        .unwrap_or_default();
     words.lines().next().unwrap_or(program).to_owned()
 }
 
 /// Standard output and error of a program, and whether it succeeded; `None` when it is not there.
 async fn said(program: &str, arguments: &[String]) -> Option<(String, bool)> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().await.ok()?;
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .ok()?;
     let mut words = String::from_utf8_lossy(&output.stdout).into_owned();
     words.push_str(&String::from_utf8_lossy(&output.stderr));
     Some((words, output.status.success()))

@@ -75,7 +75,10 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
     let stage = Stage::new();
     provider::empty_directory(&options.directory)?;
     let directory = options.directory.canonicalize()?;
-    println!("kyso: from a ward's campaign to a signature the world accepts. Everything is in {}", directory.display());
+    println!(
+        "kyso: from a ward's campaign to a signature the world accepts. Everything is in {}",
+        directory.display()
+    );
 
     let catcher = Catcher::start().await?;
     let provider = set_up(&stage, &options.kyso, &directory, &catcher).await?;
@@ -83,7 +86,14 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
     let server = stage
         .step("the server starts (kyso serve)", async {
             let child = provider.serve().await?;
-            Ok((child, format!("{}  log: {}", provider.url, directory.join("kyso.log").display())))
+            Ok((
+                child,
+                format!(
+                    "{}  log: {}",
+                    provider.url,
+                    directory.join("kyso.log").display()
+                ),
+            ))
         })
         .await?;
 
@@ -92,7 +102,10 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
     vet(&stage, &provider, &portal, &enrolment).await?;
     let session = accept(&stage, &phone, &enrolment).await?;
     let signed = sign(&stage, &provider, &portal, &phone, &session, &directory).await?;
-    let accepted = judge(&stage, options, &provider, &phone, &session, &signed, &directory).await?;
+    let accepted = judge(
+        &stage, options, &provider, &phone, &session, &signed, &directory,
+    )
+    .await?;
     prove(&stage, &provider).await?;
 
     println!("\n\x1b[1mThe signed file\x1b[0m  {}", signed.display());
@@ -109,38 +122,66 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
     tokio::signal::ctrl_c().await?;
     println!("\nStopping…");
     provider::stop(server).await?;
-    println!("Stopped. `kyso serve` in {} starts it again.", directory.display());
+    println!(
+        "Stopped. `kyso serve` in {} starts it again.",
+        directory.display()
+    );
     Ok(accepted)
 }
 
-async fn set_up(stage: &Stage, kyso: &Path, directory: &Path, catcher: &Catcher) -> Result<Provider, Failure> {
+async fn set_up(
+    stage: &Stage,
+    kyso: &Path,
+    directory: &Path,
+    catcher: &Catcher,
+) -> Result<Provider, Failure> {
     stage.act("1. A provider is set up");
     let port = provider::free_port(8080)?;
     let operator_port = provider::free_port(9464)?;
     let provider = Provider {
-        binary: kyso.canonicalize().map_err(|error| format!("{}: {error}", kyso.display()))?,
+        binary: kyso
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", kyso.display()))?,
         directory: directory.to_owned(),
         url: format!("http://127.0.0.1:{port}"),
         operator_url: format!("http://127.0.0.1:{operator_port}"),
     };
     stage
-        .step("an empty folder becomes an installation (kyso init)", async {
-            let listen = format!("127.0.0.1:{port}");
-            let metrics = format!("127.0.0.1:{operator_port}");
-            let addresses = ["--public-url", &provider.url, "--listen", &listen, "--metrics-listen", &metrics];
-            provider.run(&[&["init"], &addresses[..]].concat()).await?;
-            provider.configure(&mail_and_sms(catcher))?;
-            std::fs::write(directory.join("sms.token"), catcher.sms_token())?;
-            Ok(((), "SQLite, keys in files: nothing to install".into()))
-        })
+        .step(
+            "an empty folder becomes an installation (kyso init)",
+            async {
+                let listen = format!("127.0.0.1:{port}");
+                let metrics = format!("127.0.0.1:{operator_port}");
+                let addresses = [
+                    "--public-url",
+                    &provider.url,
+                    "--listen",
+                    &listen,
+                    "--metrics-listen",
+                    &metrics,
+                ];
+                provider.run(&[&["init"], &addresses[..]].concat()).await?;
+                provider.configure(&mail_and_sms(catcher))?;
+                std::fs::write(directory.join("sms.token"), catcher.sms_token())?;
+                Ok(((), "SQLite, keys in files: nothing to install".into()))
+            },
+        )
         .await?;
     stage
-        .step("root, issuing authority, OCSP, time-stamp, seal and ledger keys (kyso ceremony run)", async {
-            provider.run(&["ceremony", "run"]).await?;
-            provider.run(&["ceremony", "export", "--file", "chain.pem"]).await?;
-            split_chain(directory)?;
-            Ok(((), "RSA-4096 root, RSA-3072 issuing authority; record in ceremony.txt".into()))
-        })
+        .step(
+            "root, issuing authority, OCSP, time-stamp, seal and ledger keys (kyso ceremony run)",
+            async {
+                provider.run(&["ceremony", "run"]).await?;
+                provider
+                    .run(&["ceremony", "export", "--file", "chain.pem"])
+                    .await?;
+                split_chain(directory)?;
+                Ok((
+                    (),
+                    "RSA-4096 root, RSA-3072 issuing authority; record in ceremony.txt".into(),
+                ))
+            },
+        )
         .await?;
     Ok(provider)
 }
@@ -161,7 +202,9 @@ fn split_chain(directory: &Path) -> Result<(), Failure> {
     let pem = std::fs::read_to_string(directory.join("chain.pem"))?;
     let end = "-----END CERTIFICATE-----\n";
     let certificates: Vec<&str> = pem.split_inclusive(end).collect();
-    let [issuing, root] = certificates[..] else { return Err("the chain is not issuing authority and root".into()) };
+    let [issuing, root] = certificates[..] else {
+        return Err("the chain is not issuing authority and root".into());
+    };
     std::fs::write(directory.join("issuing.pem"), issuing)?;
     Ok(std::fs::write(directory.join("root.pem"), root)?)
 }
@@ -169,74 +212,124 @@ fn split_chain(directory: &Path) -> Result<(), Failure> {
 async fn register(stage: &Stage, provider: &Provider) -> Result<Value, Failure> {
     stage.act("2. A portal and a campaign are registered");
     let portal = stage
-        .step("a provincial portal may ask citizens to sign (kyso portal add)", async {
-            let portal = provider
-                .run_json(&["portal", "add", "--name", "Cổng dịch vụ công Tỉnh Sông Lam", "--client-id", "cong-song-lam", "--json"])
-                .await?;
-            let note = format!("client id {}, secret shown once", portal["client_id"].as_str().unwrap_or_default());
-            Ok((portal, note))
-        })
+        .step(
+            "a provincial portal may ask citizens to sign (kyso portal add)",
+            async {
+                let portal = provider
+                    .run_json(&[
+                        "portal",
+                        "add",
+                        "--name",
+                        "Cổng dịch vụ công Tỉnh Sông Lam",
+                        "--client-id",
+                        "cong-song-lam",
+                        "--json",
+                    ])
+                    .await?;
+                let note = format!(
+                    "client id {}, secret shown once",
+                    portal["client_id"].as_str().unwrap_or_default()
+                );
+                Ok((portal, note))
+            },
+        )
         .await?;
     stage
-        .step("a ward's campaign: 12 months free, 5,000 places (kyso campaign add)", async {
-            let mut campaign = String::from(include_str!("../../../docs/samples/campaign.toml"));
-            campaign = campaign.replace("area = [", "free_portals = [\"cong-song-lam\"]\narea = [");
-            std::fs::write(provider.directory.join("campaign.toml"), campaign)?;
-            provider.run(&["campaign", "add", "campaign.toml"]).await?;
-            Ok(((), "Phường Vườn Lài; signatures at the portal above cost nothing".into()))
-        })
+        .step(
+            "a ward's campaign: 12 months free, 5,000 places (kyso campaign add)",
+            async {
+                let mut campaign =
+                    String::from(include_str!("../../../docs/samples/campaign.toml"));
+                campaign =
+                    campaign.replace("area = [", "free_portals = [\"cong-song-lam\"]\narea = [");
+                std::fs::write(provider.directory.join("campaign.toml"), campaign)?;
+                provider.run(&["campaign", "add", "campaign.toml"]).await?;
+                Ok((
+                    (),
+                    "Phường Vườn Lài; signatures at the portal above cost nothing".into(),
+                ))
+            },
+        )
         .await?;
     Ok(portal)
 }
 
-async fn enrol(stage: &Stage, phone: &Phone, catcher: &Catcher, directory: &Path) -> Result<Enrolment, Failure> {
+async fn enrol(
+    stage: &Stage,
+    phone: &Phone,
+    catcher: &Catcher,
+    directory: &Path,
+) -> Result<Enrolment, Failure> {
     stage.act("3. A citizen enrols, with a phone of their own");
     let owner = Owner::invented(1);
     let enrolment = stage
-        .step("scans the ward's QR and enters the data exactly as on the card", async {
-            let enrolment = phone.enrol(CAMPAIGN).await?;
-            let shown = phone.put_owner(&enrolment, &owner).await?;
-            phone.pay(&enrolment).await?;
-            let note = format!("{} · dossier {} · 0 đồng", owner.full_name, shown["reference"].as_str().unwrap_or_default());
-            Ok((enrolment, note))
-        })
+        .step(
+            "scans the ward's QR and enters the data exactly as on the card",
+            async {
+                let enrolment = phone.enrol(CAMPAIGN).await?;
+                let shown = phone.put_owner(&enrolment, &owner).await?;
+                phone.pay(&enrolment).await?;
+                let note = format!(
+                    "{} · dossier {} · 0 đồng",
+                    owner.full_name,
+                    shown["reference"].as_str().unwrap_or_default()
+                );
+                Ok((enrolment, note))
+            },
+        )
         .await?;
     stage
-        .step("activation code by real SMTP, then entered on the phone", async {
-            phone.ask_code(&enrolment, "email").await?;
-            let mail = catcher
-                .wait_for(&owner.email, 0, Duration::from_secs(20))
-                .await
-                .ok_or("no mail arrived in 20 s")?;
-            let code = six_digits(&mail.text).ok_or("the mail holds no code")?;
-            phone.activate(&enrolment, &code).await?;
-            Ok(((), format!("mail to {} · «{}»", owner.email, mail.subject)))
-        })
+        .step(
+            "activation code by real SMTP, then entered on the phone",
+            async {
+                phone.ask_code(&enrolment, "email").await?;
+                let mail = catcher
+                    .wait_for(&owner.email, 0, Duration::from_secs(20))
+                    .await
+                    .ok_or("no mail arrived in 20 s")?;
+                let code = six_digits(&mail.text).ok_or("the mail holds no code")?;
+                phone.activate(&enrolment, &code).await?;
+                Ok(((), format!("mail to {} · «{}»", owner.email, mail.subject)))
+            },
+        )
         .await?;
     stage
         .step("photographs of card and face, stored encrypted", async {
             for (kind, seed) in [("front", 20), ("back", 60), ("face", 100)] {
-                phone.put_photo(&enrolment, kind, card::drawing(seed)?).await?;
+                phone
+                    .put_photo(&enrolment, kind, card::drawing(seed)?)
+                    .await?;
             }
             Ok(((), "drawings of nobody".into()))
         })
         .await?;
     stage
-        .step("reads the service contract and signs it electronically", async {
-            let shown = phone.sign_contract(&enrolment).await?;
-            let contract = &shown["contract"];
-            let note = format!(
-                "contract {} · SHA-256 {}…",
-                contract["number"].as_str().unwrap_or_default(),
-                contract["sha256"].as_str().unwrap_or_default().get(..16).unwrap_or_default()
-            );
-            phone.submit(&enrolment).await?;
-            Ok(((), note))
-        })
+        .step(
+            "reads the service contract and signs it electronically",
+            async {
+                let shown = phone.sign_contract(&enrolment).await?;
+                let contract = &shown["contract"];
+                let note = format!(
+                    "contract {} · SHA-256 {}…",
+                    contract["number"].as_str().unwrap_or_default(),
+                    contract["sha256"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .get(..16)
+                        .unwrap_or_default()
+                );
+                phone.submit(&enrolment).await?;
+                Ok(((), note))
+            },
+        )
         .await?;
     stage
         .step("the provider's seal is put on the contract", async {
-            phone.wait_enrolment(&enrolment, "the seal", |shown| shown["contract"]["sealed"] == true).await?;
+            phone
+                .wait_enrolment(&enrolment, "the seal", |shown| {
+                    shown["contract"]["sealed"] == true
+                })
+                .await?;
             let path = directory.join("contract.pdf");
             std::fs::write(&path, phone.contract(&enrolment).await?)?;
             Ok(((), path.display().to_string()))
@@ -245,12 +338,27 @@ async fn enrol(stage: &Stage, phone: &Phone, catcher: &Catcher, directory: &Path
     Ok(enrolment)
 }
 
-async fn vet(stage: &Stage, provider: &Provider, _: &Value, enrolment: &Enrolment) -> Result<(), Failure> {
+async fn vet(
+    stage: &Stage,
+    provider: &Provider,
+    _: &Value,
+    enrolment: &Enrolment,
+) -> Result<(), Failure> {
     stage.act("4. An officer vets");
     let token = stage
         .step("an officer is appointed (kyso officer add)", async {
             let token = provider
-                .run(&["officer", "add", "--name", "Trần Văn Mẫu", "--identity-number", "079085000099", "--role", "vetter", "--quiet"])
+                .run(&[
+                    "officer",
+                    "add",
+                    "--name",
+                    "Trần Văn Mẫu",
+                    "--identity-number",
+                    "079085000099",
+                    "--role",
+                    "vetter",
+                    "--quiet",
+                ])
                 .await?;
             Ok((token.trim().to_owned(), String::new()))
         })
@@ -259,12 +367,18 @@ async fn vet(stage: &Stage, provider: &Provider, _: &Value, enrolment: &Enrolmen
         .step("opens the dossier, looks at every photo, approves", async {
             let client = reqwest::Client::builder().no_proxy().build()?;
             let base = format!("{}/v1/ra/enrolments/{}", provider.url, enrolment.id);
-            let opened: Value = json_of(client.post(format!("{base}/lock")).bearer_auth(&token)).await?;
+            let opened: Value =
+                json_of(client.post(format!("{base}/lock")).bearer_auth(&token)).await?;
             for kind in ["front", "back", "face"] {
-                let photo = client.get(format!("{base}/evidence/{kind}")).bearer_auth(&token).send().await?;
+                let photo = client
+                    .get(format!("{base}/evidence/{kind}"))
+                    .bearer_auth(&token)
+                    .send()
+                    .await?;
                 photo.error_for_status()?.bytes().await?;
             }
-            let decided = json_of(client.post(format!("{base}/approval")).bearer_auth(&token)).await?;
+            let decided =
+                json_of(client.post(format!("{base}/approval")).bearer_auth(&token)).await?;
             let note = format!(
                 "{} · {} → {}",
                 opened["entry"]["full_name"].as_str().unwrap_or_default(),
@@ -279,39 +393,68 @@ async fn vet(stage: &Stage, provider: &Provider, _: &Value, enrolment: &Enrolmen
 async fn accept(stage: &Stage, phone: &Phone, enrolment: &Enrolment) -> Result<Session, Failure> {
     stage.act("5. The certificate, the PIN, the acceptance");
     stage
-        .step("a key pair is made in the keystore and a certificate issued", async {
-            let shown =
-                phone.wait_enrolment(enrolment, "the certificate", |shown| shown["next"][0] == "device").await?;
-            Ok(((), format!("credential {}", shown["credential"].as_str().unwrap_or_default())))
-        })
+        .step(
+            "a key pair is made in the keystore and a certificate issued",
+            async {
+                let shown = phone
+                    .wait_enrolment(enrolment, "the certificate", |shown| {
+                        shown["next"][0] == "device"
+                    })
+                    .await?;
+                Ok((
+                    (),
+                    format!(
+                        "credential {}",
+                        shown["credential"].as_str().unwrap_or_default()
+                    ),
+                ))
+            },
+        )
         .await?;
     stage
-        .step("the phone binds itself and a PIN, sealed to the keystore", async {
-            let shown = phone.bind(enrolment, PIN).await?;
-            if shown["binding"] != "bound" {
-                return Err(format!("the binding was refused: {}", shown["binding"]).into());
-            }
-            Ok(((), "the server forwarded a PIN that it cannot read".into()))
-        })
+        .step(
+            "the phone binds itself and a PIN, sealed to the keystore",
+            async {
+                let shown = phone.bind(enrolment, PIN).await?;
+                if shown["binding"] != "bound" {
+                    return Err(format!("the binding was refused: {}", shown["binding"]).into());
+                }
+                Ok(((), "the server forwarded a PIN that it cannot read".into()))
+            },
+        )
         .await?;
     stage
-        .step("the acceptance record is signed with the new key: the credential is active", async {
-            let shown = phone
-                .wait_enrolment(enrolment, "the acceptance request", |shown| shown["acceptance_request"].is_string())
-                .await?;
-            let request = shown["acceptance_request"].as_str().unwrap_or_default().to_owned();
-            let session = phone.open_session().await?;
-            phone.approve(&session, &request, PIN).await?;
-            phone.wait_request(&session, &request, &["signed", "delivered"]).await?;
-            phone.wait_enrolment(enrolment, "completion", |shown| shown["state"] == "complete").await?;
-            let credential = phone.credential(&session).await?;
-            let note = format!(
-                "serial {} · {}",
-                credential["serial"].as_str().unwrap_or_default(),
-                credential["state"].as_str().unwrap_or_default()
-            );
-            Ok((session, note))
-        })
+        .step(
+            "the acceptance record is signed with the new key: the credential is active",
+            async {
+                let shown = phone
+                    .wait_enrolment(enrolment, "the acceptance request", |shown| {
+                        shown["acceptance_request"].is_string()
+                    })
+                    .await?;
+                let request = shown["acceptance_request"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                let session = phone.open_session().await?;
+                phone.approve(&session, &request, PIN).await?;
+                phone
+                    .wait_request(&session, &request, &["signed", "delivered"])
+                    .await?;
+                phone
+                    .wait_enrolment(enrolment, "completion", |shown| {
+                        shown["state"] == "complete"
+                    })
+                    .await?;
+                let credential = phone.credential(&session).await?;
+                let note = format!(
+                    "serial {} · {}",
+                    credential["serial"].as_str().unwrap_or_default(),
+                    credential["state"].as_str().unwrap_or_default()
+                );
+                Ok((session, note))
+            },
+        )
         .await
 }
 
@@ -325,15 +468,31 @@ async fn sign(
 ) -> Result<PathBuf, Failure> {
     stage.act("6. The portal asks, the phone approves");
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let (id, secret) = (portal["client_id"].as_str().unwrap_or_default(), portal["secret"].as_str());
+    let (id, secret) = (
+        portal["client_id"].as_str().unwrap_or_default(),
+        portal["secret"].as_str(),
+    );
     let request = stage
         .step("the portal sends a dossier of several pages", async {
-            let pdf = kyso_paper::dossier(&kyso_paper::sample::dossier(1))?;
+            let mut form = kyso_paper::sample::dossier(1);
+            let owner = Owner::invented(1);
+            form.applicant.full_name = owner.full_name;
+            form.applicant.identity_number = owner.identity_number.clone();
+            let pdf = kyso_paper::dossier(&form)?;
+            let place = pdf
+                .places()
+                .iter()
+                .find(|place| place.name == "subscriber")
+                .ok_or("the form keeps no place")?;
             std::fs::write(directory.join("dossier.pdf"), pdf.bytes())?;
             let ask = json!({
-                "signer": { "identity_number": Owner::invented(1).identity_number },
+                "signer": { "identity_number": owner.identity_number },
                 "description": "Nộp hồ sơ đăng ký hộ kinh doanh",
-                "documents": [{ "name": "Tờ khai đăng ký hộ kinh doanh.pdf", "content": base64_of(pdf.bytes()) }],
+                "documents": [{
+                    "name": "Tờ khai đăng ký hộ kinh doanh.pdf",
+                    "content": base64_of(pdf.bytes()),
+                    "mark": { "page": place.page, "left": place.left, "bottom": place.bottom },
+                }],
             });
             let request = client
                 .post(format!("{}/v1/signature-requests", provider.url))
@@ -350,30 +509,55 @@ async fn sign(
         })
         .await?;
     stage
-        .step("the phone shows who asks and what, and the citizen enters the PIN", async {
-            let waiting = phone.requests(session).await?;
-            let shown = waiting.iter().find(|shown| shown["id"] == request.as_str()).ok_or("the request is not listed")?;
-            phone.approve(session, &request, PIN).await?;
-            let note = format!(
-                "{} asks: {}",
-                shown["portal_name"].as_str().unwrap_or_default(),
-                shown["description"].as_str().unwrap_or_default()
-            );
-            Ok(((), note))
-        })
+        .step(
+            "the phone shows who asks and what, and the citizen enters the PIN",
+            async {
+                let waiting = phone.requests(session).await?;
+                let shown = waiting
+                    .iter()
+                    .find(|shown| shown["id"] == request.as_str())
+                    .ok_or("the request is not listed")?;
+                phone.approve(session, &request, PIN).await?;
+                let note = format!(
+                    "{} asks: {}",
+                    shown["portal_name"].as_str().unwrap_or_default(),
+                    shown["description"].as_str().unwrap_or_default()
+                );
+                Ok(((), note))
+            },
+        )
         .await?;
     stage
         .step("the portal fetches the signed PDF", async {
-            phone.wait_request(session, &request, &["signed", "delivered"]).await?;
-            let url = format!("{}/v1/signature-requests/{request}/documents/0", provider.url);
-            let bytes = client.get(url).basic_auth(id, secret).send().await?.error_for_status()?.bytes().await?;
+            phone
+                .wait_request(session, &request, &["signed", "delivered"])
+                .await?;
+            let url = format!(
+                "{}/v1/signature-requests/{request}/documents/0",
+                provider.url
+            );
+            let bytes = client
+                .get(url)
+                .basic_auth(id, secret)
+                .send()
+                .await?
+                .error_for_status()?
+                .bytes()
+                .await?;
             let path = directory.join("dossier-signed.pdf");
             std::fs::write(&path, &bytes)?;
             let original = std::fs::read(directory.join("dossier.pdf"))?;
             if !bytes.starts_with(&original) {
                 return Err("the signed file does not begin with the bytes that were sent".into());
             }
-            Ok((path, format!("{} bytes sent, untouched, and {} appended", original.len(), bytes.len() - original.len())))
+            Ok((
+                path,
+                format!(
+                    "{} bytes sent, untouched, and {} appended",
+                    original.len(),
+                    bytes.len() - original.len()
+                ),
+            ))
         })
         .await
 }
@@ -394,11 +578,19 @@ async fn judge(
     let client = reqwest::Client::builder().no_proxy().build()?;
     let crl = fetch_crl(&client, provider, directory).await?;
     std::fs::write(directory.join("issuing-crl.pem"), pem("X509 CRL", &crl))?;
-    let (verdicts, absent) = judges::all(signed, directory, options.python.as_deref(), &provider.url).await?;
+    let (verdicts, absent) =
+        judges::all(signed, directory, options.python.as_deref(), &provider.url).await?;
     let mut accepted = true;
     for verdict in &verdicts {
-        let sign = if verdict.accepts { "\x1b[32maccepts\x1b[0m" } else { "\x1b[31mdoes not accept\x1b[0m" };
-        stage.quote(&format!("{} {sign}", verdict.who), &format!("$ {}\n{}", verdict.command, verdict.words));
+        let sign = if verdict.accepts {
+            "\x1b[32maccepts\x1b[0m"
+        } else {
+            "\x1b[31mdoes not accept\x1b[0m"
+        };
+        stage.quote(
+            &format!("{} {sign}", verdict.who),
+            &format!("$ {}\n{}", verdict.command, verdict.words),
+        );
         accepted &= verdict.accepts;
     }
     for name in absent {
@@ -408,18 +600,34 @@ async fn judge(
 }
 
 /// The issuing authority's CRL, from where the citizen's certificate says it is.
-async fn fetch_crl(client: &reqwest::Client, provider: &Provider, directory: &Path) -> Result<Vec<u8>, Failure> {
+async fn fetch_crl(
+    client: &reqwest::Client,
+    provider: &Provider,
+    directory: &Path,
+) -> Result<Vec<u8>, Failure> {
     let output = tokio::process::Command::new("openssl")
         .args(["x509", "-noout", "-ext", "crlDistributionPoints", "-in"])
         .arg(directory.join("signer.pem"))
         .output()
         .await;
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
     let url = text
         .split_whitespace()
         .find_map(|word| word.strip_prefix("URI:"))
-        .map_or_else(|| format!("{}/crl/issuing.crl", provider.url), str::to_owned);
-    Ok(client.get(url).send().await?.error_for_status()?.bytes().await?.to_vec())
+        .map_or_else(
+            || format!("{}/crl/issuing.crl", provider.url),
+            str::to_owned,
+        );
+    Ok(client
+        .get(url)
+        .send()
+        .await?
+        .error_for_status()?
+        .bytes()
+        .await?
+        .to_vec())
 }
 
 async fn prove(stage: &Stage, provider: &Provider) -> Result<(), Failure> {
@@ -427,11 +635,17 @@ async fn prove(stage: &Stage, provider: &Provider) -> Result<(), Failure> {
     // The ledger is sealed about once a second.
     tokio::time::sleep(Duration::from_millis(1200)).await;
     stage
-        .step("every invariant of the stored data (kyso verify-store)", async {
-            let words = provider.run(&["verify-store"]).await?;
-            let ledger = words.lines().find(|line| line.contains("ledger")).unwrap_or_default();
-            Ok(((), ledger.trim_start_matches(['✓', ' ']).to_owned()))
-        })
+        .step(
+            "every invariant of the stored data (kyso verify-store)",
+            async {
+                let words = provider.run(&["verify-store"]).await?;
+                let ledger = words
+                    .lines()
+                    .find(|line| line.contains("ledger"))
+                    .unwrap_or_default();
+                Ok(((), ledger.trim_start_matches(['✓', ' ']).to_owned()))
+            },
+        )
         .await
 }
 
@@ -439,12 +653,18 @@ async fn json_of(request: reqwest::RequestBuilder) -> Result<Value, Failure> {
     let answer = request.send().await?;
     let status = answer.status();
     let value: Value = answer.json().await?;
-    if status.is_success() { Ok(value) } else { Err(format!("{status}: {value}").into()) }
+    if status.is_success() {
+        Ok(value)
+    } else {
+        Err(format!("{status}: {value}").into())
+    }
 }
 
 /// The first run of exactly six digits.
 fn six_digits(text: &str) -> Option<String> {
-    text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).map(str::to_owned)
+    text.split(|c: char| !c.is_ascii_digit())
+        .find(|run| run.len() == 6)
+        .map(str::to_owned)
 }
 
 fn base64_of(bytes: &[u8]) -> String {
@@ -452,13 +672,23 @@ fn base64_of(bytes: &[u8]) -> String {
 }
 
 fn base64_bytes(text: &str) -> Result<Vec<u8>, Failure> {
-    Ok(base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text)?)
+    Ok(base64::Engine::decode(
+        &base64::engine::general_purpose::STANDARD,
+        text,
+    )?)
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
     let encoded = base64_of(der);
-    let lines: Vec<&str> = encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    let lines: Vec<&str> = encoded
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap_or_default())
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 /// `None` when only help was asked for.
@@ -470,7 +700,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
         exit: false,
     };
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        let mut value = || {
+            arguments
+                .next()
+                .ok_or_else(|| format!("{argument} needs a value"))
+        };
         match argument.as_str() {
             "--kyso" => options.kyso = value()?.into(),
             "--dir" => options.directory = value()?.into(),

@@ -36,7 +36,13 @@ impl Provider {
             return Ok(text);
         }
         let error = String::from_utf8_lossy(&output.stderr);
-        Err(format!("kyso {} failed: {}{}", arguments.join(" "), text, error.trim()).into())
+        Err(format!(
+            "kyso {} failed: {}{}",
+            arguments.join(" "),
+            text,
+            error.trim()
+        )
+        .into())
     }
 
     /// As [`Provider::run`], with the output read as one line of JSON.
@@ -70,7 +76,10 @@ impl Provider {
             if let Some(status) = child.try_wait()? {
                 return Err(format!("kyso serve ended with {status}: {}", self.log_tail()).into());
             }
-            if reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success()) {
+            if reqwest::get(&ready)
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
                 return Ok(child);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -89,7 +98,11 @@ impl Provider {
 /// Ends the server as an operator would: SIGTERM, then wait until it has drained.
 pub async fn stop(mut child: Child) -> Result<(), Failure> {
     if let Some(id) = child.id() {
-        Command::new("kill").arg("-TERM").arg(id.to_string()).status().await?;
+        Command::new("kill")
+            .arg("-TERM")
+            .arg(id.to_string())
+            .status()
+            .await?;
     }
     child.wait().await?;
     Ok(())
@@ -108,10 +121,17 @@ pub fn empty_directory(path: &Path) -> Result<(), Failure> {
     if path.exists() {
         let foreign = !marker.exists() && std::fs::read_dir(path)?.next().is_some();
         if foreign {
-            return Err(format!("{} is not empty and was not made by the demo; choose another --dir", path.display()).into());
+            return Err(format!(
+                "{} is not empty and was not made by the demo; choose another --dir",
+                path.display()
+            )
+            .into());
         }
         std::fs::remove_dir_all(path)?;
     }
     std::fs::create_dir_all(path)?;
-    Ok(std::fs::write(marker, "made by the kyso demo; may be removed\n")?)
+    Ok(std::fs::write(
+        marker,
+        "made by the kyso demo; may be removed\n",
+    )?)
 }

@@ -15,9 +15,14 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Stage {
     /// The curtain rises.
-    #[expect(clippy::disallowed_methods, reason = "how long a step took is for whoever watches")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a step took is for whoever watches"
+    )]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+        }
     }
 
     /// A new act.
@@ -26,7 +31,10 @@ impl Stage {
     }
 
     /// One step: a spinner while it runs, then a line with its time and what it says of itself.
-    #[expect(clippy::disallowed_methods, reason = "how long a step took is for whoever watches")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a step took is for whoever watches"
+    )]
     pub async fn step<T>(
         &self,
         title: &str,
@@ -34,7 +42,8 @@ impl Stage {
     ) -> Result<T, Failure> {
         let spinner = ProgressBar::new_spinner().with_message(title.to_owned());
         spinner.set_style(
-            ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}").unwrap_or(ProgressStyle::default_spinner()),
+            ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}")
+                .unwrap_or(ProgressStyle::default_spinner()),
         );
         spinner.enable_steady_tick(Duration::from_millis(120));
         let began = Instant::now();

@@ -1,5 +1,6 @@
 //! The calls a phone makes, step by step, each answered by the server's own JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -48,7 +49,7 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Phone {
     client: reqwest::Client,
     base_url: String,
-    key: DeviceKey,
+    key: Arc<DeviceKey>,
     /// How far its clock is ahead of the machine's, ms: phones' clocks are wrong.
     pub clock_skew_ms: i64,
 }
@@ -130,9 +131,19 @@ impl Phone {
         Ok(Self {
             client,
             base_url,
-            key: DeviceKey::generate()?,
+            key: Arc::new(DeviceKey::generate()?),
             clock_skew_ms: 0,
         })
+    }
+
+    /// The same phone, speaking to another node or to the server after a restart.
+    pub fn at(&self, base_url: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            key: self.key.clone(),
+            clock_skew_ms: self.clock_skew_ms,
+        }
     }
 
     /// The same phone with another device key: reinstalled, or another phone.
@@ -455,7 +466,10 @@ impl Phone {
 
     /// The phone's own clock, ms since 1970.
     fn now(&self) -> i64 {
-        #[expect(clippy::disallowed_methods, reason = "a phone has a clock of its own, which may be wrong")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a phone has a clock of its own, which may be wrong"
+        )]
         let since = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();

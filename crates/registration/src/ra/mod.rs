@@ -64,15 +64,6 @@ pub struct Officer {
     pub roles: Vec<OfficerRole>,
 }
 
-impl Officer {
-    /// Whether they may suspend, resume and revoke credentials: who may decide on an enrolment may also end what it gave.
-    pub fn may_manage_credentials(&self) -> bool {
-        self.roles
-            .iter()
-            .any(|role| matches!(role, OfficerRole::Vetter | OfficerRole::Lead))
-    }
-}
-
 /// A new officer.
 pub struct NewOfficer {
     /// Name as colleagues see it.

@@ -86,12 +86,15 @@ impl Campaign {
             }
             Self::List => {
                 for offer in platform.registration.campaigns().await? {
-                    let places = offer
-                        .campaign
-                        .quota
-                        .map_or_else(|| format!("{} taken", offer.taken), |quota| format!("{}/{quota} taken", offer.taken));
+                    let places = offer.campaign.quota.map_or_else(
+                        || format!("{} taken", offer.taken),
+                        |quota| format!("{}/{quota} taken", offer.taken),
+                    );
                     let state = if offer.open { "open" } else { "closed" };
-                    println!("{}  {}  {places}  {state}", offer.campaign.code, offer.campaign.name);
+                    println!(
+                        "{}  {}  {places}  {state}",
+                        offer.campaign.code, offer.campaign.name
+                    );
                 }
             }
         }
@@ -145,7 +148,10 @@ impl PlanEntry {
 }
 
 fn instant(text: &str) -> Result<i64, Failure> {
-    let instant = time::OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| Failure(format!("{text} is no instant; write 2026-12-01T00:00:00+07:00")))?;
+    let instant = time::OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
+        Failure(format!(
+            "{text} is no instant; write 2026-12-01T00:00:00+07:00"
+        ))
+    })?;
     Ok(instant.unix_timestamp() * 1000)
 }

@@ -55,30 +55,57 @@ impl Ceremony {
     pub async fn run(self, loaded: &Loaded) -> Outcome {
         let platform = Platform::open(loaded).await?;
         match self {
-            Self::Run { outside_root, request, root_algorithm, issuing_algorithm, transcript } => {
-                let root = if outside_root { Root::Outside } else { Root::Ours(root_algorithm) };
-                let plan = Plan { root, issuing: issuing_algorithm, ..Plan::default() };
+            Self::Run {
+                outside_root,
+                request,
+                root_algorithm,
+                issuing_algorithm,
+                transcript,
+            } => {
+                let root = if outside_root {
+                    Root::Outside
+                } else {
+                    Root::Ours(root_algorithm)
+                };
+                let plan = Plan {
+                    root,
+                    issuing: issuing_algorithm,
+                    ..Plan::default()
+                };
                 let keys = platform::open_keystore(loaded)?;
                 let held = platform.authority.ceremony(&keys, &plan, &show).await?;
                 finish(&held, &transcript)?;
                 if let Some(pem) = &held.request_pem {
                     std::fs::write(&request, pem)?;
-                    println!("\nCarry {} to the root, then: kyso ceremony import ANSWER.pem", request.display());
+                    println!(
+                        "\nCarry {} to the root, then: kyso ceremony import ANSWER.pem",
+                        request.display()
+                    );
                 }
             }
             Self::Import { file, transcript } => {
                 let pem = std::fs::read_to_string(&file)
                     .map_err(|error| Failure(format!("cannot read {}: {error}", file.display())))?;
-                let plan = Plan { root: Root::Outside, ..Plan::default() };
+                let plan = Plan {
+                    root: Root::Outside,
+                    ..Plan::default()
+                };
                 let keys = platform::open_keystore(loaded)?;
                 let held = platform.authority.import(&keys, &plan, &pem, &show).await?;
                 finish(&held, &transcript)?;
             }
             Self::Export { file } => {
                 let chain = platform.authority.chain().await?;
-                let pem: String = chain.iter().map(|certificate| certificate.to_pem()).collect();
+                let pem: String = chain
+                    .iter()
+                    .map(|certificate| certificate.to_pem())
+                    .collect();
                 std::fs::write(&file, pem)?;
-                console::done(&format!("{} certificates written to {}", chain.len(), file.display()));
+                console::done(&format!(
+                    "{} certificates written to {}",
+                    chain.len(),
+                    file.display()
+                ));
             }
         }
         Ok(true)
@@ -90,7 +117,10 @@ fn finish(held: &Held, transcript: &std::path::Path) -> Result<(), Failure> {
     for certificate in &held.chain {
         console::done(&certificate.subject().to_string());
     }
-    console::done(&format!("record written to {}: print it, sign it, keep it", transcript.display()));
+    console::done(&format!(
+        "record written to {}: print it, sign it, keep it",
+        transcript.display()
+    ));
     Ok(())
 }
 

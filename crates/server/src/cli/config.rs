@@ -46,7 +46,11 @@ fn explain(loaded: &Loaded) {
                 Some(Origin::File) => "file".to_owned(),
                 Some(Origin::Environment(name)) => format!("environment {name}"),
             };
-            println!("{:28} = {:42} # {origin}", field.key, value(&values, section, field.key));
+            println!(
+                "{:28} = {:42} # {origin}",
+                field.key,
+                value(&values, section, field.key)
+            );
         }
         println!();
     }
@@ -65,16 +69,27 @@ pub fn reference() -> String {
         text.push_str("| key | default | what it does |\n| --- | --- | --- |\n");
         for field in fields {
             let default = value(&defaults, section, field.key);
-            text.push_str(&format!("| `{}` | `{default}` | {} |\n", field.key, squeeze(field.doc)));
+            text.push_str(&format!(
+                "| `{}` | `{default}` | {} |\n",
+                field.key,
+                squeeze(field.doc)
+            ));
         }
     }
     text
 }
 
 fn value(values: &toml::Table, section: &str, key: &str) -> String {
-    values.get(section).and_then(|s| s.get(key)).map(ToString::to_string).unwrap_or_default()
+    values
+        .get(section)
+        .and_then(|s| s.get(key))
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 fn squeeze(doc: &str) -> String {
-    doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    doc.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace('|', "\\|")
 }

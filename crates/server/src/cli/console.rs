@@ -25,8 +25,14 @@ pub fn progress(done: u64, of: u64, text: &str) {
         return;
     }
     let width = 24;
-    let filled = if of == 0 { width } else { (done * width / of).min(width) };
-    let bar: String = (0..width).map(|cell| if cell < filled { '█' } else { '░' }).collect();
+    let filled = if of == 0 {
+        width
+    } else {
+        (done * width / of).min(width)
+    };
+    let bar: String = (0..width)
+        .map(|cell| if cell < filled { '█' } else { '░' })
+        .collect();
     let _ = write!(out, "\r\x1b[2K{bar} {done}/{of} {text}");
     if done >= of {
         let _ = writeln!(out);
@@ -35,5 +41,9 @@ pub fn progress(done: u64, of: u64, text: &str) {
 }
 
 fn paint(sign: &str, colour: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\x1b[{colour}m{sign}\x1b[0m") } else { sign.to_owned() }
+    if std::io::stdout().is_terminal() {
+        format!("\x1b[{colour}m{sign}\x1b[0m")
+    } else {
+        sign.to_owned()
+    }
 }

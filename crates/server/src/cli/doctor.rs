@@ -57,19 +57,26 @@ async fn examine(loaded: &Loaded) -> Vec<Finding> {
             return findings;
         }
     };
-    findings.push(match platform.store.check_migrated(kyso_store::MIGRATIONS).await {
-        Ok(()) => ok("database", "reached, schema is the one of this binary"),
-        Err(error) => fault("database", crate::worker::chain(&error)),
-    });
-    findings.push(match kyso_store::ledger::check_published(&platform.store).await {
-        Ok(()) => ok("ledger", "not older than its published checkpoint"),
-        Err(error) => fault("ledger", crate::worker::chain(&error)),
-    });
+    findings.push(
+        match platform.store.check_migrated(kyso_store::MIGRATIONS).await {
+            Ok(()) => ok("database", "reached, schema is the one of this binary"),
+            Err(error) => fault("database", crate::worker::chain(&error)),
+        },
+    );
+    findings.push(
+        match kyso_store::ledger::check_published(&platform.store).await {
+            Ok(()) => ok("ledger", "not older than its published checkpoint"),
+            Err(error) => fault("ledger", crate::worker::chain(&error)),
+        },
+    );
     findings.extend(examine_keys(loaded).await);
     findings.extend(examine_authority(&platform).await);
     findings.extend(examine_outbound(loaded).await);
     if loaded.config.server.public_url.starts_with("http://127.") {
-        findings.push(warning("public URL", "points to this machine only; phones cannot reach it"));
+        findings.push(warning(
+            "public URL",
+            "points to this machine only; phones cannot reach it",
+        ));
     }
     findings
 }
@@ -100,10 +107,21 @@ async fn examine_authority(platform: &Platform) -> Vec<Finding> {
     }
     if let Ok(issuing) = platform.authority.service(Role::Issuing).await {
         findings.push(match platform.authority.crl(&issuing.label).await {
-            Ok(Some(crl)) if crl.next_update > now => {
-                ok("CRL", &format!("number {}, valid until {}", crl.number, crate::http::instant(crl.next_update)))
-            }
-            Ok(Some(crl)) => fault("CRL", format!("ended at {}; is a worker running?", crate::http::instant(crl.next_update))),
+            Ok(Some(crl)) if crl.next_update > now => ok(
+                "CRL",
+                &format!(
+                    "number {}, valid until {}",
+                    crl.number,
+                    crate::http::instant(crl.next_update)
+                ),
+            ),
+            Ok(Some(crl)) => fault(
+                "CRL",
+                format!(
+                    "ended at {}; is a worker running?",
+                    crate::http::instant(crl.next_update)
+                ),
+            ),
             Ok(None) => fault("CRL", "none published yet; is a worker running?".into()),
             Err(error) => fault("CRL", crate::worker::chain(&error)),
         });
@@ -113,12 +131,19 @@ async fn examine_authority(platform: &Platform) -> Vec<Finding> {
 
 fn certificate_finding(service: &Service, now: i64) -> Finding {
     const MONTH_MS: i64 = 30 * 86_400_000;
-    let Some(certificate) = &service.certificate else { return fault("authority", format!("{} has no certificate", service.label)) };
+    let Some(certificate) = &service.certificate else {
+        return fault("authority", format!("{} has no certificate", service.label));
+    };
     let until = crate::http::instant(certificate.not_after());
     match certificate.not_after() - now {
         left if left <= 0 => fault("authority", format!("{} ended at {until}", service.label)),
-        left if left < MONTH_MS => warning("authority", &format!("{} ends at {until}", service.label)),
-        _ => ok("authority", &format!("{} valid until {until}", service.label)),
+        left if left < MONTH_MS => {
+            warning("authority", &format!("{} ends at {until}", service.label))
+        }
+        _ => ok(
+            "authority",
+            &format!("{} valid until {until}", service.label),
+        ),
     }
 }
 
@@ -141,13 +166,25 @@ async fn examine_outbound(loaded: &Loaded) -> Vec<Finding> {
 }
 
 fn ok(what: &'static str, message: &str) -> Finding {
-    Finding { what, state: "ok", message: message.to_owned() }
+    Finding {
+        what,
+        state: "ok",
+        message: message.to_owned(),
+    }
 }
 
 fn warning(what: &'static str, message: &str) -> Finding {
-    Finding { what, state: "warning", message: message.to_owned() }
+    Finding {
+        what,
+        state: "warning",
+        message: message.to_owned(),
+    }
 }
 
 fn fault(what: &'static str, message: String) -> Finding {
-    Finding { what, state: "fault", message }
+    Finding {
+        what,
+        state: "fault",
+        message,
+    }
 }

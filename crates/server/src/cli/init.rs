@@ -54,10 +54,16 @@ impl Init {
         console::done(&format!("database ready ({applied} migrations applied)"));
         if loaded.config.keystore.backend == "software" {
             println!();
-            console::warn("Keys are kept in files on this machine. That is right for a trial and for development.");
-            console::warn("A public service keeps them in a PKCS#11 module: set keystore.backend = \"pkcs11\".");
+            console::warn(
+                "Keys are kept in files on this machine. That is right for a trial and for development.",
+            );
+            console::warn(
+                "A public service keeps them in a PKCS#11 module: set keystore.backend = \"pkcs11\".",
+            );
         }
-        println!("\nNext: kyso ceremony run   (makes the root, the issuing authority and the service keys)");
+        println!(
+            "\nNext: kyso ceremony run   (makes the root, the issuing authority and the service keys)"
+        );
         Ok(true)
     }
 
@@ -66,7 +72,10 @@ impl Init {
             "# kyso. `kyso config reference` prints the manual of every key, `kyso config explain` the values in force.\n",
         );
         let mut section = |name: &str, values: &[(&str, &Option<String>)]| {
-            let given: Vec<_> = values.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))).collect();
+            let given: Vec<_> = values
+                .iter()
+                .filter_map(|(key, value)| Some((key, value.as_ref()?)))
+                .collect();
             if !given.is_empty() {
                 text.push_str(&format!("\n[{name}]\n"));
                 for (key, value) in given {
@@ -74,23 +83,45 @@ impl Init {
                 }
             }
         };
-        let cps = self.public_url.as_ref().map(|url| format!("{}/cps", url.trim_end_matches('/')));
-        let server =
-            [("public_url", &self.public_url), ("listen", &self.listen), ("metrics_listen", &self.metrics_listen)];
+        let cps = self
+            .public_url
+            .as_ref()
+            .map(|url| format!("{}/cps", url.trim_end_matches('/')));
+        let server = [
+            ("public_url", &self.public_url),
+            ("listen", &self.listen),
+            ("metrics_listen", &self.metrics_listen),
+        ];
         section("server", &server);
         section("database", &[("url", &self.database)]);
-        section("keystore", &[("citizen_algorithm", &self.citizen_algorithm)]);
-        section("authority", &[("organisation", &self.organisation), ("cps_uri", &cps)]);
+        section(
+            "keystore",
+            &[("citizen_algorithm", &self.citizen_algorithm)],
+        );
+        section(
+            "authority",
+            &[("organisation", &self.organisation), ("cps_uri", &cps)],
+        );
         Loaded::parse(&text, path, Path::new("."), [])?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(parent) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             std::fs::create_dir_all(parent)?;
         }
-        OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?.write_all(text.as_bytes())?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o640)
+            .open(path)?
+            .write_all(text.as_bytes())?;
         let defaults = Config::default();
         console::done(&format!(
             "{} written (public URL {})",
             path.display(),
-            self.public_url.as_ref().unwrap_or(&defaults.server.public_url)
+            self.public_url
+                .as_ref()
+                .unwrap_or(&defaults.server.public_url)
         ));
         Ok(())
     }
@@ -106,13 +137,21 @@ fn make_directory(path: &Path) -> Result<(), Failure> {
 
 /// The key that seals evidence: 32 random bytes that only we may read.
 fn make_data_key(path: &Path) -> Result<(), Failure> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(mut file) => {
             let mut key = [0; 32];
             Entropy::System.fill(&mut key);
             file.write_all(&key)?;
             file.sync_all()?;
-            console::done(&format!("{} made: without it, identity evidence cannot be read; back it up", path.display()));
+            console::done(&format!(
+                "{} made: without it, identity evidence cannot be read; back it up",
+                path.display()
+            ));
             Ok(())
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),

@@ -40,9 +40,16 @@ impl Ledger {
             }
             Self::Show { subject } => {
                 for entry in ledger::tail(&platform.store, &subject, None, 200).await? {
-                    let place = entry.position.map_or_else(|| "unsealed".into(), |position| format!("#{position}"));
+                    let place = entry
+                        .position
+                        .map_or_else(|| "unsealed".into(), |position| format!("#{position}"));
                     let at = crate::http::instant(entry.at);
-                    println!("{place:>10}  {at}  {}  by {}  {}", entry.kind, entry.actor, serde_json::Value::Object(entry.detail));
+                    println!(
+                        "{place:>10}  {at}  {}  by {}  {}",
+                        entry.kind,
+                        entry.actor,
+                        serde_json::Value::Object(entry.detail)
+                    );
                 }
                 Ok(true)
             }
@@ -55,7 +62,9 @@ pub async fn verify(platform: &Platform, published: Option<&str>) -> Outcome {
     let note_key = platform.note_key().await?;
     let public_key = platform.authority.ledger_key().await?.public_key;
     let valid = |text: &[u8], signature: &[u8]| {
-        public_key.verify(SignatureAlgorithm::EcdsaSha256, text, signature).is_ok()
+        public_key
+            .verify(SignatureAlgorithm::EcdsaSha256, text, signature)
+            .is_ok()
     };
     let report = ledger::verify(&platform.store, &note_key, valid, published).await?;
     let summary = format!(

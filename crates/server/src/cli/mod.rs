@@ -26,7 +26,13 @@ use clap::{Parser, Subcommand};
 #[command(name = "kyso", version, max_term_width = 100)]
 pub struct Cli {
     /// The configuration file.
-    #[arg(long, short, global = true, default_value = "kyso.toml", env = "KYSO_CONFIG")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        default_value = "kyso.toml",
+        env = "KYSO_CONFIG"
+    )]
     config: PathBuf,
     #[command(subcommand)]
     verb: Verb,
@@ -100,7 +106,10 @@ pub type Outcome = Result<bool, Failure>;
 /// Parses the arguments, runs the verb, prints a failure as one line on standard error.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&Failure::from(error)),
     };
@@ -140,9 +149,10 @@ impl Verb {
 
 fn loaded(path: &std::path::Path) -> Result<crate::config::Loaded, Failure> {
     crate::config::Loaded::read(path, std::env::vars()).map_err(|error| match error {
-        crate::config::Error::Unreadable { ref path, .. } => {
-            Failure(format!("there is no configuration at {}; make one with `kyso init`", path.display()))
-        }
+        crate::config::Error::Unreadable { ref path, .. } => Failure(format!(
+            "there is no configuration at {}; make one with `kyso init`",
+            path.display()
+        )),
         other => other.into(),
     })
 }

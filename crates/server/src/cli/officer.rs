@@ -45,17 +45,42 @@ impl Officer {
     pub async fn run(self, loaded: &Loaded) -> Outcome {
         let registration = Platform::open(loaded).await?.registration;
         match self {
-            Self::Add { name, identity_number, roles, quiet } => {
-                let roles = roles.iter().map(|role| read_role(role)).collect::<Result<_, Failure>>()?;
-                let added = registration.add_officer(&NewOfficer { name, identity_number, roles }, "cli").await?;
+            Self::Add {
+                name,
+                identity_number,
+                roles,
+                quiet,
+            } => {
+                let roles = roles
+                    .iter()
+                    .map(|role| read_role(role))
+                    .collect::<Result<_, Failure>>()?;
+                let added = registration
+                    .add_officer(
+                        &NewOfficer {
+                            name,
+                            identity_number,
+                            roles,
+                        },
+                        "cli",
+                    )
+                    .await?;
                 if quiet {
                     println!("{}", added.token);
                 } else {
                     console::done(&format!("officer {} added", added.id));
-                    println!("token (shown once; `kyso officer token {}` makes another): {}", added.id, added.token);
+                    println!(
+                        "token (shown once; `kyso officer token {}` makes another): {}",
+                        added.id, added.token
+                    );
                 }
             }
-            Self::Token { id } => println!("{}", registration.rotate_officer_token(&read_id(&id)?, "cli").await?),
+            Self::Token { id } => println!(
+                "{}",
+                registration
+                    .rotate_officer_token(&read_id(&id)?, "cli")
+                    .await?
+            ),
             Self::Disable { id } => {
                 registration.disable_officer(&read_id(&id)?, "cli").await?;
                 console::done(&format!("{id} disabled"));
@@ -74,7 +99,10 @@ impl Officer {
 fn read_role(word: &str) -> Result<OfficerRole, Failure> {
     OfficerRole::read(word).ok_or_else(|| {
         let known: Vec<_> = OfficerRole::ALL.iter().map(|role| role.as_str()).collect();
-        Failure(format!("{word} is no role; choose from {}", known.join(", ")))
+        Failure(format!(
+            "{word} is no role; choose from {}",
+            known.join(", ")
+        ))
     })
 }
 

@@ -55,9 +55,26 @@ impl Portal {
         let platform = Platform::open(loaded).await?;
         let portals = &platform.signing.portals;
         match self {
-            Self::Add { name, client_id, webhook, allow_digests, allow_smartca, json } => {
-                let scopes = Scopes { documents: true, digests: allow_digests, sp769: allow_smartca };
-                let new = NewPortal { name, client_id, scopes, webhook_url: webhook, public_key: None };
+            Self::Add {
+                name,
+                client_id,
+                webhook,
+                allow_digests,
+                allow_smartca,
+                json,
+            } => {
+                let scopes = Scopes {
+                    documents: true,
+                    digests: allow_digests,
+                    sp769: allow_smartca,
+                };
+                let new = NewPortal {
+                    name,
+                    client_id,
+                    scopes,
+                    webhook_url: webhook,
+                    public_key: None,
+                };
                 let added = portals.register(new, "cli").await?;
                 if json {
                     let line = serde_json::json!({
@@ -71,7 +88,10 @@ impl Portal {
                 }
                 console::done(&format!("portal {} registered", added.portal.id));
                 println!("client id:      {}", added.portal.client_id);
-                println!("secret:         {}   (shown once; `kyso portal rotate` makes another)", added.secret);
+                println!(
+                    "secret:         {}   (shown once; `kyso portal rotate` makes another)",
+                    added.secret
+                );
                 if let Some(secret) = added.webhook_secret {
                     println!("webhook secret: {secret}");
                 }
@@ -81,13 +101,22 @@ impl Portal {
                 println!("{}", portals.rotate_secret(&id, OVERLAP_MS, "cli").await?);
             }
             Self::Disable { portal } => {
-                portals.disable(&find(&platform, &portal).await?, "cli").await?;
+                portals
+                    .disable(&find(&platform, &portal).await?, "cli")
+                    .await?;
                 console::done(&format!("{portal} disabled"));
             }
             Self::List => {
                 for portal in portals.list().await? {
-                    let state = if portal.disabled_at.is_some() { "disabled" } else { "active" };
-                    println!("{}  {}  {}  {state}", portal.id, portal.client_id, portal.name);
+                    let state = if portal.disabled_at.is_some() {
+                        "disabled"
+                    } else {
+                        "active"
+                    };
+                    println!(
+                        "{}  {}  {}  {state}",
+                        portal.id, portal.client_id, portal.name
+                    );
                 }
             }
         }
@@ -101,5 +130,7 @@ pub async fn find(platform: &Platform, word: &str) -> Result<PortalId, Failure> 
         return Ok(id);
     }
     let found = platform.signing.portals.find(word).await?;
-    found.map(|portal| portal.id).ok_or_else(|| Failure(format!("no portal has the id or client id {word}")))
+    found
+        .map(|portal| portal.id)
+        .ok_or_else(|| Failure(format!("no portal has the id or client id {word}")))
 }

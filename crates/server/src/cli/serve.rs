@@ -32,7 +32,10 @@ impl Serve {
         if self.migrate {
             platform.prepare().await?;
         }
-        platform.store.check_migrated(kyso_store::MIGRATIONS).await?;
+        platform
+            .store
+            .check_migrated(kyso_store::MIGRATIONS)
+            .await?;
         kyso_store::ledger::check_published(&platform.store).await?;
 
         let server = &loaded.config.server;
@@ -46,11 +49,18 @@ impl Serve {
         let (public_router, operator_router) = http::routers(platform, metrics);
 
         tracing::info!(listen = %public.local_addr()?, role = ?server.role, "serving");
-        let serving = axum::serve(public, public_router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(until(stopped.clone()));
+        let serving = axum::serve(
+            public,
+            public_router.into_make_service_with_connect_info::<SocketAddr>(),
+        )
+        .with_graceful_shutdown(until(stopped.clone()));
         let serving = tokio::spawn(serving.into_future());
         let watching = operator.map(|listener| {
-            tokio::spawn(axum::serve(listener, operator_router).with_graceful_shutdown(until(stopped)).into_future())
+            tokio::spawn(
+                axum::serve(listener, operator_router)
+                    .with_graceful_shutdown(until(stopped))
+                    .into_future(),
+            )
         });
 
         signalled().await?;
@@ -82,15 +92,24 @@ fn start_worker(
     if !matches!(loaded.config.server.role, Role::All | Role::Worker) {
         return Ok(None);
     }
-    let Some(keys) = platform.keys.clone() else { return Ok(None) };
+    let Some(keys) = platform.keys.clone() else {
+        return Ok(None);
+    };
     let outbound = Outbound::new(loaded)?;
-    Ok(Some(tokio::spawn(worker::run(platform.clone(), keys, outbound, stopped.clone()))))
+    Ok(Some(tokio::spawn(worker::run(
+        platform.clone(),
+        keys,
+        outbound,
+        stopped.clone(),
+    ))))
 }
 
 async fn bind(address: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure(format!("cannot listen on {address}: {error}; is another kyso running?")))
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure(format!(
+            "cannot listen on {address}: {error}; is another kyso running?"
+        ))
+    })
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -26,9 +26,13 @@ impl Store {
         let target = Database::open_with(&to, Options::default()).await?;
         target.migrate(kyso_store::MIGRATIONS).await?;
         let rows = from
-            .copy_to(&target, |table, rows| console::progress(rows, rows.max(1), &format!("rows of {table}")))
+            .copy_to(&target, |table, rows| {
+                console::progress(rows, rows.max(1), &format!("rows of {table}"))
+            })
             .await?;
-        console::done(&format!("{rows} rows copied; set database.url and start the server on it"));
+        console::done(&format!(
+            "{rows} rows copied; set database.url and start the server on it"
+        ));
         Ok(true)
     }
 }
@@ -39,12 +43,25 @@ pub async fn verify(loaded: &Loaded) -> Outcome {
     let mut whole = true;
     let signing = platform.signing.verify().await?;
     let registration = platform.registration.verify().await?;
-    let counts = signing.counts.iter().map(|(name, count)| (name.to_string(), count));
-    for (name, count) in counts.chain(registration.counts.iter().map(|(name, count)| (name.to_string(), count))) {
+    let counts = signing
+        .counts
+        .iter()
+        .map(|(name, count)| (name.to_string(), count));
+    for (name, count) in counts.chain(
+        registration
+            .counts
+            .iter()
+            .map(|(name, count)| (name.to_string(), count)),
+    ) {
         println!("{count:>10}  {name}");
     }
     let broken = signing.broken.iter().map(|b| (b.invariant, &b.message));
-    for (invariant, message) in broken.chain(registration.broken.iter().map(|b| (b.invariant, &b.message))) {
+    for (invariant, message) in broken.chain(
+        registration
+            .broken
+            .iter()
+            .map(|b| (b.invariant, &b.message)),
+    ) {
         console::fault(&format!("{invariant}: {message}"));
         whole = false;
     }

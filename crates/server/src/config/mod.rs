@@ -316,7 +316,11 @@ pub fn manual() -> Vec<(&'static str, &'static str, &'static [Field])> {
         (Provider::SECTION, Provider::DOC, Provider::FIELDS),
         (Authority::SECTION, Authority::DOC, Authority::FIELDS),
         (Signing::SECTION, Signing::DOC, Signing::FIELDS),
-        (Registration::SECTION, Registration::DOC, Registration::FIELDS),
+        (
+            Registration::SECTION,
+            Registration::DOC,
+            Registration::FIELDS,
+        ),
         (Mail::SECTION, Mail::DOC, Mail::FIELDS),
         (Sms::SECTION, Sms::DOC, Sms::FIELDS),
         (Webhook::SECTION, Webhook::DOC, Webhook::FIELDS),
@@ -330,9 +334,14 @@ impl Loaded {
         path: &Path,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-        let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let directory = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         Self::parse(&text, path, directory, variables)
     }
 
@@ -343,8 +352,13 @@ impl Loaded {
         directory: &Path,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Error> {
-        let invalid = |message: String| Error::Invalid { path: path.to_owned(), message };
-        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| invalid(e.to_string()))?;
+        let invalid = |message: String| Error::Invalid {
+            path: path.to_owned(),
+            message,
+        };
+        let mut table: toml::Table = text
+            .parse()
+            .map_err(|e: toml::de::Error| invalid(e.to_string()))?;
         // The file alone first, so that a fault is reported with its line.
         toml::from_str::<Config>(text).map_err(|e| invalid(e.to_string()))?;
         let mut origins = BTreeMap::new();
@@ -354,28 +368,41 @@ impl Loaded {
             }
         }
         for (name, value) in variables {
-            let Some(rest) = name.strip_prefix("KYSO__") else { continue };
+            let Some(rest) = name.strip_prefix("KYSO__") else {
+                continue;
+            };
             let (section, key) = rest
                 .split_once("__")
                 .map(|(s, k)| (s.to_ascii_lowercase(), k.to_ascii_lowercase()))
                 .filter(|(s, k)| known(s, k))
                 .ok_or_else(|| Error::Variable { name: name.clone() })?;
             let value = scalar(&value);
-            let entry = table.entry(section.clone()).or_insert_with(|| toml::Table::new().into());
+            let entry = table
+                .entry(section.clone())
+                .or_insert_with(|| toml::Table::new().into());
             if let Some(section_table) = entry.as_table_mut() {
                 section_table.insert(key.clone(), value);
             }
             origins.insert(format!("{section}.{key}"), Origin::Environment(name));
         }
-        let config: Config =
-            table.try_into().map_err(|e: toml::de::Error| invalid(e.to_string()))?;
+        let config: Config = table
+            .try_into()
+            .map_err(|e: toml::de::Error| invalid(e.to_string()))?;
         config.check()?;
-        Ok(Self { config, directory: directory.to_owned(), origins })
+        Ok(Self {
+            config,
+            directory: directory.to_owned(),
+            origins,
+        })
     }
 
     /// A path of the configuration, made absolute from the file's folder.
     pub fn path(&self, path: &Path) -> PathBuf {
-        if path.is_absolute() { path.to_owned() } else { self.directory.join(path) }
+        if path.is_absolute() {
+            path.to_owned()
+        } else {
+            self.directory.join(path)
+        }
     }
 
     /// The database URL with a relative SQLite file made relative to the configuration's folder.
@@ -406,7 +433,8 @@ impl Config {
             return Err(Error::Unsafe {
                 section: "mail",
                 key: "tls",
-                message: "mail without TLS is allowed to this machine only; use starttls or tls".into(),
+                message: "mail without TLS is allowed to this machine only; use starttls or tls"
+                    .into(),
             });
         }
         if !["none", "starttls", "tls"].contains(&self.mail.tls.as_str()) {
@@ -428,11 +456,16 @@ impl Config {
 }
 
 fn loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|a| a.is_loopback())
 }
 
 fn known(section: &str, key: &str) -> bool {
-    manual().iter().any(|(s, _, fields)| *s == section && fields.iter().any(|f| f.key == key))
+    manual()
+        .iter()
+        .any(|(s, _, fields)| *s == section && fields.iter().any(|f| f.key == key))
 }
 
 /// An environment value as TOML: a number or a truth value if it reads as one, else text.
@@ -452,8 +485,15 @@ mod tests {
     use super::*;
 
     fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Error> {
-        let variables = variables.iter().map(|(k, v)| (k.to_string(), v.to_string()));
-        Loaded::parse(text, Path::new("kyso.toml"), Path::new("/srv/kyso"), variables)
+        let variables = variables
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()));
+        Loaded::parse(
+            text,
+            Path::new("kyso.toml"),
+            Path::new("/srv/kyso"),
+            variables,
+        )
     }
 
     #[test]
@@ -465,14 +505,19 @@ mod tests {
 
     #[test]
     fn an_unknown_key_stops_the_start_and_is_named() {
-        let error = parse("[server]\nlisen = \"x\"", &[]).unwrap_err().to_string();
+        let error = parse("[server]\nlisen = \"x\"", &[])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("lisen"), "{error}");
     }
 
     #[test]
     fn the_environment_wins_and_its_origin_is_told() {
-        let loaded =
-            parse("[server]\nrole = \"web\"", &[("KYSO__SERVER__ROLE", "worker"), ("HOME", "/")]).unwrap();
+        let loaded = parse(
+            "[server]\nrole = \"web\"",
+            &[("KYSO__SERVER__ROLE", "worker"), ("HOME", "/")],
+        )
+        .unwrap();
         assert_eq!(loaded.config.server.role, Role::Worker);
         assert_eq!(
             loaded.origins["server.role"],
@@ -482,13 +527,19 @@ mod tests {
 
     #[test]
     fn a_variable_that_names_no_key_is_refused() {
-        assert!(matches!(parse("", &[("KYSO__SERVER__ROLL", "web")]), Err(Error::Variable { .. })));
+        assert!(matches!(
+            parse("", &[("KYSO__SERVER__ROLL", "web")]),
+            Err(Error::Variable { .. })
+        ));
     }
 
     #[test]
     fn mail_without_tls_leaves_this_machine_never() {
         let text = "[mail]\nhost = \"mail.example\"\ntls = \"none\"";
-        assert!(matches!(parse(text, &[]), Err(Error::Unsafe { key: "tls", .. })));
+        assert!(matches!(
+            parse(text, &[]),
+            Err(Error::Unsafe { key: "tls", .. })
+        ));
         assert!(parse(&text.replace("mail.example", "127.0.0.1"), &[]).is_ok());
     }
 }

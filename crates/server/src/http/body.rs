@@ -28,16 +28,18 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
 /// The whole body; too large is told apart from broken off.
 pub async fn bytes(request: Request) -> Result<axum::body::Bytes, Problem> {
-    axum::body::to_bytes(request.into_body(), usize::MAX).await.map_err(|error| {
-        let mut cause: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(at) = cause {
-            if at.to_string().contains("length limit") {
-                return Problem::new("body-too-large");
+    axum::body::to_bytes(request.into_body(), usize::MAX)
+        .await
+        .map_err(|error| {
+            let mut cause: Option<&dyn std::error::Error> = Some(&error);
+            while let Some(at) = cause {
+                if at.to_string().contains("length limit") {
+                    return Problem::new("body-too-large");
+                }
+                cause = at.source();
             }
-            cause = at.source();
-        }
-        Problem::new("body-malformed").because("the body broke off")
-    })
+            Problem::new("body-malformed").because("the body broke off")
+        })
 }
 
 /// Parses JSON; the problem names the line and column, not the text.
@@ -47,7 +49,9 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             serde_json::error::Category::Data => ("shape", "body"),
             _ => ("not-json", "body"),
         };
-        Problem::new("body-malformed")
-            .with_field(format!("{place} (line {}, column {})", error.line(), error.column()), rule)
+        Problem::new("body-malformed").with_field(
+            format!("{place} (line {}, column {})", error.line(), error.column()),
+            rule,
+        )
     })
 }

@@ -40,7 +40,10 @@ impl FromRequestParts<App> for Anyone {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip());
         app.spend(("address", address))?;
         Ok(Self)
     }
@@ -52,7 +55,13 @@ impl FromRequestParts<App> for Portal {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let (client_id, secret) = basic(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
         app.spend(("portal", &client_id))?;
-        Ok(Self(app.platform.signing.portals.authenticate(&client_id, &secret).await?))
+        Ok(Self(
+            app.platform
+                .signing
+                .portals
+                .authenticate(&client_id, &secret)
+                .await?,
+        ))
     }
 }
 
@@ -72,10 +81,19 @@ impl FromRequestParts<App> for Enrolling {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let token = spent_bearer(parts, app)?;
         let id = app.platform.registration.authenticate(&token).await?;
-        let path = RawPathParams::from_request_parts(parts, app).await.map_err(|_| Problem::new("not-found"))?;
-        let named = path.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned());
+        let path = RawPathParams::from_request_parts(parts, app)
+            .await
+            .map_err(|_| Problem::new("not-found"))?;
+        let named = path
+            .iter()
+            .find(|(name, _)| *name == "id")
+            .map(|(_, value)| value.to_owned());
         // Somebody else's enrolment is as unknown as one that does not exist.
-        if named.is_none_or(|named| named == id.to_string()) { Ok(Self(id)) } else { Err(Problem::new("not-found")) }
+        if named.is_none_or(|named| named == id.to_string()) {
+            Ok(Self(id))
+        } else {
+            Err(Problem::new("not-found"))
+        }
     }
 }
 
@@ -84,7 +102,12 @@ impl FromRequestParts<App> for Officer {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let token = spent_bearer(parts, app)?;
-        Ok(Self(app.platform.registration.authenticate_officer(&token).await?))
+        Ok(Self(
+            app.platform
+                .registration
+                .authenticate_officer(&token)
+                .await?,
+        ))
     }
 }
 
@@ -108,7 +131,9 @@ fn spent_bearer(parts: &Parts, app: &App) -> Result<String, Problem> {
 fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
 }
 
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {

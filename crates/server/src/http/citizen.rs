@@ -120,9 +120,15 @@ pub async fn create_device_challenge(
 /// The public key that PINs are sealed to.
 #[utoipa::path(get, path = "/v1/approval-key", tag = "citizen",
     responses((status = 200, body = ApprovalKeyWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn show_approval_key(State(app): State<App>, _: Anyone) -> Result<Json<ApprovalKeyWire>, Problem> {
+pub async fn show_approval_key(
+    State(app): State<App>,
+    _: Anyone,
+) -> Result<Json<ApprovalKeyWire>, Problem> {
     let key = app.platform.approval_key().await?;
-    Ok(Json(ApprovalKeyWire { key_id: key.key_id, public_key: to_base64url(&key.spki) }))
+    Ok(Json(ApprovalKeyWire {
+        key_id: key.key_id,
+        public_key: to_base64url(&key.spki),
+    }))
 }
 
 /// Open a session by the device key.
@@ -136,7 +142,12 @@ pub async fn create_device_session(
     let statement = from_base64url("statement", &new.statement)?;
     let device = new.device.read(&app.relying_party)?;
     let signature = new.signature.read()?;
-    let opened = app.platform.signing.devices.open_session(&statement, &device, &signature).await?;
+    let opened = app
+        .platform
+        .signing
+        .devices
+        .open_session(&statement, &device, &signature)
+        .await?;
     Ok((StatusCode::CREATED, Json(opened.into())))
 }
 
@@ -147,14 +158,28 @@ pub async fn rotate_device_session(
     State(app): State<App>,
     citizen: Citizen,
 ) -> Result<Json<SessionWire>, Problem> {
-    Ok(Json(app.platform.signing.devices.rotate_session(&citizen.token).await?.into()))
+    Ok(Json(
+        app.platform
+            .signing
+            .devices
+            .rotate_session(&citizen.token)
+            .await?
+            .into(),
+    ))
 }
 
 /// End the session.
 #[utoipa::path(delete, path = "/v1/citizen/session", tag = "citizen",
     responses((status = 204), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn close_device_session(State(app): State<App>, citizen: Citizen) -> Result<StatusCode, Problem> {
-    app.platform.signing.devices.close_session(&citizen.token).await?;
+pub async fn close_device_session(
+    State(app): State<App>,
+    citizen: Citizen,
+) -> Result<StatusCode, Problem> {
+    app.platform
+        .signing
+        .devices
+        .close_session(&citizen.token)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -165,7 +190,12 @@ pub async fn show_own_credential(
     State(app): State<App>,
     citizen: Citizen,
 ) -> Result<Json<CredentialWire>, Problem> {
-    let credential = app.platform.signing.credentials.show(&citizen.session.credential).await?;
+    let credential = app
+        .platform
+        .signing
+        .credentials
+        .show(&citizen.session.credential)
+        .await?;
     Ok(Json(credential.into()))
 }
 
@@ -178,7 +208,9 @@ pub async fn suspend_own_credential(
 ) -> Result<Json<CredentialWire>, Problem> {
     let credentials = &app.platform.signing.credentials;
     let id = &citizen.session.credential;
-    credentials.suspend(id, "citizen-lock", &citizen.session.citizen).await?;
+    credentials
+        .suspend(id, "citizen-lock", &citizen.session.citizen)
+        .await?;
     Ok(Json(credentials.show(id).await?.into()))
 }
 
@@ -190,7 +222,12 @@ pub async fn list_own_signature_requests(
     citizen: Citizen,
     Query(most): Query<Most>,
 ) -> Result<Json<Vec<RequestWire>>, Problem> {
-    let views = app.platform.signing.requests.list(&citizen.session, most.most.min(100)).await?;
+    let views = app
+        .platform
+        .signing
+        .requests
+        .list(&citizen.session, most.most.min(100))
+        .await?;
     Ok(Json(views.into_iter().map(RequestWire::from).collect()))
 }
 
@@ -202,7 +239,14 @@ pub async fn show_own_signature_request(
     citizen: Citizen,
     Path(id): Path<String>,
 ) -> Result<Json<RequestWire>, Problem> {
-    Ok(Json(app.platform.signing.requests.show(&citizen.session, &parse_id(&id)?).await?.into()))
+    Ok(Json(
+        app.platform
+            .signing
+            .requests
+            .show(&citizen.session, &parse_id(&id)?)
+            .await?
+            .into(),
+    ))
 }
 
 /// The very bytes whose digest is in the statement.
@@ -214,7 +258,12 @@ pub async fn fetch_own_document(
     citizen: Citizen,
     Path((id, position)): Path<(String, usize)>,
 ) -> Result<Response, Problem> {
-    let bytes = app.platform.signing.requests.document(&citizen.session, &parse_id(&id)?, position).await?;
+    let bytes = app
+        .platform
+        .signing
+        .requests
+        .document(&citizen.session, &parse_id(&id)?, position)
+        .await?;
     let headers = [
         (header::CONTENT_TYPE, "application/pdf"),
         (header::CONTENT_DISPOSITION, "attachment"),
@@ -238,7 +287,12 @@ pub async fn approve_signature_request(
         signature: wire.signature.read()?,
         sealed_pin: wire.sealed_pin.read()?,
     };
-    let view = app.platform.signing.requests.approve(&citizen.session, &parse_id(&id)?, approval).await?;
+    let view = app
+        .platform
+        .signing
+        .requests
+        .approve(&citizen.session, &parse_id(&id)?, approval)
+        .await?;
     Ok((StatusCode::ACCEPTED, Json(view.into())))
 }
 
@@ -253,7 +307,12 @@ pub async fn refuse_signature_request(
     Body(refusal): Body<RefusalWire>,
 ) -> Result<Json<RequestWire>, Problem> {
     let id = parse_id(&id)?;
-    let view = app.platform.signing.requests.refuse(&citizen.session, &id, &refusal.reason).await?;
+    let view = app
+        .platform
+        .signing
+        .requests
+        .refuse(&citizen.session, &id, &refusal.reason)
+        .await?;
     Ok(Json(view.into()))
 }
 
@@ -278,7 +337,10 @@ impl From<kyso_signing::credential::Credential> for CredentialWire {
             not_after: credential.not_after_at,
             units_left: credential.units_left,
             pin_locked: credential.pin_locked_at.is_some(),
-            certificate: credential.certificate.as_deref().map(super::wire::to_base64),
+            certificate: credential
+                .certificate
+                .as_deref()
+                .map(super::wire::to_base64),
         }
     }
 }

@@ -14,7 +14,9 @@ tokio::task_local! {
 
 /// The id of the request that the calling task serves, or `none` outside one.
 pub fn current() -> String {
-    CURRENT.try_with(Clone::clone).unwrap_or_else(|_| "none".to_owned())
+    CURRENT
+        .try_with(Clone::clone)
+        .unwrap_or_else(|_| "none".to_owned())
 }
 
 /// Gives every request an id and returns it in `x-request-id`.

@@ -302,14 +302,28 @@ type Answer<T> = Result<Json<T>, Problem>;
 #[utoipa::path(get, path = "/v1/plans", tag = "enrolment",
     responses((status = 200, body = Vec<PlanWire>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn list_plans(State(app): State<App>, _: Anyone) -> Answer<Vec<PlanWire>> {
-    Ok(Json(app.platform.registration.plans().await?.into_iter().map(PlanWire::from).collect()))
+    Ok(Json(
+        app.platform
+            .registration
+            .plans()
+            .await?
+            .into_iter()
+            .map(PlanWire::from)
+            .collect(),
+    ))
 }
 
 /// A campaign.
 #[utoipa::path(get, path = "/v1/campaigns/{code}", tag = "enrolment", params(("code" = String, Path)),
     responses((status = 200, body = CampaignWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn show_campaign(State(app): State<App>, _: Anyone, Path(code): Path<String>) -> Answer<CampaignWire> {
-    Ok(Json(app.platform.registration.campaign(&code).await?.into()))
+pub async fn show_campaign(
+    State(app): State<App>,
+    _: Anyone,
+    Path(code): Path<String>,
+) -> Answer<CampaignWire> {
+    Ok(Json(
+        app.platform.registration.campaign(&code).await?.into(),
+    ))
 }
 
 /// Begin an enrolment.
@@ -327,14 +341,20 @@ pub async fn create_enrolment(
         entered_by: None,
     };
     let started = app.platform.registration.start(start).await?;
-    let wire = StartedWire { session: started.session, enrolment: started.view.into() };
+    let wire = StartedWire {
+        session: started.session,
+        enrolment: started.view.into(),
+    };
     Ok((StatusCode::CREATED, Json(wire)))
 }
 
 /// Where the enrolment stands and what to do next.
 #[utoipa::path(get, path = "/v1/enrolments/{id}", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 200, body = EnrolmentWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn show_enrolment(State(app): State<App>, Enrolling(id): Enrolling) -> Answer<EnrolmentWire> {
+pub async fn show_enrolment(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+) -> Answer<EnrolmentWire> {
     Ok(Json(app.platform.registration.show(&id).await?.into()))
 }
 
@@ -347,7 +367,13 @@ pub async fn put_contact(
     Enrolling(id): Enrolling,
     Body(contact): Body<ContactWire>,
 ) -> Answer<EnrolmentWire> {
-    Ok(Json(app.platform.registration.set_contact(&id, &contact.phone, &contact.email).await?.into()))
+    Ok(Json(
+        app.platform
+            .registration
+            .set_contact(&id, &contact.phone, &contact.email)
+            .await?
+            .into(),
+    ))
 }
 
 /// Enter the owner's data; every broken rule is named at once.
@@ -359,13 +385,22 @@ pub async fn put_owner(
     Enrolling(id): Enrolling,
     Body(owner): Body<OwnerWire>,
 ) -> Answer<EnrolmentWire> {
-    Ok(Json(app.platform.registration.set_owner(&id, &owner.into()).await?.into()))
+    Ok(Json(
+        app.platform
+            .registration
+            .set_owner(&id, &owner.into())
+            .await?
+            .into(),
+    ))
 }
 
 /// Pay what is due; with nothing due, take the place.
 #[utoipa::path(post, path = "/v1/enrolments/{id}/payment", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 200, body = EnrolmentWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn pay_enrolment(State(app): State<App>, Enrolling(id): Enrolling) -> Answer<EnrolmentWire> {
+pub async fn pay_enrolment(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+) -> Answer<EnrolmentWire> {
     Ok(Json(app.platform.registration.pay(&id).await?.into()))
 }
 
@@ -393,7 +428,13 @@ pub async fn activate_enrolment(
     Enrolling(id): Enrolling,
     Body(activation): Body<ActivationWire>,
 ) -> Answer<EnrolmentWire> {
-    Ok(Json(app.platform.registration.activate(&id, &activation.code).await?.into()))
+    Ok(Json(
+        app.platform
+            .registration
+            .activate(&id, &activation.code)
+            .await?
+            .into(),
+    ))
 }
 
 /// Store a photo: `front`, `back` or `face`. JPEG or PNG bytes as the body.
@@ -408,13 +449,22 @@ pub async fn put_evidence(
     bytes: Bytes,
 ) -> Answer<EvidenceWire> {
     let kind = Kind::read(&kind).ok_or(Problem::new("not-found"))?;
-    Ok(Json(app.platform.registration.put_photo(&id, kind, &bytes).await?.into()))
+    Ok(Json(
+        app.platform
+            .registration
+            .put_photo(&id, kind, &bytes)
+            .await?
+            .into(),
+    ))
 }
 
 /// The contract to read; with the provider's seal once it has one. `x-contract-sha256` is what is signed.
 #[utoipa::path(get, path = "/v1/enrolments/{id}/contract", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn show_contract(State(app): State<App>, Enrolling(id): Enrolling) -> Result<Response, Problem> {
+pub async fn show_contract(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+) -> Result<Response, Problem> {
     let contract = app.platform.registration.contract(&id).await?;
     let headers = [
         (header::CONTENT_TYPE.as_str(), "application/pdf".to_owned()),
@@ -432,22 +482,37 @@ pub async fn sign_contract(
     Enrolling(id): Enrolling,
     Body(wire): Body<ContractSignatureWire>,
 ) -> Answer<EnrolmentWire> {
-    let signature =
-        ContractSignature { sha256: &wire.sha256, agreement: &wire.agreement, channel: "web" };
-    Ok(Json(app.platform.registration.sign_contract(&id, signature).await?.into()))
+    let signature = ContractSignature {
+        sha256: &wire.sha256,
+        agreement: &wire.agreement,
+        channel: "web",
+    };
+    Ok(Json(
+        app.platform
+            .registration
+            .sign_contract(&id, signature)
+            .await?
+            .into(),
+    ))
 }
 
 /// Hand the enrolment in for vetting.
 #[utoipa::path(post, path = "/v1/enrolments/{id}/submission", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 200, body = EnrolmentWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn submit_enrolment(State(app): State<App>, Enrolling(id): Enrolling) -> Answer<EnrolmentWire> {
+pub async fn submit_enrolment(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+) -> Answer<EnrolmentWire> {
     Ok(Json(app.platform.registration.submit(&id).await?.into()))
 }
 
 /// Give the enrolment up.
 #[utoipa::path(delete, path = "/v1/enrolments/{id}", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 200, body = EnrolmentWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
-pub async fn abandon_enrolment(State(app): State<App>, Enrolling(id): Enrolling) -> Answer<EnrolmentWire> {
+pub async fn abandon_enrolment(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+) -> Answer<EnrolmentWire> {
     Ok(Json(app.platform.registration.abandon(&id).await?.into()))
 }
 
@@ -459,7 +524,10 @@ pub async fn create_binding_challenge(
     Enrolling(id): Enrolling,
 ) -> Result<(StatusCode, Json<DeviceChallengeWire>), Problem> {
     let challenge = app.platform.registration.device_challenge(&id).await?;
-    let wire = DeviceChallengeWire { nonce: challenge.nonce, credential: challenge.credential };
+    let wire = DeviceChallengeWire {
+        nonce: challenge.nonce,
+        credential: challenge.credential,
+    };
     Ok((StatusCode::CREATED, Json(wire)))
 }
 
@@ -479,7 +547,11 @@ pub async fn bind_device(
         sealed_pin: wire.sealed_pin.read()?,
         current_pin: None,
     };
-    let view = app.platform.registration.bind_device(&id, intention).await?;
+    let view = app
+        .platform
+        .registration
+        .bind_device(&id, intention)
+        .await?;
     Ok((StatusCode::ACCEPTED, Json(view.into())))
 }
 

@@ -24,12 +24,22 @@ pub async fn livez() -> &'static str {
 
 /// Whether this node can do its work; 503 with the failing check otherwise.
 pub async fn readyz(State(app): State<App>) -> Response {
-    let mut checks = vec![Check { name: "database", ok: app.platform.reaches_database().await }];
+    let mut checks = vec![Check {
+        name: "database",
+        ok: app.platform.reaches_database().await,
+    }];
     if let Some(keys) = &app.probe {
-        checks.push(Check { name: "keystore", ok: keys.ready().await });
+        checks.push(Check {
+            name: "keystore",
+            ok: keys.ready().await,
+        });
     }
     let ready = checks.iter().all(|check| check.ok);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(checks)).into_response()
 }
 

@@ -71,10 +71,16 @@ impl App {
         let server = &platform.loaded.config.server;
         let origin = server.public_url.trim_end_matches('/').to_owned();
         let host = origin.split("://").nth(1).unwrap_or(&origin);
-        let id = host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
+        let id = host
+            .rsplit_once(':')
+            .map_or(host, |(name, _)| name)
+            .to_owned();
         Self {
             relying_party: RelyingParty { id, origin },
-            limiter: Arc::new(rate::Limiter::new(server.rate_per_second, server.rate_burst)),
+            limiter: Arc::new(rate::Limiter::new(
+                server.rate_per_second,
+                server.rate_burst,
+            )),
             platform: Arc::new(platform),
             metrics,
             probe,
@@ -89,21 +95,33 @@ pub fn routers(mut platform: Platform, metrics: PrometheusHandle) -> (Router, Ro
     let probe = keys.clone().map(|keys| {
         Probe(Arc::new(move || {
             let keys = keys.clone();
-            Box::pin(async move { keys.probe().await.iter().all(|(_, state)| state.is_ok()) }) as Probing
+            Box::pin(async move { keys.probe().await.iter().all(|(_, state)| state.is_ok()) })
+                as Probing
         }))
     });
     let app = App::new(platform, metrics, probe);
     let mut public = Router::new().merge(health_routes(&app));
     if matches!(role, Role::All | Role::Web) {
         let (api, _) = api().split_for_parts();
-        public = public.merge(api.with_state(app.clone())).route("/v1/openapi.json", get(serve_openapi));
+        public = public
+            .merge(api.with_state(app.clone()))
+            .route("/v1/openapi.json", get(serve_openapi));
     }
     if let (Role::All | Role::Status, Some(keys)) = (role, keys) {
         public = public.merge(status_routes(&app, status::StatusKeys(keys)));
     }
-    let public = protect(public.fallback(not_found).method_not_allowed_fallback(wrong_method), &app);
+    let public = protect(
+        public
+            .fallback(not_found)
+            .method_not_allowed_fallback(wrong_method),
+        &app,
+    );
     let operator = health_routes(&app)
-        .merge(Router::new().route("/metrics", get(health::metrics)).with_state(app.clone()))
+        .merge(
+            Router::new()
+                .route("/metrics", get(health::metrics))
+                .with_state(app.clone()),
+        )
         .fallback(not_found);
     (public, operator)
 }
@@ -115,7 +133,10 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(enrolment::list_plans))
         .routes(routes!(enrolment::show_campaign))
         .routes(routes!(enrolment::create_enrolment))
-        .routes(routes!(enrolment::show_enrolment, enrolment::abandon_enrolment))
+        .routes(routes!(
+            enrolment::show_enrolment,
+            enrolment::abandon_enrolment
+        ))
         .routes(routes!(enrolment::put_contact))
         .routes(routes!(enrolment::put_owner))
         .routes(routes!(enrolment::pay_enrolment))
@@ -186,7 +207,10 @@ fn status_routes(app: &App, keys: status::StatusKeys) -> Router {
 fn protect(router: Router, app: &App) -> Router {
     let server = &app.platform.loaded.config.server;
     let header = |name: &'static str, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+        SetResponseHeaderLayer::if_not_present(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
     };
     router
         .layer(DefaultBodyLimit::disable())
@@ -203,7 +227,10 @@ fn protect(router: Router, app: &App) -> Router {
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("x-frame-options", "DENY"))
         .layer(header("referrer-policy", "no-referrer"))
-        .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
+        .layer(header(
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
         .layer(header("cache-control", "no-store"))
         .layer(middleware::from_fn(correlation::layer))
 }

@@ -116,7 +116,7 @@ pub struct NewAskWire {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonWire {
-    /// For a suspension any short code; for a revocation a name of RFC 5280, 5.3.1, such as `keyCompromise`.
+    /// For a suspension any short code; for a revocation a name of RFC 5280, 5.3.1, such as `key-compromise`.
     reason: String,
 }
 
@@ -142,8 +142,14 @@ pub async fn list_dossiers(
         "risk" => Order::Risk,
         _ => return Err(Problem::new("query-malformed").with_field("order", "unknown")),
     };
-    let entries = app.platform.registration.queue(&officer, tab, order, query.most.min(200)).await?;
-    Ok(Json(entries.into_iter().map(QueueEntryWire::from).collect()))
+    let entries = app
+        .platform
+        .registration
+        .queue(&officer, tab, order, query.most.min(200))
+        .await?;
+    Ok(Json(
+        entries.into_iter().map(QueueEntryWire::from).collect(),
+    ))
 }
 
 /// Open a dossier: it is locked for this officer, or the lock is renewed.
@@ -155,7 +161,13 @@ pub async fn open_dossier(
     Path(id): Path<String>,
 ) -> Answer<DossierWire> {
     let id = enrolment_id(&id)?;
-    Ok(Json(app.platform.registration.open_dossier(&officer, &id).await?.into()))
+    Ok(Json(
+        app.platform
+            .registration
+            .open_dossier(&officer, &id)
+            .await?
+            .into(),
+    ))
 }
 
 /// Read a dossier without locking it.
@@ -167,7 +179,13 @@ pub async fn show_dossier(
     Path(id): Path<String>,
 ) -> Answer<DossierWire> {
     let id = enrolment_id(&id)?;
-    Ok(Json(app.platform.registration.dossier(&officer, &id).await?.into()))
+    Ok(Json(
+        app.platform
+            .registration
+            .dossier(&officer, &id)
+            .await?
+            .into(),
+    ))
 }
 
 /// Give the lock back.
@@ -178,7 +196,10 @@ pub async fn release_dossier(
     Officer(officer): Officer,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.platform.registration.release_dossier(&officer, &enrolment_id(&id)?).await?;
+    app.platform
+        .registration
+        .release_dossier(&officer, &enrolment_id(&id)?)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -193,8 +214,15 @@ pub async fn fetch_dossier_photo(
 ) -> Result<Response, Problem> {
     let id = enrolment_id(&id)?;
     let kind = Kind::read(&kind).ok_or(Problem::new("not-found"))?;
-    let (bytes, media_type) = app.platform.registration.dossier_photo(&officer, &id, kind).await?;
-    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "private, no-store")];
+    let (bytes, media_type) = app
+        .platform
+        .registration
+        .dossier_photo(&officer, &id, kind)
+        .await?;
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
     Ok((headers, bytes).into_response())
 }
 
@@ -221,7 +249,12 @@ pub async fn reject_enrolment(
     Body(rejection): Body<RejectionWire>,
 ) -> Answer<DecidedWire> {
     let reasons: Vec<&str> = rejection.reasons.iter().map(String::as_str).collect();
-    decided(app.platform.registration.reject(&officer, &enrolment_id(&id)?, &reasons).await?)
+    decided(
+        app.platform
+            .registration
+            .reject(&officer, &enrolment_id(&id)?, &reasons)
+            .await?,
+    )
 }
 
 /// Send it back to the citizen for exactly these pieces.
@@ -234,8 +267,17 @@ pub async fn ask_supplement(
     Path(id): Path<String>,
     Body(supplement): Body<SupplementWire>,
 ) -> Answer<DecidedWire> {
-    let asks = supplement.asks.iter().map(NewAskWire::read).collect::<Result<Vec<Ask>, Problem>>()?;
-    decided(app.platform.registration.ask_supplement(&officer, &enrolment_id(&id)?, &asks).await?)
+    let asks = supplement
+        .asks
+        .iter()
+        .map(NewAskWire::read)
+        .collect::<Result<Vec<Ask>, Problem>>()?;
+    decided(
+        app.platform
+            .registration
+            .ask_supplement(&officer, &enrolment_id(&id)?, &asks)
+            .await?,
+    )
 }
 
 /// Suspend a credential: it signs nothing until resumed.
@@ -248,9 +290,11 @@ pub async fn suspend_credential(
     Path(id): Path<String>,
     Body(wire): Body<ReasonWire>,
 ) -> Answer<CredentialWire> {
-    let id = credential_id(&officer, &id)?;
+    let id = credential_id(&app, &officer, &id).await?;
     let credentials = &app.platform.signing.credentials;
-    credentials.suspend(&id, &wire.reason, &officer.id.to_string()).await?;
+    credentials
+        .suspend(&id, &wire.reason, &officer.id.to_string())
+        .await?;
     Ok(Json(credentials.show(&id).await?.into()))
 }
 
@@ -262,7 +306,7 @@ pub async fn resume_credential(
     Officer(officer): Officer,
     Path(id): Path<String>,
 ) -> Answer<CredentialWire> {
-    let id = credential_id(&officer, &id)?;
+    let id = credential_id(&app, &officer, &id).await?;
     let credentials = &app.platform.signing.credentials;
     credentials.resume(&id, &officer.id.to_string()).await?;
     Ok(Json(credentials.show(&id).await?.into()))
@@ -282,9 +326,11 @@ pub async fn revoke_credential(
         .reason
         .parse()
         .map_err(|_| Problem::new("body-malformed").with_field("reason", "unknown"))?;
-    let id = credential_id(&officer, &id)?;
+    let id = credential_id(&app, &officer, &id).await?;
     let credentials = &app.platform.signing.credentials;
-    credentials.revoke(&id, reason, &officer.id.to_string()).await?;
+    credentials
+        .revoke(&id, reason, &officer.id.to_string())
+        .await?;
     Ok(Json(credentials.show(&id).await?.into()))
 }
 
@@ -293,22 +339,31 @@ fn enrolment_id(text: &str) -> Result<EnrolmentId, Problem> {
 }
 
 /// The credential, if this officer may act on it at all.
-fn credential_id(officer: &ra::Officer, text: &str) -> Result<CredentialId, Problem> {
-    if !officer.may_manage_credentials() {
-        return Err(Problem::new("officer-forbidden"));
-    }
+async fn credential_id(
+    app: &App,
+    officer: &ra::Officer,
+    text: &str,
+) -> Result<CredentialId, Problem> {
+    app.platform
+        .registration
+        .may_manage_credential(officer, text)
+        .await?;
     text.parse().map_err(|_| Problem::new("not-found"))
 }
 
 fn decided(state: EnrolmentState) -> Answer<DecidedWire> {
-    Ok(Json(DecidedWire { state: state.as_str() }))
+    Ok(Json(DecidedWire {
+        state: state.as_str(),
+    }))
 }
 
 impl NewAskWire {
     fn read(&self) -> Result<Ask, Problem> {
         let refuse = |field| Problem::new("body-malformed").with_field(field, "unknown");
         let piece = Piece::read(&self.piece).ok_or_else(|| refuse("piece"))?;
-        let reason = vetting::Reason::of(&self.reason).ok_or_else(|| refuse("reason"))?.code;
+        let reason = vetting::Reason::of(&self.reason)
+            .ok_or_else(|| refuse("reason"))?
+            .code;
         Ok(Ask { piece, reason })
     }
 }
@@ -343,7 +398,11 @@ impl From<vetting::Dossier> for DossierWire {
         Self {
             entry: dossier.entry.into(),
             owner: dossier.owner.into(),
-            evidence: dossier.evidence.into_iter().map(EvidenceWire::from).collect(),
+            evidence: dossier
+                .evidence
+                .into_iter()
+                .map(EvidenceWire::from)
+                .collect(),
             contract_number: dossier.contract.map(|(number, _)| number),
             decisions: decisions.collect(),
             locked_until: dossier.locked_until,

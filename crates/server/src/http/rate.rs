@@ -35,11 +35,17 @@ impl Limiter {
 
     /// Takes one token for `caller` at `now` (ms); `Err` is the number of seconds to wait.
     pub fn take(&self, caller: u64, now: i64) -> Result<(), u64> {
-        let mut buckets = self.buckets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut buckets = self
+            .buckets
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if buckets.len() >= CALLERS_MAX && !buckets.contains_key(&caller) {
             forget_idle(&mut buckets);
         }
-        let bucket = buckets.entry(caller).or_insert(Bucket { tokens: self.burst, at: now });
+        let bucket = buckets.entry(caller).or_insert(Bucket {
+            tokens: self.burst,
+            at: now,
+        });
         let passed_seconds = (now - bucket.at).max(0) as f64 / 1000.0;
         bucket.tokens = (bucket.tokens + passed_seconds * self.per_second).min(self.burst);
         bucket.at = now;
@@ -72,7 +78,10 @@ mod tests {
         }
         assert_eq!(limiter.take(1, 0), Err(1));
         assert!(limiter.take(1, 100).is_ok());
-        assert!(limiter.take(2, 0).is_ok(), "another caller has a bucket of its own");
+        assert!(
+            limiter.take(2, 0).is_ok(),
+            "another caller has a bucket of its own"
+        );
     }
 
     #[test]

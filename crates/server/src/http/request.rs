@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use kyso_signing::RequestId;
-use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Signer};
+use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Place, Signer};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -39,6 +39,19 @@ pub struct NewDocumentWire {
     /// A digest made by the portal.
     #[serde(default)]
     digest: Option<DigestWire>,
+    /// Where the visible mark goes; left out: the lower right corner of the last page.
+    #[serde(default)]
+    mark: Option<PlaceWire>,
+}
+
+/// The lower left corner of the visible mark (220 × 70 points), in points from that of the displayed page.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceWire {
+    /// From 1.
+    page: u32,
+    left: f32,
+    bottom: f32,
 }
 
 /// What a portal asks for.
@@ -81,7 +94,12 @@ pub async fn create_signature_request(
     new.idempotency = key.map(|key| Idempotency { key, body_digest });
     let view = app.platform.signing.requests.create(&portal, new).await?;
     let location = format!("/v1/signature-requests/{}", view.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RequestWire::from(view))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        Json(RequestWire::from(view)),
+    )
+        .into_response())
 }
 
 /// The request and its state; with `wait`, answered when it moves.
@@ -119,7 +137,12 @@ pub async fn fetch_signed_document(
     Portal(portal): Portal,
     Path((id, position)): Path<(String, usize)>,
 ) -> Result<Response, Problem> {
-    let bytes = app.platform.signing.requests.signed_document(&portal, &parse_id(&id)?, position).await?;
+    let bytes = app
+        .platform
+        .signing
+        .requests
+        .signed_document(&portal, &parse_id(&id)?, position)
+        .await?;
     Ok(([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response())
 }
 
@@ -131,7 +154,14 @@ pub async fn withdraw_signature_request(
     Portal(portal): Portal,
     Path(id): Path<String>,
 ) -> Result<Json<RequestWire>, Problem> {
-    Ok(Json(app.platform.signing.requests.withdraw(&portal, &parse_id(&id)?).await?.into()))
+    Ok(Json(
+        app.platform
+            .signing
+            .requests
+            .withdraw(&portal, &parse_id(&id)?)
+            .await?
+            .into(),
+    ))
 }
 
 /// A request id; one of another shape is as unknown as one that does not exist.
@@ -140,11 +170,17 @@ pub fn parse_id(text: &str) -> Result<RequestId, Problem> {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
     let refuse = || Problem::new("body-malformed").with_field("Idempotency-Key", "visible-ascii");
     let key = value.to_str().map_err(|_| refuse())?;
     let fits = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    if fits { Ok(Some(key.to_owned())) } else { Err(refuse()) }
+    if fits {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(refuse())
+    }
 }
 
 async fn read_new_request(app: &App, request: Request) -> Result<(NewRequest, [u8; 32]), Problem> {
@@ -168,12 +204,17 @@ async fn read_new_request(app: &App, request: Request) -> Result<(NewRequest, [u
 /// One part named `request` (JSON), then one part named `document` for each PDF, in order.
 async fn read_multipart(app: &App, request: Request) -> Result<(NewRequest, [u8; 32]), Problem> {
     let malformed = || Problem::new("body-malformed").with_field("multipart", "shape");
-    let mut parts = Multipart::from_request(request, app).await.map_err(|_| malformed())?;
+    let mut parts = Multipart::from_request(request, app)
+        .await
+        .map_err(|_| malformed())?;
     let mut wire: Option<(NewRequestWire, Vec<u8>)> = None;
     let mut files = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(|_| malformed())? {
         let name = part.name().unwrap_or_default().to_owned();
-        let bytes = part.bytes().await.map_err(|_| Problem::new("body-too-large"))?;
+        let bytes = part
+            .bytes()
+            .await
+            .map_err(|_| Problem::new("body-too-large"))?;
         match name.as_str() {
             "request" if wire.is_none() => wire = Some((body::json(&bytes)?, bytes.to_vec())),
             "document" => files.push(bytes.to_vec()),
@@ -207,32 +248,57 @@ impl NewRequestWire {
             documents.push(document.read(position, &mut files)?);
         }
         if files.next().is_some() {
-            return Err(Problem::new("body-malformed").with_field("multipart", "too-many-documents"));
+            return Err(
+                Problem::new("body-malformed").with_field("multipart", "too-many-documents")
+            );
         }
         Ok(NewRequest {
-            signer: Signer { identity_number: self.signer.identity_number, serial: self.signer.serial },
+            signer: Signer {
+                identity_number: self.signer.identity_number,
+                serial: self.signer.serial,
+            },
             documents,
             description: self.description,
             return_url: self.return_url,
             idempotency: None,
-            expires_in_ms: self.expires_in_seconds.map(|seconds| i64::from(seconds) * 1000),
+            expires_in_ms: self
+                .expires_in_seconds
+                .map(|seconds| i64::from(seconds) * 1000),
         })
     }
 }
 
 impl NewDocumentWire {
-    fn read(self, position: usize, files: &mut impl Iterator<Item = Vec<u8>>) -> Result<NewDocument, Problem> {
+    fn read(
+        self,
+        position: usize,
+        files: &mut impl Iterator<Item = Vec<u8>>,
+    ) -> Result<NewDocument, Problem> {
         let field = |key: &str| format!("documents[{position}].{key}");
+        let place = self.mark.map(|mark| Place {
+            page: mark.page,
+            left: mark.left,
+            bottom: mark.bottom,
+        });
         match (self.content, self.digest) {
-            (Some(_), Some(_)) => Err(Problem::new("body-malformed").with_field(field("digest"), "either-or")),
-            (None, Some(digest)) => {
-                Ok(NewDocument::Digest { name: self.name, digest: digest.read(&field("digest"))? })
+            (Some(_), Some(_)) => {
+                Err(Problem::new("body-malformed").with_field(field("digest"), "either-or"))
             }
-            (Some(content), None) => {
-                Ok(NewDocument::Pdf { name: self.name, bytes: from_base64(&field("content"), &content)? })
-            }
+            (None, Some(digest)) => Ok(NewDocument::Digest {
+                name: self.name,
+                digest: digest.read(&field("digest"))?,
+            }),
+            (Some(content), None) => Ok(NewDocument::Pdf {
+                name: self.name,
+                bytes: from_base64(&field("content"), &content)?,
+                place,
+            }),
             (None, None) => match files.next() {
-                Some(bytes) => Ok(NewDocument::Pdf { name: self.name, bytes }),
+                Some(bytes) => Ok(NewDocument::Pdf {
+                    name: self.name,
+                    bytes,
+                    place,
+                }),
                 None => Err(Problem::new("body-malformed").with_field(field("content"), "missing")),
             },
         }

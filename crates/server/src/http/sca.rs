@@ -89,12 +89,19 @@ pub async fn sca_get_certificate(State(app): State<App>, _: Anyone, request: Req
     };
     let serial = given(asked.serial_number);
     let requests = &app.platform.signing.requests;
-    match requests.user_certificates(&portal, asked.user_id.trim(), serial.as_deref()).await {
-        Ok(found) if found.is_empty() => refusal(401, "SP_CREDENTIAL_INVALID: user_id has no certificate"),
+    match requests
+        .user_certificates(&portal, asked.user_id.trim(), serial.as_deref())
+        .await
+    {
+        Ok(found) if found.is_empty() => {
+            refusal(401, "SP_CREDENTIAL_INVALID: user_id has no certificate")
+        }
         Ok(found) => {
             let transaction_id = asked.transaction_id.unwrap_or_default();
-            let certificates: Vec<Value> =
-                found.iter().map(|certificate| user_certificate(certificate, &transaction_id)).collect();
+            let certificates: Vec<Value> = found
+                .iter()
+                .map(|certificate| user_certificate(certificate, &transaction_id))
+                .collect();
             envelope(200, "Success", json!({ "user_certificates": certificates }))
         }
         Err(error) => refused(&error),
@@ -127,10 +134,22 @@ pub async fn sca_sign(State(app): State<App>, _: Anyone, request: Request) -> Re
         description: given(asked.transaction_desc),
         files,
     };
-    match app.platform.signing.requests.create_transaction(&portal, new).await {
-        Ok(Transaction { transaction_id, tran_code, .. }) => {
-            envelope(200, WAITING, json!({ "transaction_id": transaction_id, "tran_code": tran_code }))
-        }
+    match app
+        .platform
+        .signing
+        .requests
+        .create_transaction(&portal, new)
+        .await
+    {
+        Ok(Transaction {
+            transaction_id,
+            tran_code,
+            ..
+        }) => envelope(
+            200,
+            WAITING,
+            json!({ "transaction_id": transaction_id, "tran_code": tran_code }),
+        ),
         Err(error) => refused(&error),
     }
 }
@@ -139,8 +158,18 @@ pub async fn sca_sign(State(app): State<App>, _: Anyone, request: Request) -> Re
 #[utoipa::path(post, path = "/sca/sp769/v1/signatures/sign/{tran_id}/status", tag = "smartca",
     params(("tran_id" = String, Path, description = "transaction_id or tran_code")),
     responses((status = 200, body = Envelope)))]
-pub async fn sca_status(State(app): State<App>, _: Anyone, Path(tran_id): Path<String>) -> Response {
-    match app.platform.signing.requests.transaction_status(tran_id.trim()).await {
+pub async fn sca_status(
+    State(app): State<App>,
+    _: Anyone,
+    Path(tran_id): Path<String>,
+) -> Response {
+    match app
+        .platform
+        .signing
+        .requests
+        .transaction_status(tran_id.trim())
+        .await
+    {
         Ok(status) => status_answer(status),
         Err(error) => refused(&error),
     }
@@ -166,7 +195,11 @@ fn status_answer(status: TransactionStatus) -> Response {
             ("SUCCESS", Value::Array(signatures))
         }
     };
-    envelope(200, message, json!({ "transaction_id": status.transaction_id, "signatures": signatures }))
+    envelope(
+        200,
+        message,
+        json!({ "transaction_id": status.transaction_id, "signatures": signatures }),
+    )
 }
 
 fn user_certificate(certificate: &UserCertificate, transaction_id: &str) -> Value {
@@ -191,7 +224,10 @@ fn user_certificate(certificate: &UserCertificate, transaction_id: &str) -> Valu
 /// A digest as clients send it: hex of either case or base64, with stray white space around.
 fn read_file(file: SignFile) -> Result<TransactionFile, Box<Response>> {
     if file.sign_type.trim().eq_ignore_ascii_case("file") {
-        return Err(Box::new(refusal(400, "BAD_REQUEST: sign_type must be hash")));
+        return Err(Box::new(refusal(
+            400,
+            "BAD_REQUEST: sign_type must be hash",
+        )));
     }
     let text = file.data_to_be_signed.trim();
     let value = match text.len() {
@@ -200,26 +236,42 @@ fn read_file(file: SignFile) -> Result<TransactionFile, Box<Response>> {
     };
     let digest = value.and_then(|value| Digest::new(DigestAlgorithm::Sha256, value).ok());
     match digest {
-        Some(digest) => Ok(TransactionFile { doc_id: file.doc_id, file_type: file.file_type, digest }),
-        None => Err(Box::new(malformed("data_to_be_signed must be a SHA-256 digest in hex or base64"))),
+        Some(digest) => Ok(TransactionFile {
+            doc_id: file.doc_id,
+            file_type: file.file_type,
+            digest,
+        }),
+        None => Err(Box::new(malformed(
+            "data_to_be_signed must be a SHA-256 digest in hex or base64",
+        ))),
     }
 }
 
 async fn portal(app: &App, sp_id: &str, sp_password: &str) -> Result<Portal, Box<Response>> {
-    app.platform.signing.portals.authenticate(sp_id, sp_password).await.map_err(|e| Box::new(refused(&e)))
+    app.platform
+        .signing
+        .portals
+        .authenticate(sp_id, sp_password)
+        .await
+        .map_err(|e| Box::new(refused(&e)))
 }
 
 async fn read<T: serde::de::DeserializeOwned>(request: Request) -> Result<T, Box<Response>> {
-    let bytes = body::bytes(request).await.map_err(|problem| Box::new(problem.into_response()))?;
+    let bytes = body::bytes(request)
+        .await
+        .map_err(|problem| Box::new(problem.into_response()))?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Box::new(malformed(&format!("the body is not the JSON of this call ({place})")))
+        Box::new(malformed(&format!(
+            "the body is not the JSON of this call ({place})"
+        )))
     })
 }
 
 /// An optional text, with empty and blank taken as not given.
 fn given(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    text.map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
 }
 
 /// What our refusals are called in this interface.
@@ -227,21 +279,29 @@ fn refused(error: &kyso_signing::Error) -> Response {
     use kyso_signing::Error as E;
     match error {
         E::PortalCredentials => refusal(401, "SP_CREDENTIAL_INVALID: sp_id or sp_password"),
-        E::PortalScope { .. } => refusal(401, "SP_CREDENTIAL_INVALID: this interface is not open to sp_id"),
+        E::PortalScope { .. } => refusal(
+            401,
+            "SP_CREDENTIAL_INVALID: this interface is not open to sp_id",
+        ),
         E::SignerUnknown => refusal(401, "SP_CREDENTIAL_INVALID: user_id has no certificate"),
-        E::CredentialState { .. } | E::PinLocked | E::CredentialUnbound | E::UnitsExhausted { .. } => {
-            refusal(403, "CREDENTIAL_STATUS_INVALID")
-        }
+        E::CredentialState { .. }
+        | E::PinLocked
+        | E::CredentialUnbound
+        | E::UnitsExhausted { .. } => refusal(403, "CREDENTIAL_STATUS_INVALID"),
         E::TransactionTaken => refusal(400, "BAD_REQUEST: transaction_id is in use"),
         E::NotFound { .. } => refusal(400, "BAD_REQUEST: transaction not found"),
-        E::DocumentCount { most, .. } => {
-            refusal(400, &format!("BAD_REQUEST: sign_files must hold 1 to {most} entries"))
+        E::DocumentCount { most, .. } => refusal(
+            400,
+            &format!("BAD_REQUEST: sign_files must hold 1 to {most} entries"),
+        ),
+        E::DocumentName { position } => {
+            refusal(400, &format!("BAD_REQUEST: sign_files[{position}].doc_id"))
         }
-        E::DocumentName { position } => refusal(400, &format!("BAD_REQUEST: sign_files[{position}].doc_id")),
         E::Unacceptable { field, .. } => refusal(400, &format!("BAD_REQUEST: {field}")),
-        E::DigestUnsuited { position } => {
-            refusal(400, &format!("BAD_REQUEST: sign_files[{position}].data_to_be_signed"))
-        }
+        E::DigestUnsuited { position } => refusal(
+            400,
+            &format!("BAD_REQUEST: sign_files[{position}].data_to_be_signed"),
+        ),
         other => {
             tracing::error!(error = %other, instance = super::correlation::current(), "sp769 call failed");
             refusal(500, "SERVAR_INTERNAL_ERROR")
@@ -254,10 +314,19 @@ fn refusal(status_code: u16, message: &str) -> Response {
 }
 
 fn malformed(message: &str) -> Response {
-    let body = Envelope { status_code: 400, message: format!("BAD_REQUEST: {message}"), data: Value::Null };
+    let body = Envelope {
+        status_code: 400,
+        message: format!("BAD_REQUEST: {message}"),
+        data: Value::Null,
+    };
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
 fn envelope(status_code: u16, message: &str, data: Value) -> Response {
-    Json(Envelope { status_code, message: message.to_owned(), data }).into_response()
+    Json(Envelope {
+        status_code,
+        message: message.to_owned(),
+        data,
+    })
+    .into_response()
 }

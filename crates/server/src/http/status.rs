@@ -28,19 +28,38 @@ pub async fn ocsp_post(State((app, keys)): State<(App, StatusKeys)>, body: Bytes
 }
 
 /// OCSP by GET: base64 of the request in the path, percent-encoded or not.
-pub async fn ocsp_get(State((app, keys)): State<(App, StatusKeys)>, OriginalUri(uri): OriginalUri) -> Response {
-    let encoded = uri.path().trim_start_matches("/ocsp").strip_prefix('/').unwrap_or_default();
+pub async fn ocsp_get(
+    State((app, keys)): State<(App, StatusKeys)>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
+    let encoded = uri
+        .path()
+        .trim_start_matches("/ocsp")
+        .strip_prefix('/')
+        .unwrap_or_default();
     answer(&app, &keys, &decode_path(encoded).unwrap_or_default()).await
 }
 
 /// The newest CRL of an issuer, DER.
-pub async fn crl(State(app): State<App>, _: Anyone, Path(name): Path<String>) -> Result<Response, Problem> {
+pub async fn crl(
+    State(app): State<App>,
+    _: Anyone,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     let label = name.strip_suffix(".crl").ok_or(Problem::new("not-found"))?;
-    let published = app.platform.authority.crl(label).await?.ok_or(Problem::new("not-found"))?;
+    let published = app
+        .platform
+        .authority
+        .crl(label)
+        .await?
+        .ok_or(Problem::new("not-found"))?;
     let seconds = (published.next_update - app.platform.store.now()).clamp(0, 3_600_000) / 1000;
     let headers = [
         (header::CONTENT_TYPE, "application/pkix-crl".to_owned()),
-        (header::CACHE_CONTROL, format!("public, max-age={}", seconds.min(60))),
+        (
+            header::CACHE_CONTROL,
+            format!("public, max-age={}", seconds.min(60)),
+        ),
     ];
     Ok((headers, published.der).into_response())
 }
@@ -52,25 +71,47 @@ pub async fn issuer_certificate(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let label = name.strip_suffix(".cer").ok_or(Problem::new("not-found"))?;
-    let certificate =
-        app.platform.authority.issuer_certificate(label).await?.ok_or(Problem::new("not-found"))?;
-    Ok(([(header::CONTENT_TYPE, "application/pkix-cert")], certificate.as_der().to_vec()).into_response())
+    let certificate = app
+        .platform
+        .authority
+        .issuer_certificate(label)
+        .await?
+        .ok_or(Problem::new("not-found"))?;
+    Ok((
+        [(header::CONTENT_TYPE, "application/pkix-cert")],
+        certificate.as_der().to_vec(),
+    )
+        .into_response())
 }
 
 async fn answer(app: &App, keys: &StatusKeys, request: &[u8]) -> Response {
-    let request = if request.len() <= REQUEST_BYTES_MAX { request } else { &[] };
+    let request = if request.len() <= REQUEST_BYTES_MAX {
+        request
+    } else {
+        &[]
+    };
     let now = app.platform.store.now();
     let answer = app.platform.authority.answer(&keys.0, request, now).await;
     metrics::counter!("kyso_ocsp_answers_total", "outcome" => answer.outcome).increment(1);
     if answer.unknown > 0 {
         metrics::counter!("kyso_ocsp_unknown_serials_total").increment(answer.unknown as u64);
-        tracing::warn!(count = answer.unknown, "somebody asked about serials that were never issued");
+        tracing::warn!(
+            count = answer.unknown,
+            "somebody asked about serials that were never issued"
+        );
     }
     let mut response = (StatusCode::OK, answer.der).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/ocsp-response"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/ocsp-response"),
+    );
     // A change must be seen within seconds, so no cache may keep an answer for long.
-    let cache = if answer.cache_until.is_some() { "public, max-age=2, must-revalidate" } else { "no-store" };
+    let cache = if answer.cache_until.is_some() {
+        "public, max-age=2, must-revalidate"
+    } else {
+        "no-store"
+    };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     response
 }
@@ -89,7 +130,10 @@ fn decode_path(encoded: &str) -> Option<Vec<u8>> {
             other => text.push(other),
         }
     }
-    STANDARD.decode(&text).or_else(|_| URL_SAFE.decode(&text)).ok()
+    STANDARD
+        .decode(&text)
+        .or_else(|_| URL_SAFE.decode(&text))
+        .ok()
 }
 
 #[cfg(test)]
@@ -101,7 +145,10 @@ mod tests {
         let request = [0xfb, 0xef, 0xff, 0xfb, 0xff, 0xfe, 0x30];
         let plain = STANDARD.encode(request);
         assert!(plain.contains("//") && plain.contains('+'), "{plain}");
-        let percent = plain.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
+        let percent = plain
+            .replace('/', "%2F")
+            .replace('+', "%2B")
+            .replace('=', "%3D");
         for spelling in [&plain, &percent, &percent.replace("%2F", "%2f")] {
             assert_eq!(decode_path(spelling).unwrap(), request, "{spelling}");
         }

@@ -42,7 +42,8 @@ pub fn to_base64(bytes: &[u8]) -> String {
 
 /// An instant as RFC 3339 in UTC, from milliseconds since 1970.
 pub fn to_instant(at: i64) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    let format =
+        time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
     time::OffsetDateTime::from_unix_timestamp(at.div_euclid(1000))
         .ok()
         .and_then(|instant| instant.format(&format).ok())
@@ -119,7 +120,10 @@ impl DeviceKeyWire {
                 return Err(Problem::new("body-malformed").with_field("credential_id", "missing"));
             }
         };
-        Ok(DeviceKey { kind, spki: from_base64url("public_key", &self.public_key)? })
+        Ok(DeviceKey {
+            kind,
+            spki: from_base64url("public_key", &self.public_key)?,
+        })
     }
 }
 
@@ -175,7 +179,10 @@ impl DigestWire {
 
     /// As it goes out.
     pub fn write(digest: &Digest) -> Self {
-        Self { algorithm: digest.algorithm().as_str().to_owned(), value: hex::encode(digest.value()) }
+        Self {
+            algorithm: digest.algorithm().as_str().to_owned(),
+            value: hex::encode(digest.value()),
+        }
     }
 }
 
@@ -262,7 +269,11 @@ impl From<RequestView> for RequestWire {
             pages: document.page_count,
             document_digest: DigestWire::write(&document.document_digest),
             to_be_signed: DigestWire::write(&document.to_be_signed),
-            preview: if document.previewed { "previewed" } else { "blind" },
+            preview: if document.previewed {
+                "previewed"
+            } else {
+                "blind"
+            },
             signature: document.signature.as_deref().map(to_base64),
         });
         Self {

@@ -13,8 +13,10 @@ pub struct PublicOnly;
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.filter(|a| is_public(a.ip())).collect();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
+                .await?
+                .filter(|a| is_public(a.ip()))
+                .collect();
             if found.is_empty() {
                 return Err("the name has no public address".into());
             }
@@ -67,8 +69,20 @@ mod tests {
     #[test]
     fn private_and_special_addresses_are_not_public() {
         for address in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-            "::1", "::ffff:127.0.0.1", "fd00::1", "fe80::1", "2002:7f00:1::", "64:ff9b::7f00:1", "224.0.0.1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "::ffff:127.0.0.1",
+            "fd00::1",
+            "fe80::1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "224.0.0.1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }

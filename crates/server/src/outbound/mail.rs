@@ -41,7 +41,9 @@ impl Mail {
             "tls" => Smtp::relay(&config.host).map_err(Error::Tls)?,
             _ => Smtp::starttls_relay(&config.host).map_err(Error::Tls)?,
         };
-        let mut builder = builder.port(config.port).timeout(Some(std::time::Duration::from_secs(15)));
+        let mut builder = builder
+            .port(config.port)
+            .timeout(Some(std::time::Duration::from_secs(15)));
         if !config.user.is_empty() {
             let password = std::fs::read_to_string(loaded.path(&config.password_file))
                 .map_err(Error::Password)?;
@@ -51,19 +53,26 @@ impl Mail {
             ));
         }
         let from = config.from.parse().map_err(|_| Error::From)?;
-        Ok(Some(Self { transport: builder.build(), from }))
+        Ok(Some(Self {
+            transport: builder.build(),
+            from,
+        }))
     }
 
     /// Sends one plain text message.
     pub async fn send(&self, to: &str, subject: &str, text: String) -> Delivery {
-        let Ok(to) = to.parse::<Mailbox>() else { return Delivery::Refused("mail-address") };
+        let Ok(to) = to.parse::<Mailbox>() else {
+            return Delivery::Refused("mail-address");
+        };
         let message = Message::builder()
             .from(self.from.clone())
             .to(to)
             .subject(subject)
             .header(ContentType::TEXT_PLAIN)
             .body(text);
-        let Ok(message) = message else { return Delivery::Refused("mail-message") };
+        let Ok(message) = message else {
+            return Delivery::Refused("mail-message");
+        };
         match self.transport.send(message).await {
             Ok(_) => Delivery::Accepted,
             Err(error) if error.is_permanent() => Delivery::Refused("mail-refused"),

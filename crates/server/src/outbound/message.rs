@@ -20,7 +20,11 @@ pub enum Language {
 impl Language {
     /// `vi` or `en`; anything else is Vietnamese.
     pub fn of(tag: &str) -> Self {
-        if tag.starts_with("en") { Self::En } else { Self::Vi }
+        if tag.starts_with("en") {
+            Self::En
+        } else {
+            Self::Vi
+        }
     }
 
     fn source(self) -> &'static str {
@@ -53,7 +57,9 @@ pub fn text(language: Language, entry: &str, variables: &[(&str, &str)]) -> Opti
             arguments.set(*name, *value);
         }
         let mut errors = Vec::new();
-        let text = bundle.format_pattern(pattern, Some(&arguments), &mut errors).into_owned();
+        let text = bundle
+            .format_pattern(pattern, Some(&arguments), &mut errors)
+            .into_owned();
         errors.is_empty().then_some(text)
     })
 }
@@ -71,17 +77,31 @@ fn bundle(language: Language) -> FluentBundle<FluentResource> {
 mod tests {
     use super::*;
 
-    const MESSAGES: [&str; 7] =
-        ["activation-code", "approved", "supplement", "rejected", "complete", "locked", "request"];
-    const VARIABLES: [(&str, &str); 4] =
-        [("code", "493021"), ("minutes", "5"), ("reference", "8K2F-31"), ("hotline", "1900 0000")];
+    const MESSAGES: [&str; 7] = [
+        "activation-code",
+        "approved",
+        "supplement",
+        "rejected",
+        "complete",
+        "locked",
+        "request",
+    ];
+    const VARIABLES: [(&str, &str); 4] = [
+        ("code", "493021"),
+        ("minutes", "5"),
+        ("reference", "8K2F-31"),
+        ("hotline", "1900 0000"),
+    ];
 
     #[test]
     fn every_message_has_three_forms_in_both_languages() {
         for language in [Language::Vi, Language::En] {
             for name in MESSAGES {
                 for form in ["sms", "subject", "mail"] {
-                    assert!(text(language, &format!("{name}-{form}"), &VARIABLES).is_some(), "{name}-{form}");
+                    assert!(
+                        text(language, &format!("{name}-{form}"), &VARIABLES).is_some(),
+                        "{name}-{form}"
+                    );
                 }
             }
         }
@@ -92,7 +112,10 @@ mod tests {
         for language in [Language::Vi, Language::En] {
             for name in MESSAGES {
                 let sms = text(language, &format!("{name}-sms"), &VARIABLES).unwrap();
-                assert!(sms.is_ascii() && !sms.contains(['[', ']', '{', '}', '~', '\\', '^', '|']), "{sms}");
+                assert!(
+                    sms.is_ascii() && !sms.contains(['[', ']', '{', '}', '~', '\\', '^', '|']),
+                    "{sms}"
+                );
                 assert!(sms.len() <= 160, "{} characters: {sms}", sms.len());
                 assert!(!sms.contains("http") && !sms.contains("www."), "{sms}");
             }

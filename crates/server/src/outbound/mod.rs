@@ -102,12 +102,17 @@ impl Outbound {
         let mut variables = letter.variables.to_vec();
         variables.push(("hotline", &self.hotline));
         let text = |form: &str| {
-            message::text(language, &format!("{}-{form}", letter.name), &variables).unwrap_or_default()
+            message::text(language, &format!("{}-{form}", letter.name), &variables)
+                .unwrap_or_default()
         };
         match (letter.channel, &self.sms, &self.mail) {
-            (Channel::Sms, Some(sms), _) => sms.send(letter.destination, &text("sms"), letter.reference).await,
+            (Channel::Sms, Some(sms), _) => {
+                sms.send(letter.destination, &text("sms"), letter.reference)
+                    .await
+            }
             (Channel::Email, _, Some(mail)) => {
-                mail.send(letter.destination, &text("subject"), text("mail")).await
+                mail.send(letter.destination, &text("subject"), text("mail"))
+                    .await
             }
             _ => Delivery::Unreachable("channel-not-configured"),
         }

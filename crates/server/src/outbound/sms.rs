@@ -38,19 +38,35 @@ impl Sms {
         if config.url.is_empty() {
             return Ok(None);
         }
-        let token = std::fs::read_to_string(loaded.path(&config.token_file)).map_err(Error::Token)?;
+        let token =
+            std::fs::read_to_string(loaded.path(&config.token_file)).map_err(Error::Token)?;
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(Duration::from_secs(10))
             .build()?;
-        Ok(Some(Self { client, url: config.url.clone(), token: token.trim_end().to_owned() }))
+        Ok(Some(Self {
+            client,
+            url: config.url.clone(),
+            token: token.trim_end().to_owned(),
+        }))
     }
 
     /// Sends one message to a number in international form (`+84…`).
     pub async fn send(&self, to: &str, text: &str, reference: &str) -> Delivery {
-        let submission = Submission { to, text, reference };
-        match self.client.post(&self.url).bearer_auth(&self.token).json(&submission).send().await {
+        let submission = Submission {
+            to,
+            text,
+            reference,
+        };
+        match self
+            .client
+            .post(&self.url)
+            .bearer_auth(&self.token)
+            .json(&submission)
+            .send()
+            .await
+        {
             Ok(answer) if answer.status().is_success() => Delivery::Accepted,
             Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => {
                 Delivery::Refused("sms-refused")

@@ -100,7 +100,14 @@ impl Platform {
             sealed,
             registration_config(loaded)?,
         );
-        Ok(Self { store, authority, signing, registration, keys, loaded: loaded.clone() })
+        Ok(Self {
+            store,
+            authority,
+            signing,
+            registration,
+            keys,
+            loaded: loaded.clone(),
+        })
     }
 
     /// Brings the schema up to this binary and puts what a new database needs into it. Returns migrations applied.
@@ -115,16 +122,26 @@ impl Platform {
         let key = keys.approval_public_key().await?;
         let mut tx = self.store.write().await?;
         let now = tx.now();
-        for (name, value) in [(APPROVAL_KEY, key.spki), (APPROVAL_KEY_ID, key.key_id.into_bytes())] {
-            tx.execute(table::SET_SETTING, &[name.into(), value.into(), now.into()]).await?;
+        for (name, value) in [
+            (APPROVAL_KEY, key.spki),
+            (APPROVAL_KEY_ID, key.key_id.into_bytes()),
+        ] {
+            tx.execute(table::SET_SETTING, &[name.into(), value.into(), now.into()])
+                .await?;
         }
         Ok(tx.commit().await?)
     }
 
     /// The public key that phones seal PINs to.
     pub async fn approval_key(&self) -> Result<ApprovalKey, Error> {
-        let spki = self.store.optional(table::SETTING, &[APPROVAL_KEY.into()]).await?;
-        let key_id = self.store.optional(table::SETTING, &[APPROVAL_KEY_ID.into()]).await?;
+        let spki = self
+            .store
+            .optional(table::SETTING, &[APPROVAL_KEY.into()])
+            .await?;
+        let key_id = self
+            .store
+            .optional(table::SETTING, &[APPROVAL_KEY_ID.into()])
+            .await?;
         match (spki, key_id) {
             (Some(spki), Some(key_id)) => Ok(ApprovalKey {
                 spki: spki.bytes("value")?,
@@ -136,7 +153,10 @@ impl Platform {
 
     /// Whether the database answers.
     pub async fn reaches_database(&self) -> bool {
-        self.store.optional(table::SETTING, &[APPROVAL_KEY.into()]).await.is_ok()
+        self.store
+            .optional(table::SETTING, &[APPROVAL_KEY.into()])
+            .await
+            .is_ok()
     }
 
     /// The key that ledger checkpoints are signed with, as their notes name it.
@@ -170,7 +190,14 @@ pub fn open_keystore(loaded: &Loaded) -> Result<Keystore, Error> {
     let default_backend = match config.backend.as_str() {
         "software" => BackendName::Software,
         "pkcs11" => BackendName::Pkcs11,
-        other => return Err(value("keystore", "backend", other, "choose software or pkcs11")),
+        other => {
+            return Err(value(
+                "keystore",
+                "backend",
+                other,
+                "choose software or pkcs11",
+            ));
+        }
     };
     let pkcs11 = match config.pkcs11_module.as_str() {
         "" => None,
@@ -189,7 +216,9 @@ pub fn open_keystore(loaded: &Loaded) -> Result<Keystore, Error> {
             },
         }),
     };
-    let software = SoftwareConfig { directory: loaded.path(&config.software_directory) };
+    let software = SoftwareConfig {
+        directory: loaded.path(&config.software_directory),
+    };
     Ok(Keystore::open(KeystoreConfig {
         default_backend,
         software: Some(software),
@@ -217,6 +246,7 @@ fn authority_config(loaded: &Loaded) -> AuthorityConfig {
 }
 
 fn signing_config(loaded: &Loaded) -> SigningConfig {
+    let citizen_algorithm = &loaded.config.keystore.citizen_algorithm;
     let config = &loaded.config.signing;
     SigningConfig {
         provider_name: loaded.config.authority.organisation.clone(),
@@ -224,6 +254,7 @@ fn signing_config(loaded: &Loaded) -> SigningConfig {
         document_bytes_max: config.document_bytes_max,
         expires_in_ms: i64::from(config.request_seconds) * 1000,
         pool_size: loaded.config.keystore.pool_size,
+        pool_algorithm: citizen_algorithm.parse().ok(),
         ..SigningConfig::default()
     }
 }
@@ -233,7 +264,12 @@ fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
     let provider = &loaded.config.provider;
     let algorithm = &loaded.config.keystore.citizen_algorithm;
     let key_algorithm = algorithm.parse().map_err(|_| {
-        value("keystore", "citizen_algorithm", algorithm, "choose rsa-2048, rsa-3072, p-256 or p-384")
+        value(
+            "keystore",
+            "citizen_algorithm",
+            algorithm,
+            "choose rsa-2048, rsa-3072, p-256 or p-384",
+        )
     })?;
     Ok(RegistrationConfig {
         provider: kyso_paper::Provider {
@@ -257,5 +293,10 @@ fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
 }
 
 fn value(section: &'static str, key: &'static str, value: &str, message: &str) -> Error {
-    Error::Value { section, key, value: value.to_owned(), message: message.to_owned() }
+    Error::Value {
+        section,
+        key,
+        value: value.to_owned(),
+        message: message.to_owned(),
+    }
 }

@@ -10,7 +10,9 @@ impl From<kyso_authority::Error> for Problem {
             E::Keystore(error) => error.into(),
             E::NoServiceKey { .. } => Problem::new("authority-not-ready").because(error),
             E::NoCertificate { .. } => Problem::new("not-found").because(error),
-            E::Standing { .. } | E::Expired { .. } => Problem::new("certificate-state").because(error),
+            E::Standing { .. } | E::Expired { .. } => {
+                Problem::new("certificate-state").because(error)
+            }
             E::Reason { .. } => Problem::new("body-malformed").with_field("reason", "unknown"),
             other => Problem::internal(crate::worker::chain(&other)),
         }

@@ -9,7 +9,9 @@ impl From<kyso_keystore::Error> for Problem {
         use kyso_keystore::Error as E;
         match &error {
             E::Busy { .. } => Problem::new("keystore-busy").retry_after(1),
-            E::Unavailable { .. } | E::NoBackend { .. } => Problem::new("keystore-unavailable").retry_after(5),
+            E::Unavailable { .. } | E::NoBackend { .. } => {
+                Problem::new("keystore-unavailable").retry_after(5)
+            }
             E::Refused(refusal) => refusal.clone().into(),
             E::Locked { .. } => Problem::new("pin-locked"),
             E::PinWeak => Problem::new("pin-weak"),
@@ -32,6 +34,8 @@ impl From<Refusal> for Problem {
             Refusal::Count { .. } => "document-count",
             Refusal::Document { .. } => "document",
         };
-        Problem::new("approval-refused").with_field("statement", rule).because(refusal)
+        Problem::new("approval-refused")
+            .with_field("statement", rule)
+            .because(refusal)
     }
 }

@@ -71,8 +71,17 @@ pub struct ProblemDocument {
 impl Problem {
     /// A refusal with a code of the catalog.
     pub fn new(code: &'static str) -> Self {
-        debug_assert!(catalog::find(code).is_some(), "problem code {code} is not in the catalog");
-        Self { code, fields: Vec::new(), retry_after_seconds: None, tries_left: None, cause: None }
+        debug_assert!(
+            catalog::find(code).is_some(),
+            "problem code {code} is not in the catalog"
+        );
+        Self {
+            code,
+            fields: Vec::new(),
+            retry_after_seconds: None,
+            tries_left: None,
+            cause: None,
+        }
     }
 
     /// A failure of ours: the cause goes to the log, the caller gets a correlation id.
@@ -134,9 +143,19 @@ impl IntoResponse for Problem {
         let instance = crate::http::correlation::current();
         let entry = catalog::find(self.code).unwrap_or(catalog::INTERNAL);
         if status.is_server_error() {
-            tracing::error!(code = self.code, instance, cause = self.cause, "request failed");
+            tracing::error!(
+                code = self.code,
+                instance,
+                cause = self.cause,
+                "request failed"
+            );
         } else {
-            tracing::info!(code = self.code, instance, cause = self.cause, "request refused");
+            tracing::info!(
+                code = self.code,
+                instance,
+                cause = self.cause,
+                "request refused"
+            );
         }
         let document = ProblemDocument {
             kind: format!("/errors#{}", self.code),
@@ -152,7 +171,10 @@ impl IntoResponse for Problem {
         };
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after_seconds.or((status == 503).then_some(1)) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -9,18 +9,27 @@ impl From<kyso_registration::Error> for Problem {
             E::Fields(fields) => {
                 return fields
                     .iter()
-                    .fold(Problem::new("fields-invalid"), |problem, field| problem.with_field(field.field, field.code));
+                    .fold(Problem::new("fields-invalid"), |problem, field| {
+                        problem.with_field(field.field, field.code)
+                    });
             }
             E::StepsMissing { missing } => {
                 return missing
                     .iter()
-                    .fold(Problem::new("steps-missing"), |problem, step| problem.with_field(step.code(), "required"));
+                    .fold(Problem::new("steps-missing"), |problem, step| {
+                        problem.with_field(step.code(), "required")
+                    });
             }
             E::CodeWrong { tries_left } => {
-                return Problem::new("code-wrong").with_tries_left(u32::try_from(*tries_left).unwrap_or(0));
+                return Problem::new("code-wrong")
+                    .with_tries_left(u32::try_from(*tries_left).unwrap_or(0));
             }
-            E::Image(fault) => return Problem::new("photo-refused").with_field("photo", fault.code()),
-            E::BindingRefused { code } => return Problem::new("binding-refused").with_field("device", code),
+            E::Image(fault) => {
+                return Problem::new("photo-refused").with_field("photo", fault.code());
+            }
+            E::BindingRefused { code } => {
+                return Problem::new("binding-refused").with_field("device", code);
+            }
             E::CodeTooSoon { .. } => "code-too-soon",
             E::CodeLimit { .. } => "code-limit",
             E::CodeNone => "code-none",
@@ -36,7 +45,9 @@ impl From<kyso_registration::Error> for Problem {
             E::CampaignArea => "campaign-area",
             E::PaymentUnavailable { .. } => "payment-unavailable",
             E::Unacceptable { field, .. } => {
-                return Problem::new("body-malformed").with_field(*field, "unacceptable").because(&error);
+                return Problem::new("body-malformed")
+                    .with_field(*field, "unacceptable")
+                    .because(&error);
             }
             E::CodeTaken => "conflict",
             E::ContractChanged => "contract-changed",

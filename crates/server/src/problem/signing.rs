@@ -28,14 +28,23 @@ impl From<kyso_signing::Error> for Problem {
             E::IdempotencyMismatch => "idempotency-mismatch",
             E::TransactionTaken => "transaction-taken",
             E::UnitsExhausted { .. } => "units-exhausted",
-            E::ClientIdTaken => "conflict",
+            E::ClientIdTaken | E::BindingPending => "conflict",
             E::Unacceptable { field, .. } => {
-                return Problem::new("body-malformed").with_field(*field, "unacceptable").because(&error);
+                return Problem::new("body-malformed")
+                    .with_field(*field, "unacceptable")
+                    .because(&error);
             }
             E::ApprovalRefused { code } => {
-                return Problem::new("approval-refused").with_field("statement", code).because(&error);
+                return Problem::new("approval-refused")
+                    .with_field("statement", code)
+                    .because(&error);
             }
             E::Document { position, source } => return document(*position, source),
+            E::BindingRefused { code } => {
+                return Problem::new("binding-refused")
+                    .with_field("device", code)
+                    .because(&error);
+            }
             E::Store(_) | E::Keystore(_) | E::Authority(_) => return below(error),
             _ => return Problem::internal(crate::worker::chain(&error)),
         };
@@ -44,9 +53,16 @@ impl From<kyso_signing::Error> for Problem {
 }
 
 fn document(position: usize, source: &kyso_ades::Error) -> Problem {
-    if source.is_refusal_of_document() {
+    use kyso_ades::Error as A;
+    let of_the_mark = matches!(
+        source,
+        A::PageMissing { .. } | A::MarkBox { .. } | A::MarkGlyph { .. } | A::FieldLocked { .. }
+    );
+    if of_the_mark || source.is_refusal_of_document() {
         let field = format!("documents[{position}]");
-        return Problem::new("document-refused").with_field(field, source.code()).because(source);
+        return Problem::new("document-refused")
+            .with_field(field, source.code())
+            .because(source);
     }
     Problem::internal(crate::worker::chain(source))
 }

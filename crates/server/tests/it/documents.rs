@@ -6,7 +6,9 @@ use kyso_server::{cli, config, http, problem};
 
 /// A file of the repository.
 fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
 }
 
 /// Compares, or writes when `KYSO_PRINT=yes`.
@@ -41,7 +43,8 @@ fn every_configuration_key_is_in_the_docs() {
 #[test]
 fn every_sample_configuration_is_valid() {
     for sample in ["docs/samples/kyso.toml", "docs/samples/province.toml"] {
-        config::Loaded::read(&repository(sample), []).unwrap_or_else(|error| panic!("{sample}: {error}"));
+        config::Loaded::read(&repository(sample), [])
+            .unwrap_or_else(|error| panic!("{sample}: {error}"));
     }
 }
 

@@ -15,7 +15,6 @@ use std::time::Duration;
 use kyso_authority::ceremony::Plan;
 use kyso_catcher::Catcher;
 use kyso_phone::{Enrolment, Owner, Phone, Session};
-use kyso_pki::algorithm::KeyAlgorithm;
 use kyso_registration::campaign::{Allowance, Campaign, Desk, Plan as CitizenPlan};
 use kyso_registration::ra::{NewOfficer, OfficerRole};
 use kyso_server::config::Loaded;
@@ -43,7 +42,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { algorithm: "p-256", configuration: String::new(), failpoint: None }
+        Self {
+            algorithm: "p-256",
+            configuration: String::new(),
+            failpoint: None,
+        }
     }
 }
 
@@ -59,13 +62,12 @@ pub struct World {
     pub node: Node,
     /// A portal with every scope.
     pub portal: Credentials,
-    /// Another portal.
+    /// Another portal, with nothing of the first.
     pub other_portal: Credentials,
     /// Bearer token of a vetting officer.
     pub officer: String,
     /// Keeps the database alive.
     pub database: Database,
-    options: Options,
 }
 
 /// A running `kyso serve`.
@@ -121,13 +123,37 @@ impl World {
         let platform = Platform::open_at(&loaded, Clock::System).await.unwrap();
         platform.prepare().await.unwrap();
         let keys = platform.keys.clone().unwrap();
-        platform.authority.ceremony(&keys, &Plan::elliptic(), &|_| ()).await.unwrap();
-        let portal = register(&platform, "Cổng dịch vụ công thử nghiệm", &catcher.webhook_url("portal")).await;
+        platform
+            .authority
+            .ceremony(&keys, &Plan::elliptic(), &|_| ())
+            .await
+            .unwrap();
+        let portal = register(
+            &platform,
+            "Cổng dịch vụ công thử nghiệm",
+            &catcher.webhook_url("portal"),
+        )
+        .await;
         let other_portal = register(&platform, "Cổng khác", &catcher.webhook_url("other")).await;
-        let officer = appoint(&platform, "Trần Văn Mẫu", "079085000099", OfficerRole::Vetter).await;
+        let officer = appoint(
+            &platform,
+            "Trần Văn Mẫu",
+            "079085000099",
+            OfficerRole::Vetter,
+        )
+        .await;
         announce(&platform).await;
         let node = Node::start(&folder, options.failpoint.as_deref()).await;
-        Self { folder, catcher, platform, node, portal, other_portal, officer, database, options }
+        Self {
+            folder,
+            catcher,
+            platform,
+            node,
+            portal,
+            other_portal,
+            officer,
+            database,
+        }
     }
 
     /// Another node on the same database and keystore.
@@ -164,35 +190,67 @@ impl World {
     /// Asks for a code by mail and enters what came.
     pub async fn activate(&self, phone: &Phone, enrolment: &Enrolment, owner: &Owner) {
         phone.ask_code(enrolment, "email").await.unwrap();
-        let mail = self.catcher.wait_for(&owner.email, 0, Duration::from_secs(20)).await.expect("a mail with the code");
-        let code = mail.text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).expect("six digits");
+        let mail = self
+            .catcher
+            .wait_for(&owner.email, 0, Duration::from_secs(20))
+            .await
+            .expect("a mail with the code");
+        let code = mail
+            .text
+            .split(|c: char| !c.is_ascii_digit())
+            .find(|run| run.len() == 6)
+            .expect("six digits");
         phone.activate(enrolment, code).await.unwrap();
     }
 
     /// The officer opens the dossier and approves it.
     pub async fn approve_enrolment(&self, enrolment: &Enrolment) {
         let base = format!("/v1/ra/enrolments/{}", enrolment.id);
-        self.officer_post(&format!("{base}/lock"), &json!({})).await.expect("the dossier opens");
-        self.officer_post(&format!("{base}/approval"), &json!({})).await.expect("the dossier is approved");
+        self.officer_post(&format!("{base}/lock"), &json!({}))
+            .await
+            .expect("the dossier opens");
+        self.officer_post(&format!("{base}/approval"), &json!({}))
+            .await
+            .expect("the dossier is approved");
     }
 
     /// A citizen who is ready to sign.
     pub async fn citizen(&self, n: u32) -> Citizen {
         let (phone, enrolment, owner) = self.submitted(n).await;
         self.approve_enrolment(&enrolment).await;
-        phone.wait_enrolment(&enrolment, "the certificate", |shown| shown["next"][0] == "device").await.unwrap();
+        phone
+            .wait_enrolment(&enrolment, "the certificate", |shown| {
+                shown["next"][0] == "device"
+            })
+            .await
+            .unwrap();
         let bound = phone.bind(&enrolment, PIN).await.unwrap();
         assert_eq!(bound["binding"], "bound");
         let shown = phone
-            .wait_enrolment(&enrolment, "the acceptance", |shown| shown["acceptance_request"].is_string())
+            .wait_enrolment(&enrolment, "the acceptance", |shown| {
+                shown["acceptance_request"].is_string()
+            })
             .await
             .unwrap();
         let acceptance = shown["acceptance_request"].as_str().unwrap().to_owned();
         let session = phone.open_session().await.unwrap();
         phone.approve(&session, &acceptance, PIN).await.unwrap();
-        phone.wait_request(&session, &acceptance, &["signed", "delivered"]).await.unwrap();
-        phone.wait_enrolment(&enrolment, "completion", |shown| shown["state"] == "complete").await.unwrap();
-        Citizen { phone, session, enrolment, owner }
+        phone
+            .wait_request(&session, &acceptance, &["signed", "delivered"])
+            .await
+            .unwrap();
+        phone
+            .wait_enrolment(&enrolment, "completion", |shown| {
+                shown["state"] == "complete"
+            })
+            .await
+            .unwrap();
+        Citizen {
+            phone,
+            session,
+            enrolment,
+            owner,
+        }
     }
 
     /// The portal asks a citizen to sign PDFs; the id of the request.
@@ -203,15 +261,26 @@ impl World {
             .map(|(n, pdf)| json!({ "name": format!("tai-lieu-{n}.pdf"), "content": base64(pdf) }))
             .collect();
         let ask = json!({ "signer": { "identity_number": citizen.owner.identity_number }, "documents": documents });
-        let made = self.portal_post("/v1/signature-requests", &ask).await.expect("the request is made");
+        let made = self
+            .portal_post("/v1/signature-requests", &ask)
+            .await
+            .expect("the request is made");
         made["id"].as_str().unwrap().to_owned()
     }
 
     /// The citizen approves and the signature is awaited; the signed bytes of each document.
     pub async fn signed(&self, citizen: &Citizen, pdfs: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let request = self.ask(citizen, pdfs).await;
-        citizen.phone.approve(&citizen.session, &request, PIN).await.unwrap();
-        citizen.phone.wait_request(&citizen.session, &request, &["signed", "delivered"]).await.unwrap();
+        citizen
+            .phone
+            .approve(&citizen.session, &request, PIN)
+            .await
+            .unwrap();
+        citizen
+            .phone
+            .wait_request(&citizen.session, &request, &["signed", "delivered"])
+            .await
+            .unwrap();
         let mut signed = Vec::new();
         for position in 0..pdfs.len() {
             signed.push(self.signed_document(&request, position).await);
@@ -221,15 +290,34 @@ impl World {
 
     /// A signed document as the portal fetches it.
     pub async fn signed_document(&self, request: &str, position: usize) -> Vec<u8> {
-        let url = format!("{}/v1/signature-requests/{request}/documents/{position}", self.node.url);
-        let answer = client().get(url).basic_auth(&self.portal.client_id, Some(&self.portal.secret)).send().await;
-        answer.unwrap().error_for_status().unwrap().bytes().await.unwrap().to_vec()
+        let url = format!(
+            "{}/v1/signature-requests/{request}/documents/{position}",
+            self.node.url
+        );
+        let answer = client()
+            .get(url)
+            .basic_auth(&self.portal.client_id, Some(&self.portal.secret))
+            .send()
+            .await;
+        answer
+            .unwrap()
+            .error_for_status()
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap()
+            .to_vec()
     }
 
     /// The portal posts JSON; the problem document on refusal.
     pub async fn portal_post(&self, path: &str, body: &Value) -> Result<Value, Refused> {
         let request = client().post(format!("{}{path}", self.node.url));
-        read(request.basic_auth(&self.portal.client_id, Some(&self.portal.secret)).json(body)).await
+        read(
+            request
+                .basic_auth(&self.portal.client_id, Some(&self.portal.secret))
+                .json(body),
+        )
+        .await
     }
 
     /// The portal gets JSON.
@@ -240,7 +328,13 @@ impl World {
 
     /// The officer posts JSON.
     pub async fn officer_post(&self, path: &str, body: &Value) -> Result<Value, Refused> {
-        read(client().post(format!("{}{path}", self.node.url)).bearer_auth(&self.officer).json(body)).await
+        read(
+            client()
+                .post(format!("{}{path}", self.node.url))
+                .bearer_auth(&self.officer)
+                .json(body),
+        )
+        .await
     }
 
     /// Appoints another officer; the bearer token.
@@ -248,9 +342,11 @@ impl World {
         appoint(&self.platform, name, identity_number, role).await
     }
 
-    /// Which options it was made with.
-    pub fn options(&self) -> &Options {
-        &self.options
+    /// Lets the leases of a dead node's jobs end now, as a minute's wait would.
+    pub async fn hurry(&self) {
+        self.database
+            .tamper("UPDATE job SET due_at = 0 WHERE leased_until IS NOT NULL")
+            .await;
     }
 
     /// Ends the server in good order and checks everything: invariants, ledger, no job left behind.
@@ -266,7 +362,11 @@ impl World {
         let registration = self.platform.registration.verify().await.unwrap();
         assert!(registration.broken.is_empty(), "{:?}", registration.broken);
         let output = kyso(&self.folder, &["verify-store"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
 }
 
@@ -276,23 +376,34 @@ impl Node {
         let log = folder.path().join(format!("kyso-{}.log", unique()));
         let out = std::fs::File::create(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kyso"));
-        command.arg("serve").current_dir(folder.path()).stdin(Stdio::null());
+        command
+            .arg("serve")
+            .current_dir(folder.path())
+            .stdin(Stdio::null());
         command.stdout(out.try_clone().unwrap()).stderr(out);
         if let Some(failpoint) = failpoint {
-            command.env("KYSO_FAILPOINTS_ALLOWED", "yes").env("KYSO_FAILPOINT", failpoint);
+            command
+                .env("KYSO_FAILPOINTS_ALLOWED", "yes")
+                .env("KYSO_FAILPOINT", failpoint);
         }
         let mut child = command.spawn().unwrap();
         for _ in 0..1000 {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             if let Some(address) = listening(&text) {
-                return Self { child, url: format!("http://{address}") };
+                return Self {
+                    child,
+                    url: format!("http://{address}"),
+                };
             }
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("kyso serve ended with {status}: {text}");
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("kyso serve does not listen: {}", std::fs::read_to_string(&log).unwrap_or_default());
+        panic!(
+            "kyso serve does not listen: {}",
+            std::fs::read_to_string(&log).unwrap_or_default()
+        );
     }
 
     /// Waits until the process is gone; a failpoint killed it, or [`Node::kill`] did.
@@ -320,15 +431,29 @@ impl Node {
     /// SIGTERM, and waits until it has drained.
     pub fn stop(&mut self) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.wait_dead();
     }
 
     /// Resident memory in bytes.
     pub fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) * 1024
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .unwrap_or_default();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap_or_default();
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|kb| kb.parse::<u64>().ok())
+            .unwrap_or(0)
+            * 1024
     }
 }
 
@@ -359,12 +484,23 @@ pub async fn read(request: reqwest::RequestBuilder) -> Result<Value, Refused> {
     let answer = request.send().await.unwrap();
     let status = answer.status();
     let value: Value = answer.json().await.unwrap_or_default();
-    if status.is_success() { Ok(value) } else { Err(Refused { status: status.as_u16(), problem: value }) }
+    if status.is_success() {
+        Ok(value)
+    } else {
+        Err(Refused {
+            status: status.as_u16(),
+            problem: value,
+        })
+    }
 }
 
 /// An HTTP client without proxies.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap()
 }
 
 /// Ordinary base64.
@@ -374,7 +510,10 @@ pub fn base64(bytes: &[u8]) -> String {
 
 /// A multi-page Vietnamese dossier; `n` makes each different.
 pub fn dossier(n: u32) -> Vec<u8> {
-    kyso_paper::dossier(&kyso_paper::sample::dossier(n)).unwrap().bytes().to_vec()
+    kyso_paper::dossier(&kyso_paper::sample::dossier(n))
+        .unwrap()
+        .bytes()
+        .to_vec()
 }
 
 /// A small PNG that passes as a photo: stripes, of nobody.
@@ -389,20 +528,31 @@ pub fn photo() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
-    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    encoder
+        .write_header()
+        .unwrap()
+        .write_image_data(&pixels)
+        .unwrap();
     bytes
 }
 
 /// Runs `kyso` with arguments in a folder.
 pub fn kyso(folder: &Folder, arguments: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_kyso")).args(arguments).current_dir(folder.path()).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_kyso"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
 }
 
 fn write_configuration(folder: &Folder, url: &str, catcher: &Catcher, options: &Options) {
     let keystore = if options.configuration.contains("[keystore]") {
         String::new()
     } else {
-        format!("[keystore]\ncitizen_algorithm = \"{}\"\n", options.algorithm)
+        format!(
+            "[keystore]\ncitizen_algorithm = \"{}\"\n",
+            options.algorithm
+        )
     };
     let text = format!(
         "{}\n{keystore}\
@@ -428,7 +578,12 @@ async fn register(platform: &Platform, name: &str, webhook: &str) -> Credentials
         webhook_url: Some(webhook.into()),
         public_key: None,
     };
-    let registered = platform.signing.portals.register(new, "test").await.unwrap();
+    let registered = platform
+        .signing
+        .portals
+        .register(new, "test")
+        .await
+        .unwrap();
     Credentials {
         id: registered.portal.id.to_string(),
         client_id: registered.portal.client_id,
@@ -436,9 +591,23 @@ async fn register(platform: &Platform, name: &str, webhook: &str) -> Credentials
     }
 }
 
-async fn appoint(platform: &Platform, name: &str, identity_number: &str, role: OfficerRole) -> String {
-    let new = NewOfficer { name: name.into(), identity_number: identity_number.into(), roles: vec![role] };
-    platform.registration.add_officer(&new, "test").await.unwrap().token
+async fn appoint(
+    platform: &Platform,
+    name: &str,
+    identity_number: &str,
+    role: OfficerRole,
+) -> String {
+    let new = NewOfficer {
+        name: name.into(),
+        identity_number: identity_number.into(),
+        roles: vec![role],
+    };
+    platform
+        .registration
+        .add_officer(&new, "test")
+        .await
+        .unwrap()
+        .token
 }
 
 /// A plan and a campaign for everybody.
@@ -466,7 +635,11 @@ async fn announce(platform: &Platform) {
         free_portals: vec![],
         desk: Desk::default(),
     };
-    platform.registration.add_campaign(&campaign, "test").await.unwrap();
+    platform
+        .registration
+        .add_campaign(&campaign, "test")
+        .await
+        .unwrap();
 }
 
 /// The address in the line that says the server listens.
@@ -484,9 +657,4 @@ fn restrict(path: &PathBuf) {
 fn unique() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-}
-
-/// Whether citizens' keys of these options are RSA.
-pub fn is_rsa(options: &Options) -> bool {
-    options.algorithm.parse::<KeyAlgorithm>().is_ok_and(|a| a.as_str().starts_with("rsa"))
 }

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod access;
+mod crash;
 mod documents;
 mod harness;
 mod mission;
+mod refusals;
+mod smartca;

@@ -12,15 +12,34 @@ async fn a_citizen_enrols_and_a_portal_gets_a_signed_dossier() {
         let original = dossier(1);
         let request = world.ask(&citizen, std::slice::from_ref(&original)).await;
         let shown = citizen.phone.see(&citizen.session, &request).await.unwrap();
-        assert_eq!(shown["portal_name"], "Cổng dịch vụ công thử nghiệm", "the name is the register's");
+        assert_eq!(
+            shown["portal_name"], "Cổng dịch vụ công thử nghiệm",
+            "the name is the register's"
+        );
         assert_eq!(shown["documents"][0]["preview"], "previewed");
-        citizen.phone.approve(&citizen.session, &request, PIN).await.unwrap();
-        citizen.phone.wait_request(&citizen.session, &request, &["signed", "delivered"]).await.unwrap();
+        citizen
+            .phone
+            .approve(&citizen.session, &request, PIN)
+            .await
+            .unwrap();
+        citizen
+            .phone
+            .wait_request(&citizen.session, &request, &["signed", "delivered"])
+            .await
+            .unwrap();
 
         let signed = world.signed_document(&request, 0).await;
         assert!(signed.starts_with(&original) && signed.len() > original.len());
-        assert_eq!(signed, world.signed_document(&request, 0).await, "asked again, the same bytes");
-        let webhook = world.catcher.wait_for_webhook("portal", 0, Duration::from_secs(20)).await.expect("a webhook");
+        assert_eq!(
+            signed,
+            world.signed_document(&request, 0).await,
+            "asked again, the same bytes"
+        );
+        let webhook = world
+            .catcher
+            .wait_for_webhook("portal", 0, Duration::from_secs(20))
+            .await
+            .expect("a webhook");
         assert!(webhook.body.contains(&request), "{}", webhook.body);
         world.finish().await;
     }

@@ -1,6 +1,6 @@
 //! Creating a request: limits, the signer, the documents prepared, one transaction.
 
-use kyso_ades::pades::Mark;
+use kyso_ades::pades::{Mark, MarkPage, Placement};
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use kyso_pki::certificate::Certificate;
 use kyso_store::BlobId;
@@ -99,6 +99,7 @@ impl Requests {
             return Err(Error::PinLocked);
         }
         let documents = vec![NewDocument::Pdf {
+            place: None,
             name: name.to_owned(),
             bytes: pdf,
         }];
@@ -490,9 +491,16 @@ fn ready_documents(
         .into_iter()
         .enumerate()
         .map(|(position, document)| match document {
-            NewDocument::Pdf { name, bytes } => {
+            NewDocument::Pdf { name, bytes, place } => {
                 let document_digest = Digest::of(DigestAlgorithm::Sha256, &bytes);
-                let mark = Mark::vietnamese(signer_name, at, issuer_name, Some(code));
+                let mut mark = Mark::vietnamese(signer_name, at, issuer_name, Some(code));
+                if let Some(place) = place {
+                    mark.page = MarkPage::Number(place.page);
+                    mark.placement = Placement::At {
+                        left: place.left,
+                        bottom: place.bottom,
+                    };
+                }
                 let PreparedPdf {
                     page_count,
                     prepared,

@@ -26,8 +26,8 @@ pub mod state;
 pub(crate) mod table;
 
 pub use state::{
-    Approval, DocumentFormat, DocumentView, Idempotency, NewDocument, NewRequest, RequestEvent,
-    RequestKind, RequestState, RequestView, Signer, document_code,
+    Approval, DocumentFormat, DocumentView, Idempotency, NewDocument, NewRequest, Place,
+    RequestEvent, RequestKind, RequestState, RequestView, Signer, document_code,
 };
 
 /// The verbs of a request's life, in order. `create` and its kin are in `create.rs`, the worker's part in `sign.rs`.

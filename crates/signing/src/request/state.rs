@@ -146,11 +146,25 @@ pub struct Signer {
     pub serial: Option<String>,
 }
 
+/// Where a portal wants the visible mark: the lower left corner of its box, in points from that of the displayed page.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// From 1.
+    pub page: u32,
+    pub left: f32,
+    pub bottom: f32,
+}
+
 /// One thing to sign.
 #[derive(Debug, Clone)]
 pub enum NewDocument {
     /// A whole PDF: prepared here, shown page by page, signed by incremental update.
-    Pdf { name: String, bytes: Vec<u8> },
+    Pdf {
+        name: String,
+        bytes: Vec<u8>,
+        /// Where the visible mark goes; `None`: the lower right corner of the last page, beside earlier marks.
+        place: Option<Place>,
+    },
     /// A digest the portal made: blind, only with the scope `digests`.
     Digest { name: String, digest: Digest },
 }

@@ -46,6 +46,7 @@ async fn a_portal_gets_only_what_its_scopes_name(office: Office) {
         )
         .await;
     let documents = vec![NewDocument::Pdf {
+        place: None,
         name: "a.pdf".into(),
         bytes: pdf("A"),
     }];
@@ -74,6 +75,7 @@ async fn limits_on_count_bytes_and_names_are_kept(office: Office) {
         );
     }
     let large = |bytes: usize| NewDocument::Pdf {
+        place: None,
         name: "a.pdf".into(),
         bytes: vec![0; bytes],
     };
@@ -135,6 +137,7 @@ async fn documents_that_are_no_signable_pdfs_are_refused_by_position(office: Off
     let portal = office.portal("P", Scopes::ALL).await;
     let phone = office.citizen().await;
     let good = NewDocument::Pdf {
+        place: None,
         name: "a.pdf".into(),
         bytes: pdf("A"),
     };
@@ -147,6 +150,7 @@ async fn documents_that_are_no_signable_pdfs_are_refused_by_position(office: Off
         let documents = vec![
             good.clone(),
             NewDocument::Pdf {
+                place: None,
                 name: "b.pdf".into(),
                 bytes,
             },
@@ -233,6 +237,7 @@ async fn several_pdfs_share_one_code_and_one_approval(office: Office) {
     let documents = originals
         .iter()
         .map(|bytes| NewDocument::Pdf {
+            place: None,
             name: "tờ khai.pdf".into(),
             bytes: bytes.clone(),
         })

@@ -50,6 +50,7 @@ async fn a_pdf_is_signed_by_increment_and_fetched_again_byte_for_byte(office: Of
     let phone = office.citizen().await;
     let original = pdf("Don de nghi");
     let documents = vec![NewDocument::Pdf {
+        place: None,
         name: "Đơn đề nghị.pdf".into(),
         bytes: original.clone(),
     }];

@@ -1,0 +1,285 @@
+//! Every operation of the interface against every kind of caller. An operation that is not in the matrix fails.
+
+use std::collections::BTreeSet;
+
+use kyso_registration::ra::OfficerRole;
+use reqwest::{Method, RequestBuilder};
+
+use crate::harness::{Citizen, World, client, dossier};
+
+/// Who may pass an operation's door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// Anybody; who calls is said in the body, or does not matter.
+    Anybody,
+    /// The phone that began this enrolment.
+    Enrolling,
+    /// Any bound phone, for what is its own.
+    Citizen,
+    /// The phone whose request the path names.
+    Signer,
+    /// Any portal, for what is its own.
+    Portal,
+    /// The portal that made the request in the path.
+    Asker,
+    /// An officer who may look into dossiers.
+    Reader,
+    /// An officer who may decide.
+    Decider,
+}
+
+/// The operation, its door, and whether calling it even with an empty body changes something (then only refusals are tried).
+const MATRIX: &[(&str, Door, bool)] = &[
+    ("list_plans", Door::Anybody, false),
+    ("show_campaign", Door::Anybody, false),
+    ("create_enrolment", Door::Anybody, false),
+    ("create_device_challenge", Door::Anybody, false),
+    ("show_approval_key", Door::Anybody, false),
+    ("create_device_session", Door::Anybody, false),
+    ("sca_get_certificate", Door::Anybody, false),
+    ("sca_sign", Door::Anybody, false),
+    ("sca_status", Door::Anybody, false),
+    ("show_enrolment", Door::Enrolling, false),
+    ("abandon_enrolment", Door::Enrolling, true),
+    ("put_contact", Door::Enrolling, false),
+    ("put_owner", Door::Enrolling, false),
+    ("pay_enrolment", Door::Enrolling, false),
+    ("send_activation_code", Door::Enrolling, false),
+    ("activate_enrolment", Door::Enrolling, false),
+    ("put_evidence", Door::Enrolling, false),
+    ("show_contract", Door::Enrolling, false),
+    ("sign_contract", Door::Enrolling, false),
+    ("submit_enrolment", Door::Enrolling, true),
+    ("create_binding_challenge", Door::Enrolling, false),
+    ("bind_device", Door::Enrolling, false),
+    ("show_acceptance_record", Door::Enrolling, false),
+    ("rotate_device_session", Door::Citizen, true),
+    ("close_device_session", Door::Citizen, true),
+    ("show_own_credential", Door::Citizen, false),
+    ("suspend_own_credential", Door::Citizen, true),
+    ("list_own_signature_requests", Door::Citizen, false),
+    ("show_own_signature_request", Door::Signer, false),
+    ("fetch_own_document", Door::Signer, false),
+    ("approve_signature_request", Door::Signer, false),
+    ("refuse_signature_request", Door::Signer, false),
+    ("create_signature_request", Door::Portal, false),
+    ("show_signature_request", Door::Asker, false),
+    ("fetch_signed_document", Door::Asker, false),
+    ("withdraw_signature_request", Door::Asker, true),
+    ("list_dossiers", Door::Reader, false),
+    ("show_dossier", Door::Reader, false),
+    ("open_dossier", Door::Decider, true),
+    ("release_dossier", Door::Decider, true),
+    ("fetch_dossier_photo", Door::Reader, false),
+    ("approve_enrolment", Door::Decider, true),
+    ("reject_enrolment", Door::Decider, false),
+    ("ask_supplement", Door::Decider, false),
+    ("suspend_credential", Door::Decider, true),
+    ("resume_credential", Door::Decider, true),
+    ("revoke_credential", Door::Decider, true),
+];
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    Nobody,
+    Forger,
+    Enrolling,
+    OtherEnrolling,
+    Citizen,
+    OtherCitizen,
+    Portal,
+    OtherPortal,
+    Vetter,
+    Auditor,
+    CampaignManager,
+}
+
+const CALLERS: [Caller; 11] = [
+    Caller::Nobody,
+    Caller::Forger,
+    Caller::Enrolling,
+    Caller::OtherEnrolling,
+    Caller::Citizen,
+    Caller::OtherCitizen,
+    Caller::Portal,
+    Caller::OtherPortal,
+    Caller::Vetter,
+    Caller::Auditor,
+    Caller::CampaignManager,
+];
+
+/// Everything the calls are made with.
+struct People {
+    world: World,
+    one: Citizen,
+    other: Citizen,
+    request: String,
+    auditor: String,
+    campaign_manager: String,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_opens_to_its_callers_and_to_nobody_else() {
+    let world = World::sqlite().await;
+    let one = world.citizen(1).await;
+    let other = world.citizen(2).await;
+    let pdf = dossier(1);
+    let request = world.ask(&one, std::slice::from_ref(&pdf)).await;
+    one.phone
+        .approve(&one.session, &request, crate::harness::PIN)
+        .await
+        .unwrap();
+    one.phone
+        .wait_request(&one.session, &request, &["signed", "delivered"])
+        .await
+        .unwrap();
+    let auditor = world
+        .appoint("Kiểm toán Mẫu", "079085000098", OfficerRole::Auditor)
+        .await;
+    let campaign_manager = world
+        .appoint("Quản lý Mẫu", "079085000097", OfficerRole::CampaignManager)
+        .await;
+    let people = People {
+        world,
+        one,
+        other,
+        request,
+        auditor,
+        campaign_manager,
+    };
+
+    let operations = operations();
+    let known: BTreeSet<&str> = MATRIX.iter().map(|(name, _, _)| *name).collect();
+    let found: BTreeSet<&str> = operations
+        .iter()
+        .map(|(name, _, _)| name.as_str())
+        .collect();
+    assert_eq!(
+        found, known,
+        "the matrix and the OpenAPI document name the same operations"
+    );
+
+    let mut wrong = Vec::new();
+    for (name, method, path) in &operations {
+        let (_, door, changes) = MATRIX.iter().find(|(known, _, _)| known == name).unwrap();
+        for caller in CALLERS {
+            let admitted = admits(*door, caller);
+            if admitted && *changes {
+                continue;
+            }
+            let status = people.call(caller, name, method, path).await;
+            let passed = ![401, 403, 404].contains(&status);
+            if passed != admitted {
+                wrong.push(format!(
+                    "{name} by {caller:?}: {status}, admitted should be {admitted}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    people.world.finish().await;
+}
+
+/// A body that gets past the form where the door stands behind it, and changes nothing; an empty object elsewhere.
+fn body(name: &str) -> serde_json::Value {
+    use serde_json::json;
+    match name {
+        "create_enrolment" => json!({ "campaign": crate::harness::CAMPAIGN }),
+        "approve_signature_request" => json!({
+            "statement": "e30", "signature": { "signature": "AA" }, "sealed_pin": { "enc": "AA", "ciphertext": "AA" },
+        }),
+        "refuse_signature_request" => json!({ "reason": "other" }),
+        "reject_enrolment" => json!({ "reasons": ["card-expired"] }),
+        "ask_supplement" => {
+            json!({ "asks": [{ "piece": "photo:front", "reason": "image-blurred" }] })
+        }
+        "suspend_credential" => json!({ "reason": "test" }),
+        "revoke_credential" => json!({ "reason": "superseded" }),
+        _ => json!({}),
+    }
+}
+
+fn admits(door: Door, caller: Caller) -> bool {
+    use Caller as C;
+    match door {
+        Door::Anybody => true,
+        Door::Enrolling => caller == C::Enrolling,
+        Door::Citizen => matches!(caller, C::Citizen | C::OtherCitizen),
+        Door::Signer => caller == C::Citizen,
+        Door::Portal => matches!(caller, C::Portal | C::OtherPortal),
+        Door::Asker => caller == C::Portal,
+        Door::Reader => matches!(caller, C::Vetter | C::Auditor),
+        Door::Decider => caller == C::Vetter,
+    }
+}
+
+/// Operation id, method and path of everything in the committed document.
+fn operations() -> Vec<(String, Method, String)> {
+    let document: serde_json::Value =
+        serde_json::from_str(&kyso_server::http::openapi::document_json()).unwrap();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if let Some(id) = operation["operationId"].as_str() {
+                operations.push((
+                    id.to_owned(),
+                    method.to_uppercase().parse().unwrap(),
+                    path.clone(),
+                ));
+            }
+        }
+    }
+    operations
+}
+
+impl People {
+    async fn call(&self, caller: Caller, name: &str, method: &Method, path: &str) -> u16 {
+        let url = format!("{}{}", self.world.node.url, self.filled(path));
+        let request = self.authorised(caller, client().request(method.clone(), url));
+        let request = if *method == Method::GET || *method == Method::DELETE {
+            request
+        } else {
+            request.json(&body(name))
+        };
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// The path with what belongs to the first citizen and the first portal.
+    fn filled(&self, path: &str) -> String {
+        let id = if path.contains("/ra/credentials/") {
+            &self.one.session.credential
+        } else if path.contains("signature-requests") {
+            &self.request
+        } else {
+            &self.one.enrolment.id
+        };
+        path.replace("{id}", id)
+            .replace("{position}", "0")
+            .replace("{kind}", "front")
+            .replace("{code}", crate::harness::CAMPAIGN)
+            .replace("{tran_id}", "none")
+    }
+
+    fn authorised(&self, caller: Caller, request: RequestBuilder) -> RequestBuilder {
+        match caller {
+            Caller::Nobody => request,
+            Caller::Forger => request.bearer_auth("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            Caller::Enrolling => request.bearer_auth(&self.one.enrolment.token),
+            Caller::OtherEnrolling => request.bearer_auth(&self.other.enrolment.token),
+            Caller::Citizen => request.bearer_auth(&self.one.session.token),
+            Caller::OtherCitizen => request.bearer_auth(&self.other.session.token),
+            Caller::Portal => request.basic_auth(
+                &self.world.portal.client_id,
+                Some(&self.world.portal.secret),
+            ),
+            Caller::OtherPortal => request.basic_auth(
+                &self.world.other_portal.client_id,
+                Some(&self.world.other_portal.secret),
+            ),
+            Caller::Vetter => request.bearer_auth(&self.world.officer),
+            Caller::Auditor => request.bearer_auth(&self.auditor),
+            Caller::CampaignManager => request.bearer_auth(&self.campaign_manager),
+        }
+    }
+}
