@@ -226,7 +226,7 @@ impl Worker {
             }
             let worker = self.clone();
             running.spawn(async move {
-                let id = job.id.clone();
+                let id = job.id;
                 if let Err(error) = work(worker, job).await {
                     tracing::warn!(job = %id, error = %chain(error.as_ref()), "job comes back when its lease ends");
                 }

@@ -25,11 +25,7 @@ pub fn progress(done: u64, of: u64, text: &str) {
         return;
     }
     let width = 24;
-    let filled = if of == 0 {
-        width
-    } else {
-        (done * width / of).min(width)
-    };
+    let filled = (done * width).checked_div(of).unwrap_or(width).min(width);
     let bar: String = (0..width)
         .map(|cell| if cell < filled { '█' } else { '░' })
         .collect();

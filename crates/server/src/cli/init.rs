@@ -20,6 +20,9 @@ pub struct Init {
     /// URL by which phones and portals will reach the server; it stands in certificates.
     #[arg(long)]
     public_url: Option<String>,
+    /// Plain http URL of OCSP, CRL and issuer certificates; needed when the public URL is https.
+    #[arg(long)]
+    status_url: Option<String>,
     /// Address and port to listen on.
     #[arg(long)]
     listen: Option<String>,
@@ -100,7 +103,11 @@ impl Init {
         );
         section(
             "authority",
-            &[("organisation", &self.organisation), ("cps_uri", &cps)],
+            &[
+                ("status_url", &self.status_url),
+                ("organisation", &self.organisation),
+                ("cps_uri", &cps),
+            ],
         );
         Loaded::parse(&text, path, Path::new("."), [])?;
         if let Some(parent) = path

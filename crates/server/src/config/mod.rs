@@ -20,8 +20,8 @@ section! {
         /// Address and port of `/metrics`, `/livez` and `/readyz`; empty turns the second listener off
         /// and serves the health pages on `listen` only.
         metrics_listen: String = "127.0.0.1:9464";
-        /// The URL by which phones and portals reach this server. It stands in certificates (AIA, CRL), so
-        /// choose it before the ceremony.
+        /// The URL by which phones and portals reach this server: https in production. Passkeys are bound to its
+        /// host, so choose it before the first citizen enrols.
         public_url: String = "http://127.0.0.1:8080";
         /// What this process does: `all`, `web` (no key), `worker` (citizens' and issuing keys) or `status`
         /// (OCSP and time-stamp keys).
@@ -109,6 +109,9 @@ section! {
 section! {
     /// What stands in certificates.
     Authority in "authority" {
+        /// The plain http URL under which relying parties reach `/ocsp`, `/crl` and `/ca`; it stands in certificates
+        /// (RFC 5280, 8: fetching a status must not need TLS). Empty takes `server.public_url`, if that is http.
+        status_url: String = "";
         /// Registered name of the provider (O of its certificates).
         organisation: String = "Nhà cung cấp chữ ký số Sông Lam";
         /// Country code of the provider.
@@ -417,8 +420,26 @@ impl Loaded {
 }
 
 impl Config {
+    /// Where relying parties ask for status, without a slash at the end.
+    pub fn status_url(&self) -> &str {
+        let url = match self.authority.status_url.as_str() {
+            "" => &self.server.public_url,
+            given => given,
+        };
+        url.trim_end_matches('/')
+    }
+
     /// Rules that no single type can say.
     fn check(&self) -> Result<(), Error> {
+        if !self.status_url().starts_with("http://") {
+            return Err(Error::Unsafe {
+                section: "authority",
+                key: "status_url",
+                message: "server.public_url is not plain http, so the http:// URL of OCSP, CRL and issuer certificates \
+                          must be given here"
+                    .into(),
+            });
+        }
         if self.authority.crl_valid_hours <= self.authority.crl_hours {
             return Err(Error::Unsafe {
                 section: "authority",

@@ -234,7 +234,7 @@ fn authority_config(loaded: &Loaded) -> AuthorityConfig {
         country: config.country.clone(),
         root_name: config.root_name.clone(),
         issuing_name: config.issuing_name.clone(),
-        base_url: loaded.config.server.public_url.clone(),
+        base_url: loaded.config.status_url().to_owned(),
         policy_oid: config.policy_oid.clone(),
         cps_uri: config.cps_uri.clone(),
         user_notice: config.user_notice.clone(),

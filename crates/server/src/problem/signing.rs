@@ -56,7 +56,7 @@ fn document(position: usize, source: &kyso_ades::Error) -> Problem {
     use kyso_ades::Error as A;
     let of_the_mark = matches!(
         source,
-        A::PageMissing { .. } | A::MarkBox { .. } | A::MarkGlyph { .. } | A::FieldLocked { .. }
+        A::PageMissing { .. } | A::MarkBox { .. } | A::MarkGlyph { .. } | A::FieldLocked
     );
     if of_the_mark || source.is_refusal_of_document() {
         let field = format!("documents[{position}]");

@@ -80,8 +80,6 @@ pub struct Node {
 /// What a portal presents.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// `ptl_…`.
-    pub id: String,
     /// Client id.
     pub client_id: String,
     /// Secret.
@@ -320,12 +318,6 @@ impl World {
         .await
     }
 
-    /// The portal gets JSON.
-    pub async fn portal_get(&self, path: &str) -> Result<Value, Refused> {
-        let request = client().get(format!("{}{path}", self.node.url));
-        read(request.basic_auth(&self.portal.client_id, Some(&self.portal.secret))).await
-    }
-
     /// The officer posts JSON.
     pub async fn officer_post(&self, path: &str, body: &Value) -> Result<Value, Refused> {
         read(
@@ -407,6 +399,10 @@ impl Node {
     }
 
     /// Waits until the process is gone; a failpoint killed it, or [`Node::kill`] did.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a process that does not die must not hang the suite"
+    )]
     pub fn wait_dead(&mut self) {
         for _ in 0..2000 {
             if self.child.try_wait().unwrap().is_some() {
@@ -415,11 +411,6 @@ impl Node {
             std::thread::sleep(Duration::from_millis(10));
         }
         panic!("the server is still alive");
-    }
-
-    /// Whether the process has ended.
-    pub fn is_dead(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
     }
 
     /// SIGKILL.
@@ -439,21 +430,6 @@ impl Node {
                 .success()
         );
         self.wait_dead();
-    }
-
-    /// Resident memory in bytes.
-    pub fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .unwrap_or_default();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap_or_default();
-        line.split_whitespace()
-            .nth(1)
-            .and_then(|kb| kb.parse::<u64>().ok())
-            .unwrap_or(0)
-            * 1024
     }
 }
 
@@ -585,7 +561,6 @@ async fn register(platform: &Platform, name: &str, webhook: &str) -> Credentials
         .await
         .unwrap();
     Credentials {
-        id: registered.portal.id.to_string(),
         client_id: registered.portal.client_id,
         secret: registered.secret,
     }
