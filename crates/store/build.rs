@@ -28,10 +28,11 @@ fn main() {
             panic!("migrations/{file}: want YYYYMMDDHHMMSS_verb_table_what.sql")
         });
         assert!(id != last, "migrations/{file}: id {id} is taken");
-        let path = folder.join(&file);
+        // The folder is named when the crate is compiled, so that a checkout may be moved with what it has built.
+        let text = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/migrations/{file}\")");
         writeln!(
             list,
-            "    Migration {{ id: {id}, name: {name:?}, sql: include_str!({path:?}) }},"
+            "    Migration {{ id: {id}, name: {name:?}, sql: include_str!({text}) }},"
         )
         .expect("a string");
         last = id.to_owned();
