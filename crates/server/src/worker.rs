@@ -50,7 +50,7 @@ pub async fn run(
     // Two loops sign, so that one batch is signed while the other commits.
     for family in [&Family::ALL[..], &[Family::Signing]].concat() {
         let (worker, stop) = (worker.clone(), stop.clone());
-        loops.spawn(async move { worker.work_on(family, stop).await });
+        loops.spawn(async move { worker.keep_working_on(family, stop).await });
     }
     let (clockwork, stop_clockwork) = (worker.clone(), stop.clone());
     loops.spawn(async move { clockwork.every_minute(stop_clockwork).await });
@@ -128,6 +128,22 @@ impl Worker {
         self.platform.registration.recover().await?;
         self.platform.authority.schedule().await?;
         Ok(())
+    }
+
+    /// Works until told to stop; a job that panics ends its batch, not the loop.
+    async fn keep_working_on(&self, family: Family, mut stop: watch::Receiver<bool>) {
+        loop {
+            let (worker, stopped) = (self.clone(), stop.clone());
+            let work = tokio::spawn(async move { worker.work_on(family, stopped).await });
+            match work.await {
+                Ok(()) => return,
+                Err(error) => {
+                    metrics::counter!("kyso_worker_panics_total").increment(1);
+                    tracing::error!(?family, %error, "a job panicked; its batch comes back when the lease ends");
+                }
+            }
+            pause(&mut stop, Duration::from_secs(1)).await;
+        }
     }
 
     async fn work_on(&self, family: Family, mut stop: watch::Receiver<bool>) {

@@ -52,6 +52,7 @@ impl Init {
         make_directory(&loaded.path(&loaded.config.keystore.software_directory))?;
         make_directory(&loaded.path(&loaded.config.database.checkpoint_directory))?;
         make_data_key(&loaded.path(&loaded.config.database.data_key_file))?;
+        crate::platform::make_keystore(&loaded)?;
         let platform = Platform::open(&loaded).await?;
         let applied = platform.prepare().await?;
         console::done(&format!("database ready ({applied} migrations applied)"));

@@ -1,4 +1,6 @@
 //! Request bodies: JSON read strictly, with the place of a fault told and never the value.
+//!
+//! Each body has a bound of its own, far below the server's: only documents and photos may be large.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -6,6 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::App;
 use crate::problem::Problem;
+
+/// Largest JSON body of an ordinary operation, bytes.
+const JSON_BYTES_MAX: usize = 256 * 1024;
 
 /// A JSON body of type `T`.
 pub struct Body<T>(pub T);
@@ -22,13 +27,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if !is_json {
             return Err(Problem::new("media-type-unsupported"));
         }
-        Ok(Self(json(&bytes(request).await?)?))
+        Ok(Self(json(&bytes(request, JSON_BYTES_MAX).await?)?))
     }
 }
 
-/// The whole body; too large is told apart from broken off.
-pub async fn bytes(request: Request) -> Result<axum::body::Bytes, Problem> {
-    axum::body::to_bytes(request.into_body(), usize::MAX)
+/// The whole body, at most `bytes_max`; too large is told apart from broken off.
+pub async fn bytes(request: Request, bytes_max: usize) -> Result<axum::body::Bytes, Problem> {
+    axum::body::to_bytes(request.into_body(), bytes_max)
         .await
         .map_err(|error| {
             let mut cause: Option<&dyn std::error::Error> = Some(&error);

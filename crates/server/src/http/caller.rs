@@ -1,6 +1,7 @@
 //! Who is calling: each kind of caller is an extractor, so that a handler's signature says who may call it.
 //!
-//! Every caller spends a token of its own bucket before any work is done; an unknown one spends its address's.
+//! A caller that is who it says spends a token of its own bucket; whoever is not spends its address's, so that nobody
+//! can empty somebody else's.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
@@ -40,11 +41,7 @@ impl FromRequestParts<App> for Anyone {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let address = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip());
-        app.spend(("address", address))?;
+        app.spend_address(parts)?;
         Ok(Self)
     }
 }
@@ -54,14 +51,10 @@ impl FromRequestParts<App> for Portal {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let (client_id, secret) = basic(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
-        app.spend(("portal", &client_id))?;
-        Ok(Self(
-            app.platform
-                .signing
-                .portals
-                .authenticate(&client_id, &secret)
-                .await?,
-        ))
+        let portals = &app.platform.signing.portals;
+        let portal = app.known(parts, portals.authenticate(&client_id, &secret).await)?;
+        app.spend(("portal", portal.id.to_string()))?;
+        Ok(Self(portal))
     }
 }
 
@@ -69,8 +62,10 @@ impl FromRequestParts<App> for Citizen {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = spent_bearer(parts, app)?;
-        let session = app.platform.signing.devices.authenticate(&token).await?;
+        let token = bearer(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
+        let devices = &app.platform.signing.devices;
+        let session = app.known(parts, devices.authenticate(&token).await)?;
+        app.spend(("device", session.device.to_string()))?;
         Ok(Self { session, token })
     }
 }
@@ -79,8 +74,10 @@ impl FromRequestParts<App> for Enrolling {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = spent_bearer(parts, app)?;
-        let id = app.platform.registration.authenticate(&token).await?;
+        let token = bearer(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
+        let registration = &app.platform.registration;
+        let id = app.known(parts, registration.authenticate(&token).await)?;
+        app.spend(("enrolment", id.to_string()))?;
         let path = RawPathParams::from_request_parts(parts, app)
             .await
             .map_err(|_| Problem::new("not-found"))?;
@@ -101,13 +98,11 @@ impl FromRequestParts<App> for Officer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = spent_bearer(parts, app)?;
-        Ok(Self(
-            app.platform
-                .registration
-                .authenticate_officer(&token)
-                .await?,
-        ))
+        let token = bearer(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
+        let registration = &app.platform.registration;
+        let officer = app.known(parts, registration.authenticate_officer(&token).await)?;
+        app.spend(("officer", officer.id.to_string()))?;
+        Ok(Self(officer))
     }
 }
 
@@ -120,12 +115,30 @@ impl App {
             .take(hasher.finish(), self.platform.store.now())
             .map_err(|seconds| Problem::new("rate-limited").retry_after(seconds))
     }
-}
 
-fn spent_bearer(parts: &Parts, app: &App) -> Result<String, Problem> {
-    let token = bearer(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
-    app.spend(("bearer", &token))?;
-    Ok(token)
+    /// Spends one token of the address that calls.
+    fn spend_address(&self, parts: &Parts) -> Result<(), Problem> {
+        let address = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip());
+        self.spend(("address", address))
+    }
+
+    /// What authentication answered; a refusal spends the address's token, so that guessing is slow.
+    fn known<T, E: Into<Problem>>(
+        &self,
+        parts: &Parts,
+        answer: Result<T, E>,
+    ) -> Result<T, Problem> {
+        match answer {
+            Ok(caller) => Ok(caller),
+            Err(refused) => {
+                self.spend_address(parts)?;
+                Err(refused.into())
+            }
+        }
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {

@@ -1,8 +1,7 @@
 //! Enrolment as the citizen's phone sees it: each call is one step, and every answer says what to do next.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kyso_registration::campaign::{Allowance, Offer, Plan};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use super::body::Body;
+use super::body::{self, Body};
 use super::caller::{Anyone, Enrolling};
 use super::wire::{DeviceKeyWire, DeviceSignatureWire, SealedPinWire, from_base64url};
 use crate::problem::{Problem, ProblemDocument};
@@ -446,9 +445,14 @@ pub async fn put_evidence(
     State(app): State<App>,
     Enrolling(id): Enrolling,
     Path((_id, kind)): Path<(String, String)>,
-    bytes: Bytes,
+    request: Request,
 ) -> Answer<EvidenceWire> {
     let kind = Kind::read(&kind).ok_or(Problem::new("not-found"))?;
+    let bytes = body::bytes(
+        request,
+        app.platform.loaded.config.registration.photo_bytes_max,
+    )
+    .await?;
     Ok(Json(
         app.platform
             .registration

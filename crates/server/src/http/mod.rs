@@ -28,9 +28,9 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -213,13 +213,12 @@ fn protect(router: Router, app: &App) -> Router {
         )
     };
     router
-        .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(server.body_bytes_max))
+        .layer(DefaultBodyLimit::max(server.body_bytes_max))
         .layer(
             ServiceBuilder::new()
                 .layer(HandleErrorLayer::new(overloaded))
                 .load_shed()
-                .concurrency_limit(server.concurrency_max)
+                .layer(GlobalConcurrencyLimitLayer::new(server.concurrency_max))
                 .timeout(Duration::from_secs(server.request_seconds_max)),
         )
         .layer(middleware::from_fn(measure))

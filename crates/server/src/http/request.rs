@@ -196,7 +196,7 @@ async fn read_new_request(app: &App, request: Request) -> Result<(NewRequest, [u
     if !kind.starts_with("application/json") {
         return Err(Problem::new("media-type-unsupported"));
     }
-    let bytes = body::bytes(request).await?;
+    let bytes = body::bytes(request, app.platform.loaded.config.server.body_bytes_max).await?;
     let wire: NewRequestWire = body::json(&bytes)?;
     Ok((wire.read(Vec::new())?, sha256(&[&bytes])))
 }

@@ -23,6 +23,8 @@ use super::caller::Anyone;
 use super::wire::{from_base64, to_base64, to_instant};
 use super::{App, body};
 
+/// Largest body: fifty digests and their names need far less.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Message of a transaction that waits for the citizen.
 const WAITING: &str = "sig_wait_for_user_confirm";
 
@@ -257,7 +259,7 @@ async fn portal(app: &App, sp_id: &str, sp_password: &str) -> Result<Portal, Box
 }
 
 async fn read<T: serde::de::DeserializeOwned>(request: Request) -> Result<T, Box<Response>> {
-    let bytes = body::bytes(request)
+    let bytes = body::bytes(request, BODY_BYTES_MAX)
         .await
         .map_err(|problem| Box::new(problem.into_response()))?;
     serde_json::from_slice(&bytes).map_err(|error| {

@@ -3,7 +3,7 @@
 //! The one file under `http` that holds a [`Keystore`]: the OCSP responder's key signs here. Everything is public,
 //! plain HTTP and cacheable, as validators expect.
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,8 +23,11 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024;
 pub struct StatusKeys(pub Keystore);
 
 /// OCSP by POST.
-pub async fn ocsp_post(State((app, keys)): State<(App, StatusKeys)>, body: Bytes) -> Response {
-    answer(&app, &keys, &body).await
+pub async fn ocsp_post(State((app, keys)): State<(App, StatusKeys)>, body: Body) -> Response {
+    let request = axum::body::to_bytes(body, REQUEST_BYTES_MAX)
+        .await
+        .unwrap_or_default();
+    answer(&app, &keys, &request).await
 }
 
 /// OCSP by GET: base64 of the request in the path, percent-encoded or not.

@@ -67,6 +67,16 @@ pub enum Error {
     /// The registration's preparation failed.
     #[error(transparent)]
     Registration(#[from] kyso_registration::Error),
+    /// A key that the installation had, or never got.
+    #[error(
+        "{what} is missing at {path}: put it back from the backup, or run `kyso init` for a new installation"
+    )]
+    Missing {
+        /// What.
+        what: &'static str,
+        /// Where it should be.
+        path: std::path::PathBuf,
+    },
     /// No worker has started on this database yet.
     #[error("no worker has published the approval key yet; start one with role worker or all")]
     NoApprovalKey,
@@ -90,6 +100,13 @@ impl Platform {
 
     /// Stands the crates on an open store and keystore.
     pub fn wire(loaded: &Loaded, store: Store, keys: Option<Keystore>) -> Result<Self, Error> {
+        let data_key = loaded.path(&loaded.config.database.data_key_file);
+        if !data_key.exists() {
+            return Err(Error::Missing {
+                what: "the data key",
+                path: data_key,
+            });
+        }
         let sealed = SealedBlobs::open(&loaded.path(&loaded.config.database.data_key_file))?;
         let authority = Authority::new(store.clone(), authority_config(loaded));
         let signing = Signing::new(store.clone(), authority.clone(), signing_config(loaded));
@@ -184,8 +201,25 @@ pub async fn open_store(loaded: &Loaded, clock: Clock) -> Result<Store, Error> {
     Ok(Store::open_with(&loaded.database_url(), options).await?)
 }
 
-/// Opens the keystore of the configuration.
+/// Opens the keystore of the configuration. One that is not there is not made: that would hide a loss.
 pub fn open_keystore(loaded: &Loaded) -> Result<Keystore, Error> {
+    let config = &loaded.config.keystore;
+    let master = loaded.path(&config.software_directory).join("master.key");
+    if config.backend == "software" && !master.exists() {
+        return Err(Error::Missing {
+            what: "the keystore's master key",
+            path: master,
+        });
+    }
+    keystore(loaded, master.exists())
+}
+
+/// Makes the software keystore of a new installation, or finds it there; a PKCS#11 token is initialised by its own tools.
+pub fn make_keystore(loaded: &Loaded) -> Result<(), Error> {
+    keystore(loaded, loaded.config.keystore.backend == "software").map(drop)
+}
+
+fn keystore(loaded: &Loaded, with_software: bool) -> Result<Keystore, Error> {
     let config = &loaded.config.keystore;
     let default_backend = match config.backend.as_str() {
         "software" => BackendName::Software,
@@ -216,12 +250,12 @@ pub fn open_keystore(loaded: &Loaded) -> Result<Keystore, Error> {
             },
         }),
     };
-    let software = SoftwareConfig {
+    let software = with_software.then(|| SoftwareConfig {
         directory: loaded.path(&config.software_directory),
-    };
+    });
     Ok(Keystore::open(KeystoreConfig {
         default_backend,
-        software: Some(software),
+        software,
         pkcs11,
         queue: config.queue,
     })?)

@@ -118,6 +118,7 @@ impl World {
         restrict(&folder.path().join("data.key"));
         write_configuration(&folder, &database.url, &catcher, &options);
         let loaded = Loaded::read(&folder.path().join("kyso.toml"), []).unwrap();
+        kyso_server::platform::make_keystore(&loaded).unwrap();
         let platform = Platform::open_at(&loaded, Clock::System).await.unwrap();
         platform.prepare().await.unwrap();
         let keys = platform.keys.clone().unwrap();
@@ -210,6 +211,20 @@ impl World {
         self.officer_post(&format!("{base}/approval"), &json!({}))
             .await
             .expect("the dossier is approved");
+    }
+
+    /// As [`World::approve_enrolment`], of a server that may die before it answers.
+    pub async fn approve_enrolment_though_dying(&self, enrolment: &Enrolment) {
+        let base = format!("/v1/ra/enrolments/{}", enrolment.id);
+        self.officer_post(&format!("{base}/lock"), &json!({}))
+            .await
+            .expect("the dossier opens");
+        let approval = client()
+            .post(format!("{}{base}/approval", self.node.url))
+            .bearer_auth(&self.officer);
+        if let Ok(answer) = approval.send().await {
+            assert!(answer.status().is_success(), "{}", answer.status());
+        }
     }
 
     /// A citizen who is ready to sign.

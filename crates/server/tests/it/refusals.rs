@@ -93,6 +93,12 @@ async fn a_portal_hears_what_is_wrong_with_its_request() {
             refused.problem
         );
     }
+    let large = "x".repeat(300 * 1024);
+    let post = client().post(format!("{}/v1/device-sessions", world.node.url));
+    let refused = read(post.header("content-type", "application/json").body(large))
+        .await
+        .unwrap_err();
+    assert_eq!((refused.status, refused.code()), (413, "body-too-large"));
     world.finish().await;
 }
 
