@@ -107,7 +107,7 @@ impl Platform {
                 path: data_key,
             });
         }
-        let sealed = SealedBlobs::open(&loaded.path(&loaded.config.database.data_key_file))?;
+        let sealed = SealedBlobs::open(&data_key)?;
         let authority = Authority::new(store.clone(), authority_config(loaded));
         let signing = Signing::new(store.clone(), authority.clone(), signing_config(loaded));
         let registration = Registration::new(
