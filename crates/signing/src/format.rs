@@ -4,9 +4,11 @@
 //! creation and the raw signature are kept, and the signed file is put together when it is asked
 //! for. Both rows never change, so it is always the same bytes.
 
-use kyso_ades::pades::{self, Mark, Options, Placement, Prepared};
+use kyso_ades::pades::{self, Mark, MarkPage, Options, Placement, Prepared};
 use kyso_pki::algorithm::SignatureAlgorithm;
+use kyso_pki::certificate::Certificate;
 
+use crate::request::Place;
 use crate::{Error, Result};
 
 /// Who signs, as a format needs it.
@@ -23,6 +25,33 @@ pub(crate) struct SignerOfRecord {
 pub(crate) struct PreparedPdf {
     pub(crate) page_count: i64,
     pub(crate) prepared: Prepared,
+}
+
+/// A citizen's document laid out: the mark names signer, instant, issuer and document code. A pure function: the worker makes
+/// again with it what the web role made.
+pub(crate) fn lay_out(
+    pdf: &[u8],
+    signer: &SignerOfRecord,
+    at: i64,
+    code: &str,
+    place: Option<Place>,
+) -> Result<PreparedPdf, kyso_ades::Error> {
+    let certificate = Certificate::from_der(&signer.certificate)?;
+    let signer_name = certificate.subject().common_name().unwrap_or_default();
+    let issuer_name = certificate
+        .issuer()
+        .organization()
+        .or_else(|| certificate.issuer().common_name())
+        .unwrap_or_default();
+    let mut mark = Mark::vietnamese(signer_name, at, issuer_name, Some(code));
+    if let Some(place) = place {
+        mark.page = MarkPage::Number(place.page);
+        mark.placement = Placement::At {
+            left: place.left,
+            bottom: place.bottom,
+        };
+    }
+    prepare_pdf(pdf, signer, at, Some(mark))
 }
 
 /// PAdES-B-B with a visible mark. Where the document's author allows signatures but no new mark, or its name has a letter the

@@ -68,6 +68,8 @@ CREATE TABLE signature_document (
     page_count       BIGINT,
     original_blob    TEXT,
     prepared_blob    TEXT,
+    prepared_at      BIGINT,
+    mark_place       TEXT,
     digest_algorithm TEXT    NOT NULL,
     document_digest  BYTEA   NOT NULL,
     to_be_signed     BYTEA   NOT NULL,
@@ -75,5 +77,8 @@ CREATE TABLE signature_document (
     PRIMARY KEY (request_id, position),
     CHECK ((format = 'pdf') = (original_blob IS NOT NULL)),
     CHECK ((format = 'pdf') = (prepared_blob IS NOT NULL)),
+    -- with the original, what the worker needs to make the prepared part again
+    CHECK ((format = 'pdf') = (prepared_at IS NOT NULL)),
+    CHECK (mark_place IS NULL OR format = 'pdf'),
     CHECK ((state = 'consumed') = (signature IS NOT NULL))
 );

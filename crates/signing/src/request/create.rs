@@ -1,9 +1,6 @@
 //! Creating a request: limits, the signer, the documents prepared, one transaction.
 
-use kyso_ades::pades::{Mark, MarkPage, Placement};
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
-use kyso_pki::certificate::Certificate;
-use kyso_store::BlobId;
 
 use super::table::Extras;
 use super::*;
@@ -23,8 +20,15 @@ const EXPIRES_IN_MS_MIN: i64 = 30_000;
 /// A document ready for its row.
 pub(super) struct ReadyDocument {
     view: DocumentView,
-    /// The original and what was prepared for it.
-    pdf: Option<(Vec<u8>, Vec<u8>)>,
+    pdf: Option<ReadyPdf>,
+}
+
+/// A PDF, what was prepared for it, and from what else.
+struct ReadyPdf {
+    original: Vec<u8>,
+    prepared: Vec<u8>,
+    prepared_at: i64,
+    place: Option<Place>,
 }
 
 impl Requests {
@@ -256,7 +260,7 @@ impl Requests {
 
         let mut tx = self.inner.store.write().await?;
         let created_at = tx.now();
-        let mut blobs: Vec<Option<(BlobId, BlobId)>> = Vec::with_capacity(ready.len());
+        let mut pdfs = Vec::with_capacity(ready.len());
         let mut views = Vec::with_capacity(ready.len());
         if let Some((transaction_id, _)) = &extras.transaction {
             let forgotten_before = created_at - self.inner.config.sp769_retention_ms;
@@ -266,10 +270,13 @@ impl Requests {
             if asked.kind == RequestKind::Sp769 {
                 document.view.doc_id = Some(document.view.name.clone());
             }
-            blobs.push(match document.pdf {
-                Some((original, prepared)) => {
-                    Some((tx.put_blob(&original).await?, tx.put_blob(&prepared).await?))
-                }
+            pdfs.push(match document.pdf {
+                Some(pdf) => Some(table::PdfRow {
+                    original: tx.put_blob(&pdf.original).await?,
+                    prepared: tx.put_blob(&pdf.prepared).await?,
+                    prepared_at: pdf.prepared_at,
+                    place: pdf.place,
+                }),
                 None => None,
             });
             views.push(document.view);
@@ -300,7 +307,7 @@ impl Requests {
             ended_at: None,
         };
         table::insert(&mut tx, &view, &extras).await?;
-        table::insert_documents(&mut tx, &view, &blobs, &extras).await?;
+        table::insert_documents(&mut tx, &view, &pdfs, &extras).await?;
         let created = detail([
             ("kind", json!(view.kind.as_str())),
             ("credential", json!(credential.id)),
@@ -480,31 +487,16 @@ fn ready_documents(
     code: &str,
     at: i64,
 ) -> Result<Vec<ReadyDocument>> {
-    let certificate = Certificate::from_der(&signer.certificate)?;
-    let signer_name = certificate.subject().common_name().unwrap_or_default();
-    let issuer_name = certificate
-        .issuer()
-        .organization()
-        .or_else(|| certificate.issuer().common_name())
-        .unwrap_or_default();
     documents
         .into_iter()
         .enumerate()
         .map(|(position, document)| match document {
             NewDocument::Pdf { name, bytes, place } => {
                 let document_digest = Digest::of(DigestAlgorithm::Sha256, &bytes);
-                let mut mark = Mark::vietnamese(signer_name, at, issuer_name, Some(code));
-                if let Some(place) = place {
-                    mark.page = MarkPage::Number(place.page);
-                    mark.placement = Placement::At {
-                        left: place.left,
-                        bottom: place.bottom,
-                    };
-                }
                 let PreparedPdf {
                     page_count,
                     prepared,
-                } = format::prepare_pdf(&bytes, signer, at, Some(mark))
+                } = format::lay_out(&bytes, signer, at, code, place)
                     .map_err(|source| Error::Document { position, source })?;
                 let view = DocumentView {
                     position,
@@ -520,7 +512,12 @@ fn ready_documents(
                 };
                 Ok(ReadyDocument {
                     view,
-                    pdf: Some((bytes, prepared.to_bytes())),
+                    pdf: Some(ReadyPdf {
+                        original: bytes,
+                        prepared: prepared.to_bytes(),
+                        prepared_at: at,
+                        place,
+                    }),
                 })
             }
             digest @ NewDocument::Digest { .. } => ready_digest(position, digest),
@@ -547,15 +544,20 @@ fn ready_digest(position: usize, document: NewDocument) -> Result<ReadyDocument>
     Ok(ReadyDocument { view, pdf: None })
 }
 
-/// What the citizen compares on two screens, and what the mark carries: one code for all documents of the request.
 fn code_of_documents(documents: &[NewDocument]) -> String {
-    let mut all = Vec::with_capacity(documents.len() * 32);
-    for document in documents {
-        match document {
-            NewDocument::Pdf { bytes, .. } => all.extend_from_slice(&chance::sha256(bytes)),
-            NewDocument::Digest { digest, .. } => all.extend_from_slice(digest.value()),
-        }
-    }
+    let digests: Vec<Vec<u8>> = documents
+        .iter()
+        .map(|document| match document {
+            NewDocument::Pdf { bytes, .. } => chance::sha256(bytes).to_vec(),
+            NewDocument::Digest { digest, .. } => digest.value().to_vec(),
+        })
+        .collect();
+    code_of_digests(digests.iter().map(Vec::as_slice))
+}
+
+/// What the citizen compares on two screens, and what the mark carries: one code for all documents of the request.
+pub(super) fn code_of_digests<'a>(digests: impl Iterator<Item = &'a [u8]>) -> String {
+    let all: Vec<u8> = digests.flatten().copied().collect();
     document_code(&chance::sha256(&all))
 }
 

@@ -20,6 +20,7 @@ use crate::webhook;
 use crate::{CredentialId, Error, Inner, PortalId, RequestId, Result, chance, credential, detail};
 
 mod create;
+mod recompute;
 mod sign;
 pub mod sp769;
 pub mod state;

@@ -1,7 +1,8 @@
 //! Signing a batch: two durable commits whatever its size.
 //!
 //! ```text
-//! read (one snapshot) → judge (pure) → begin (the keystore authenticates each key row)
+//! read (one snapshot) → judge (pure) → recompute (digests from the documents' bytes)
+//!   → begin (the keystore authenticates each key row)
 //!   → commit 1: every key row raised, every digest reserved      a PIN is compared only after this is on disk
 //!   → compare and sign, side by side                              no transaction open
 //!   → commit 2: signatures, digests consumed, debits, ledger, deliveries, jobs
@@ -79,6 +80,14 @@ const READ_AGAIN: End = End::Later {
     after_ms: Some(20),
 };
 
+/// A request that may be signed, as far as rows say.
+struct Judged {
+    claimed: Claimed,
+    work: Work,
+    activation: Activation,
+    key: CitizenKey,
+}
+
 /// A request whose key row is raised.
 struct Begun {
     claimed: Claimed,
@@ -148,6 +157,7 @@ impl Requests {
         // Step 1. What each job is about, in one snapshot; what cannot be signed ends here.
         let mut ended = Vec::with_capacity(round.len());
         let judged = self.judge_all(round, &mut ended).await?;
+        let judged = self.recompute_all(judged, &mut ended).await?;
         // Step 2. The keystore authenticates each key row against its approval. Nothing is unwrapped yet.
         let begun = self.begin_all(keys, judged, &mut ended).await?;
         // Step 3. Raised rows and reserved digests, durable before any PIN is compared.
@@ -162,11 +172,7 @@ impl Requests {
         self.store_ends(ended).await
     }
 
-    async fn judge_all(
-        &self,
-        round: Vec<Claimed>,
-        ended: &mut Vec<Ended>,
-    ) -> Result<Vec<(Claimed, Work, Activation, CitizenKey)>> {
+    async fn judge_all(&self, round: Vec<Claimed>, ended: &mut Vec<Ended>) -> Result<Vec<Judged>> {
         let ids: Vec<RequestId> = round.iter().map(|claimed| claimed.request).collect();
         let mut works = table::work(&self.inner.store, &ids).await?;
         let now = self.inner.now(self.inner.store.now());
@@ -200,7 +206,12 @@ impl Requests {
                 false => Err(Unfit::Failed("approval-mismatch")),
             };
             match judgement {
-                Ok((activation, key)) => judged.push((claimed, work, activation, key)),
+                Ok((activation, key)) => judged.push(Judged {
+                    claimed,
+                    work,
+                    activation,
+                    key,
+                }),
                 Err(unfit) => ended.push(Ended {
                     claimed,
                     work: Some(work),
@@ -211,17 +222,58 @@ impl Requests {
         Ok(judged)
     }
 
+    /// What would be signed follows from what was shown: each request by itself, as many at once as there are cores.
+    async fn recompute_all(
+        &self,
+        judged: Vec<Judged>,
+        ended: &mut Vec<Ended>,
+    ) -> Result<Vec<Judged>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let gate = Arc::new(Semaphore::new(cores));
+        let mut running = JoinSet::new();
+        for judged in judged {
+            let (requests, gate) = (self.clone(), gate.clone());
+            running.spawn(async move {
+                let _turn = gate.acquire().await;
+                let found = requests.recompute(&judged.work, &judged.key).await;
+                (judged, found)
+            });
+        }
+        let mut sound = Vec::with_capacity(running.len());
+        while let Some(joined) = running.join_next().await {
+            let (judged, found) = joined.map_err(|_| Error::Interrupted)?;
+            match found? {
+                Ok(()) => sound.push(judged),
+                Err(code) => {
+                    tracing::error!(request = %judged.work.id, code, "what was approved in {} is not what would be signed", judged.work.id);
+                    ended.push(Ended {
+                        claimed: judged.claimed,
+                        work: Some(judged.work),
+                        end: End::Failed { code },
+                    });
+                }
+            }
+        }
+        Ok(sound)
+    }
+
     async fn begin_all(
         &self,
         keys: &Keystore,
-        judged: Vec<(Claimed, Work, Activation, CitizenKey)>,
+        judged: Vec<Judged>,
         ended: &mut Vec<Ended>,
     ) -> Result<Vec<(Begun, i64)>> {
         failpoint!("signing.sign.before-begin");
         let mut begun = Vec::with_capacity(judged.len());
         let gate = Arc::new(Semaphore::new(SIDE_BY_SIDE));
         let mut running = JoinSet::new();
-        for (claimed, work, activation, key) in judged {
+        for Judged {
+            claimed,
+            work,
+            activation,
+            key,
+        } in judged
+        {
             let end = match self.inner.is_newest_key(work.credential, &key).await {
                 Ok(true) => None,
                 Ok(false) => Some(READ_AGAIN),

@@ -7,7 +7,7 @@ use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
 use kyso_store::{BlobId, Row, Store, Tx, Value};
 
 use super::state::{
-    Approval, DocumentFormat, DocumentView, RequestKind, RequestState, RequestView,
+    Approval, DocumentFormat, DocumentView, Place, RequestKind, RequestState, RequestView,
 };
 use crate::credential::CredentialState;
 use crate::credential::table::state as credential_state;
@@ -54,8 +54,8 @@ VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 
 
 const INSERT_DOCUMENT: &str = "-- request.insert_document
 INSERT INTO signature_document (request_id, position, state, name, format, doc_id, file_type, byte_count, page_count, original_blob, prepared_blob,
-    digest_algorithm, document_digest, to_be_signed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    prepared_at, mark_place, digest_algorithm, document_digest, to_be_signed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 const VIEW: &str = "-- request.view
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
@@ -132,7 +132,8 @@ SELECT id, credential_id FROM signature_request WHERE state = 'approved' ORDER B
 // parameter its type.
 
 const WORK: &str = "-- request.work
-SELECT r.id, r.kind, r.state, r.portal_id, p.webhook_url IS NOT NULL AS announced, r.code, r.nonce, r.signature_algorithm, r.serial, r.units,
+SELECT r.id, r.kind, r.state, r.portal_id, p.webhook_url IS NOT NULL AS announced,
+    COALESCE(p.may_digests, FALSE) AS may_digests, COALESCE(p.may_sp769, FALSE) AS may_sp769, r.code, r.nonce, r.signature_algorithm, r.serial, r.units,
     r.statement, r.device_signature, r.sealed_pin, r.approved_at, r.expires_at,
     c.id AS credential_id, c.state AS credential_state, c.serial AS credential_serial, c.key_row, c.attempt, c.not_after_at, c.bound_at,
     c.enrolment, c.citizen, c.units_left
@@ -140,7 +141,7 @@ FROM (VALUES ($1)) AS v JOIN signature_request r ON r.id = v.column1 JOIN creden
     LEFT JOIN portal p ON p.id = r.portal_id";
 
 const WORK_DOCUMENTS: &str = "-- request.work_documents
-SELECT d.request_id, d.state, d.name, d.format, d.digest_algorithm, d.document_digest, d.to_be_signed
+SELECT d.request_id, d.state, d.name, d.format, d.digest_algorithm, d.document_digest, d.to_be_signed, d.original_blob, d.prepared_at, d.mark_place
 FROM (VALUES ($1)) AS v JOIN signature_document d ON d.request_id = v.column1 ORDER BY d.request_id, d.position";
 
 const RESERVE_MANY: &str = "-- request.reserve_many
@@ -176,6 +177,14 @@ pub(crate) struct Extras {
     pub(crate) transaction: Option<(String, String)>,
     /// sp769's file types, by position.
     pub(crate) file_types: Vec<String>,
+}
+
+/// What the row of a PDF has beside its view: the blobs, and what the layout was made from.
+pub(crate) struct PdfRow {
+    pub(crate) original: BlobId,
+    pub(crate) prepared: BlobId,
+    pub(crate) prepared_at: i64,
+    pub(crate) place: Option<Place>,
 }
 
 /// The stored bytes behind a document.
@@ -226,15 +235,16 @@ pub(crate) async fn insert(tx: &mut Tx, view: &RequestView, extras: &Extras) -> 
 pub(crate) async fn insert_documents(
     tx: &mut Tx,
     view: &RequestView,
-    blobs: &[Option<(BlobId, BlobId)>],
+    pdfs: &[Option<PdfRow>],
     extras: &Extras,
 ) -> Result<()> {
     let rows: Vec<Vec<Value>> = view
         .documents
         .iter()
-        .zip(blobs)
-        .map(|(document, blobs)| {
-            let (original, prepared) = blobs.unzip();
+        .zip(pdfs)
+        .map(|(document, pdf)| {
+            let pdf = pdf.as_ref();
+            let place = pdf.and_then(|pdf| pdf.place).map(place_text);
             vec![
                 view.id.into(),
                 count(document.position).into(),
@@ -249,8 +259,10 @@ pub(crate) async fn insert_documents(
                     .into(),
                 document.byte_count.into(),
                 document.page_count.into(),
-                original.into(),
-                prepared.into(),
+                pdf.map(|pdf| pdf.original).into(),
+                pdf.map(|pdf| pdf.prepared).into(),
+                pdf.map(|pdf| pdf.prepared_at).into(),
+                place.into(),
                 document.to_be_signed.algorithm().as_str().into(),
                 document.document_digest.value().into(),
                 document.to_be_signed.value().into(),
@@ -587,6 +599,8 @@ pub(crate) struct Work {
     pub(crate) portal: Option<PortalId>,
     /// The portal has a webhook.
     pub(crate) announced: bool,
+    /// The portal may ask for signatures over what nobody can see, by the door this request came through.
+    pub(crate) may_ask_blind: bool,
     pub(crate) code: String,
     pub(crate) nonce: String,
     pub(crate) algorithm: SignatureAlgorithm,
@@ -616,6 +630,16 @@ pub(crate) struct WorkDocument {
     pub(crate) document_digest: Vec<u8>,
     pub(crate) to_be_signed: Digest,
     pub(crate) is_consumed: bool,
+    /// For a PDF.
+    pub(crate) source: Option<PdfSource>,
+}
+
+/// What the layout of a PDF was made from, beside certificate and code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PdfSource {
+    pub(crate) original: BlobId,
+    pub(crate) prepared_at: i64,
+    pub(crate) place: Option<Place>,
 }
 
 /// A request as it was read: one row that does not read must not keep a whole batch from being signed.
@@ -724,6 +748,11 @@ fn read_work(row: &Row) -> Result<Work> {
         state: state(row)?,
         portal: row.opt_id("portal_id")?,
         announced: row.bool("announced")?,
+        may_ask_blind: match kind(row)? {
+            RequestKind::Portal => row.bool("may_digests")?,
+            RequestKind::Sp769 => row.bool("may_sp769")?,
+            RequestKind::Acceptance => false,
+        },
         code: row.text("code")?,
         nonce: row.text("nonce")?,
         algorithm: row
@@ -762,8 +791,42 @@ fn read_work_document(row: &Row) -> Result<(RequestId, WorkDocument)> {
             document_digest: row.bytes("document_digest")?,
             to_be_signed: digest(row, "to_be_signed", request)?,
             is_consumed: row.text("state")? == "consumed",
+            source: read_source(row, request)?,
         },
     ))
+}
+
+fn read_source(row: &Row, request: RequestId) -> Result<Option<PdfSource>> {
+    let broken = || corrupt("signature_document", &request);
+    let (Some(original), Some(prepared_at)) =
+        (row.opt_text("original_blob")?, row.opt_int("prepared_at")?)
+    else {
+        return Ok(None);
+    };
+    let place = match row.opt_text("mark_place")? {
+        Some(text) => Some(place_from(&text).ok_or_else(broken)?),
+        None => None,
+    };
+    Ok(Some(PdfSource {
+        original: original.parse().map_err(|_| broken())?,
+        prepared_at,
+        place,
+    }))
+}
+
+/// A place as it is stored: page, left and bottom, with a blank between. `f32` writes itself so that it reads back the same.
+fn place_text(place: Place) -> String {
+    format!("{} {} {}", place.page, place.left, place.bottom)
+}
+
+fn place_from(text: &str) -> Option<Place> {
+    let mut parts = text.split(' ');
+    let place = Place {
+        page: parts.next()?.parse().ok()?,
+        left: parts.next()?.parse().ok()?,
+        bottom: parts.next()?.parse().ok()?,
+    };
+    parts.next().is_none().then_some(place)
 }
 
 fn read(row: &Row, provider: &str) -> Result<RequestView> {
@@ -843,4 +906,24 @@ fn kind(row: &Row) -> Result<RequestKind> {
 fn state(row: &Row) -> Result<RequestState> {
     let word = row.text("state")?;
     RequestState::from_stored(&word).ok_or_else(|| corrupt("signature_request", &word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_reads_back_exactly() {
+        for (left, bottom) in [(0.1, 72.0), (595.276, 1.0e-7), (f32::MAX, -3.3)] {
+            let place = Place {
+                page: 3,
+                left,
+                bottom,
+            };
+            assert_eq!(place_from(&place_text(place)), Some(place));
+        }
+        for wrong in ["", "1 2", "1 2 3 4", "-1 2 3", "1  2 3"] {
+            assert_eq!(place_from(wrong), None, "{wrong:?}");
+        }
+    }
 }

@@ -23,6 +23,8 @@ everywhere!(
     a_key_row_edited_swapped_or_rolled_back_is_refused,
     a_web_role_that_writes_rows_at_will_obtains_no_signature,
     a_row_changed_between_approval_and_signing_is_refused,
+    a_web_role_that_shows_one_document_and_has_another_signed_obtains_no_signature,
+    a_portal_that_may_not_ask_blind_obtains_no_blind_signature,
     jobs_that_lie_about_the_credential_do_not_get_two_tries_for_one,
     a_row_that_does_not_read_does_not_keep_others_from_signing,
     a_credential_suspended_or_revoked_after_the_approval_signs_nothing,
@@ -531,6 +533,151 @@ async fn a_row_changed_between_approval_and_signing_is_refused(office: Office) {
         .await;
     office.work().await;
     failed_with(&office, &view, "documents-mismatch").await;
+    office.check().await;
+}
+
+async fn a_web_role_that_shows_one_document_and_has_another_signed_obtains_no_signature(
+    office: Office,
+) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let before = key_row(&office, phone.credential.id).await;
+    // Every edit is made before anything is displayed: the citizen sees A, and signs a statement that is true to the rows.
+    let from_b = |column: &str| {
+        format!(
+            "{column} = (SELECT d.{column} FROM signature_document d WHERE d.request_id = '$B')"
+        )
+    };
+    let edits = [
+        // A is shown; the digest to be signed is that of B, with and without B's prepared part.
+        ("pdf", from_b("to_be_signed")),
+        (
+            "pdf",
+            format!("{}, {}", from_b("to_be_signed"), from_b("prepared_blob")),
+        ),
+        ("digest", from_b("to_be_signed")),
+        // A's digest is shown with B's bytes behind it.
+        ("pdf", from_b("original_blob")),
+        // The layout is not the one that follows from the row.
+        ("pdf", "prepared_at = prepared_at + 1000".to_owned()),
+        ("pdf", "mark_place = '1 10 10'".to_owned()),
+        // A PDF becomes something nobody can see.
+        (
+            "pdf",
+            "format = 'digest', original_blob = NULL, prepared_blob = NULL, prepared_at = NULL, page_count = NULL".to_owned(),
+        ),
+    ];
+    for (format, edit) in edits {
+        let ask = |title: &'static str| {
+            let documents = match format {
+                "pdf" => vec![pdf_document(title)],
+                _ => crate::office::digests(1, &crate::office::chance()),
+            };
+            office
+                .signing
+                .requests
+                .create(&portal, crate::office::request(&phone, documents))
+        };
+        let shown = ask("Shown").await.unwrap();
+        let wanted = ask("Wanted").await.unwrap();
+        office
+            .database
+            .tamper(&format!(
+                "UPDATE signature_document SET {} WHERE request_id = '{}'",
+                edit.replace("$B", &wanted.id.to_string()),
+                shown.id
+            ))
+            .await;
+        let view = office
+            .signing
+            .requests
+            .show(phone.session(), &shown.id)
+            .await
+            .unwrap();
+        let mut statement = phone.statement(&view);
+        statement.documents[0].document_digest =
+            shown.documents[0].document_digest.value().to_vec();
+        let approval = phone.approve_statement(&statement, PIN);
+        approve(&office, &phone, &view, approval)
+            .await
+            .unwrap_or_else(|error| panic!("{edit}: the web role believes its own rows: {error}"));
+        office.work().await;
+        let ended = office.signing.requests.view(shown.id).await.unwrap();
+        assert_eq!(
+            (ended.state, ended.failure.as_deref()),
+            (RequestState::Failed, Some("documents-mismatch")),
+            "{edit}"
+        );
+        assert_eq!(ended.documents[0].signature, None, "{edit}");
+    }
+
+    // Another code on two screens than these documents have.
+    let shown = office.digests(&portal, &phone, 1).await;
+    let other = office.digests(&portal, &phone, 1).await;
+    office
+        .database
+        .tamper(&format!(
+            "UPDATE signature_request SET code = '{}' WHERE id = '{}'",
+            other.code, shown.id
+        ))
+        .await;
+    let view = office
+        .signing
+        .requests
+        .show(phone.session(), &shown.id)
+        .await
+        .unwrap();
+    approve(&office, &phone, &view, phone.approve(&view))
+        .await
+        .unwrap();
+    office.work().await;
+    failed_with(&office, &view, "documents-mismatch").await;
+
+    // Bytes that are not there any more.
+    let shown = office
+        .signing
+        .requests
+        .create(
+            &portal,
+            crate::office::request(&phone, vec![pdf_document("Gone")]),
+        )
+        .await
+        .unwrap();
+    approve(&office, &phone, &shown, phone.approve(&shown))
+        .await
+        .unwrap();
+    office.database.tamper("DELETE FROM blob WHERE id IN (SELECT original_blob FROM signature_document WHERE name = 'Gone.pdf')").await;
+    office.work().await;
+    failed_with(&office, &shown, "documents-mismatch").await;
+
+    // None of it cost the citizen a try.
+    assert_eq!(key_row(&office, phone.credential.id).await, before);
+    office.check().await;
+}
+
+fn pdf_document(title: &str) -> kyso_signing::request::NewDocument {
+    kyso_signing::request::NewDocument::Pdf {
+        name: format!("{title}.pdf"),
+        bytes: crate::office::pdf(title),
+        place: None,
+    }
+}
+
+async fn a_portal_that_may_not_ask_blind_obtains_no_blind_signature(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    approve(&office, &phone, &view, phone.approve(&view))
+        .await
+        .unwrap();
+    office
+        .signing
+        .portals
+        .set_scopes(&portal.id, Scopes::DOCUMENTS, "cli")
+        .await
+        .unwrap();
+    office.work().await;
+    failed_with(&office, &view, "portal-scope").await;
     office.check().await;
 }
 
