@@ -12,6 +12,7 @@ pub fn start_logs(log: &config::Log) {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(crate::cli::console::colours(&std::io::stderr()))
         .with_writer(std::io::stderr);
     let _ = match log.format.as_str() {
         "json" => builder.json().flatten_event(true).try_init(),

@@ -373,6 +373,7 @@ impl Worker {
         let Ok(service) = self.platform.authority.ledger_key().await else {
             return Ok(());
         };
+        self.platform.keep_origin().await?;
         let note_key = self.platform.note_key().await?;
         let key = self.keys.service(&service.label).await?;
         let keys = &self.keys;

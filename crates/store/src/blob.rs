@@ -149,6 +149,17 @@ impl SealedBlobs {
         })
     }
 
+    /// What tells this data key from another and says nothing about it: 32 octets that HKDF derives for this alone.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut print = [0u8; 32];
+        self.data_key
+            .expand(&[b"kyso.data-key-fingerprint.v1"], &AES_256_GCM)
+            .and_then(|expanded| expanded.fill(&mut print))
+            .expect("invariant: 32 bytes are less than HKDF's 255 blocks");
+        print
+    }
+
     /// Seals and stores. `context` (an id) must be given again to read.
     ///
     /// # Errors

@@ -377,7 +377,13 @@ async fn choose(tx: &mut Tx, start: Start<'_>) -> Result<(String, i64)> {
         campaign::availability(&campaign, taken, tx.now())?;
         return Ok((campaign.plan, campaign.price_vnd));
     }
-    let code = start.plan.ok_or(Error::NotFound { what: "plan" })?;
+    let code = start.plan.ok_or_else(|| {
+        Error::Fields(vec![FieldError {
+            field: "plan",
+            code: "required",
+            position: None,
+        }])
+    })?;
     let plan = campaign::table::plan(tx, code)
         .await?
         .filter(|plan| plan.public)

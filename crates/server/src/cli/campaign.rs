@@ -91,9 +91,10 @@ impl Campaign {
                         |quota| format!("{}/{quota} taken", offer.taken),
                     );
                     let state = if offer.open { "open" } else { "closed" };
-                    println!(
+                    say!(
                         "{}  {}  {places}  {state}",
-                        offer.campaign.code, offer.campaign.name
+                        offer.campaign.code,
+                        offer.campaign.name
                     );
                 }
             }

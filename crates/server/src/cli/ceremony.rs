@@ -74,10 +74,11 @@ impl Ceremony {
                 };
                 let keys = platform::open_keystore(loaded)?;
                 let held = platform.authority.ceremony(&keys, &plan, &show).await?;
+                platform.keep_origin().await?;
                 finish(&held, &transcript)?;
                 if let Some(pem) = &held.request_pem {
                     std::fs::write(&request, pem)?;
-                    println!(
+                    say!(
                         "\nCarry {} to the root, then: kyso ceremony import ANSWER.pem",
                         request.display()
                     );
@@ -92,6 +93,7 @@ impl Ceremony {
                 };
                 let keys = platform::open_keystore(loaded)?;
                 let held = platform.authority.import(&keys, &plan, &pem, &show).await?;
+                platform.keep_origin().await?;
                 finish(&held, &transcript)?;
             }
             Self::Export { file } => {

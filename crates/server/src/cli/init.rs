@@ -44,7 +44,8 @@ impl Init {
     /// Makes what is missing and says what it made.
     pub async fn run(self, path: &Path) -> Outcome {
         if path.exists() {
-            println!("{} is there already and is kept", path.display());
+            self.refuse_other_values(path)?;
+            say!("{} is there already and is kept", path.display());
         } else {
             self.write_configuration(path)?;
         }
@@ -53,11 +54,12 @@ impl Init {
         make_directory(&loaded.path(&loaded.config.database.checkpoint_directory))?;
         make_data_key(&loaded.path(&loaded.config.database.data_key_file))?;
         crate::platform::make_keystore(&loaded)?;
+        crate::platform::make_database(&loaded).await?;
         let platform = Platform::open(&loaded).await?;
         let applied = platform.prepare().await?;
         console::done(&format!("database ready ({applied} migrations applied)"));
         if loaded.config.keystore.backend == "software" {
-            println!();
+            say!();
             console::warn(
                 "Keys are kept in files on this machine. That is right for a trial and for development.",
             );
@@ -65,10 +67,54 @@ impl Init {
                 "A public service keeps them in a PKCS#11 module: set keystore.backend = \"pkcs11\".",
             );
         }
-        println!(
+        say!(
             "\nNext: kyso ceremony run   (makes the root, the issuing authority and the service keys)"
         );
         Ok(true)
+    }
+
+    /// A second run changes no value: what it is told and what stands there must agree.
+    fn refuse_other_values(&self, path: &Path) -> Result<(), Failure> {
+        let config = super::loaded(path)?.config;
+        let given = [
+            ("--public-url", &self.public_url, &config.server.public_url),
+            (
+                "--status-url",
+                &self.status_url,
+                &config.authority.status_url,
+            ),
+            ("--listen", &self.listen, &config.server.listen),
+            (
+                "--metrics-listen",
+                &self.metrics_listen,
+                &config.server.metrics_listen,
+            ),
+            ("--database", &self.database, &config.database.url),
+            (
+                "--organisation",
+                &self.organisation,
+                &config.authority.organisation,
+            ),
+            (
+                "--citizen-algorithm",
+                &self.citizen_algorithm,
+                &config.keystore.citizen_algorithm,
+            ),
+        ];
+        let other: Vec<&str> = given
+            .into_iter()
+            .filter(|(_, given, stands)| given.as_ref().is_some_and(|given| given != *stands))
+            .map(|(flag, ..)| flag)
+            .collect();
+        if other.is_empty() {
+            return Ok(());
+        }
+        Err(Failure(format!(
+            "{} is there already with other values than {} asks for; nothing was changed. Edit the file, or remove it \
+             if no ceremony has been held",
+            path.display(),
+            other.join(" and ")
+        )))
     }
 
     fn write_configuration(&self, path: &Path) -> Result<(), Failure> {

@@ -44,7 +44,7 @@ impl Ledger {
                         .position
                         .map_or_else(|| "unsealed".into(), |position| format!("#{position}"));
                     let at = crate::http::instant(entry.at);
-                    println!(
+                    say!(
                         "{place:>10}  {at}  {}  by {}  {}",
                         entry.kind,
                         entry.actor,
@@ -75,7 +75,7 @@ pub async fn verify(platform: &Platform, published: Option<&str>) -> Outcome {
         None => console::done(&format!("the ledger is whole: {summary}")),
         Some(ref broken) => {
             console::fault(&format!("the ledger was changed: {broken}"));
-            println!("  read and right before it: {summary}");
+            say!("  read and right before it: {summary}");
         }
     }
     Ok(report.broken.is_none())

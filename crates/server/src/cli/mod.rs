@@ -1,11 +1,15 @@
 //! The command line: what an operator types. Each verb is a file; each prints plain words and exits 0, 1 or 2.
 //!
+//! Nothing here prints by `println!`, which panics when the reader has gone: `say!` does not.
+//!
 //! Exit codes: 0 done, 1 the answer is no (a check failed), 2 it could not be done as asked.
+
+#[macro_use]
+pub mod console;
 
 mod campaign;
 mod ceremony;
 mod config;
-pub mod console;
 mod doctor;
 mod init;
 mod ledger;
@@ -14,6 +18,7 @@ mod portal;
 mod serve;
 mod store;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -114,7 +119,7 @@ pub fn run() -> ExitCode {
 }
 
 fn refuse(failure: &Failure) -> ExitCode {
-    eprintln!("kyso: {}", failure.0);
+    let _ = writeln!(std::io::stderr(), "kyso: {}", failure.0);
     ExitCode::from(2)
 }
 
@@ -133,7 +138,7 @@ impl Verb {
             Self::Store(verb) => verb.run(&loaded(path)?).await,
             Self::VerifyStore => store::verify(&loaded(path)?).await,
             Self::Openapi => {
-                println!("{}", crate::http::openapi::document_json());
+                console::text(&crate::http::openapi::document_json());
                 Ok(true)
             }
         }

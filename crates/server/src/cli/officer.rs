@@ -66,16 +66,17 @@ impl Officer {
                     )
                     .await?;
                 if quiet {
-                    println!("{}", added.token);
+                    say!("{}", added.token);
                 } else {
                     console::done(&format!("officer {} added", added.id));
-                    println!(
+                    say!(
                         "token (shown once; `kyso officer token {}` makes another): {}",
-                        added.id, added.token
+                        added.id,
+                        added.token
                     );
                 }
             }
-            Self::Token { id } => println!(
+            Self::Token { id } => say!(
                 "{}",
                 registration
                     .rotate_officer_token(&read_id(&id)?, "cli")
@@ -88,7 +89,7 @@ impl Officer {
             Self::List => {
                 for officer in registration.officers().await? {
                     let roles: Vec<_> = officer.roles.iter().map(|role| role.as_str()).collect();
-                    println!("{}  {}  {}", officer.id, officer.name, roles.join(","));
+                    say!("{}  {}  {}", officer.id, officer.name, roles.join(","));
                 }
             }
         }

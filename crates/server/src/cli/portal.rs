@@ -32,10 +32,13 @@ pub enum Portal {
         #[arg(long)]
         json: bool,
     },
-    /// A new secret; the old one stays valid for an hour.
+    /// A new secret, printed once; the old one stays valid for an hour.
     Rotate {
         /// `ptl_…` or the client id.
         portal: String,
+        /// Print only the secret, for scripts.
+        #[arg(long)]
+        quiet: bool,
     },
     /// The portal may no longer call; its history stays.
     Disable {
@@ -83,22 +86,30 @@ impl Portal {
                         "secret": added.secret,
                         "webhook_secret": added.webhook_secret,
                     });
-                    println!("{line}");
+                    say!("{line}");
                     return Ok(true);
                 }
                 console::done(&format!("portal {} registered", added.portal.id));
-                println!("client id:      {}", added.portal.client_id);
-                println!(
+                say!("client id:      {}", added.portal.client_id);
+                say!(
                     "secret:         {}   (shown once; `kyso portal rotate` makes another)",
                     added.secret
                 );
                 if let Some(secret) = added.webhook_secret {
-                    println!("webhook secret: {secret}");
+                    say!("webhook secret: {secret}");
                 }
             }
-            Self::Rotate { portal } => {
+            Self::Rotate { portal, quiet } => {
                 let id = find(&platform, &portal).await?;
-                println!("{}", portals.rotate_secret(&id, OVERLAP_MS, "cli").await?);
+                let secret = portals.rotate_secret(&id, OVERLAP_MS, "cli").await?;
+                if quiet {
+                    say!("{secret}");
+                } else {
+                    console::done(&format!(
+                        "portal {id} has a new secret; the old one stays valid for an hour"
+                    ));
+                    say!("secret: {secret}   (shown once)");
+                }
             }
             Self::Disable { portal } => {
                 portals
@@ -107,15 +118,20 @@ impl Portal {
                 console::done(&format!("{portal} disabled"));
             }
             Self::List => {
+                if portals.list().await?.is_empty() {
+                    say!("no portals yet; `kyso portal add --name …` registers one");
+                }
                 for portal in portals.list().await? {
                     let state = if portal.disabled_at.is_some() {
                         "disabled"
                     } else {
                         "active"
                     };
-                    println!(
+                    say!(
                         "{}  {}  {}  {state}",
-                        portal.id, portal.client_id, portal.name
+                        portal.id,
+                        portal.client_id,
+                        portal.name
                     );
                 }
             }

@@ -36,7 +36,13 @@ impl Serve {
             .store
             .check_migrated(kyso_store::MIGRATIONS)
             .await?;
+        platform.check_data_key().await?;
         kyso_store::ledger::check_published(&platform.store).await?;
+        if platform.authority.chain().await.is_err() {
+            tracing::warn!(
+                "no ceremony has been held: nothing can be issued or signed; stop and run `kyso ceremony run`"
+            );
+        }
 
         let server = &loaded.config.server;
         let public = bind(&server.listen).await?;

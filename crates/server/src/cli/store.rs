@@ -53,7 +53,7 @@ pub async fn verify(loaded: &Loaded) -> Outcome {
             .iter()
             .map(|(name, count)| (name.to_string(), count)),
     ) {
-        println!("{count:>10}  {name}");
+        say!("{count:>10}  {name}");
     }
     let broken = signing.broken.iter().map(|b| (b.invariant, &b.message));
     for (invariant, message) in broken.chain(

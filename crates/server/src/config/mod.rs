@@ -4,6 +4,7 @@
 //! misspelt key is never silently ignored. Secrets are never values here: a key that ends in `_file` names the
 //! file that holds one. Relative paths are relative to the folder of the configuration file.
 
+pub mod check;
 pub mod section;
 
 use std::collections::BTreeMap;
@@ -124,6 +125,9 @@ section! {
         policy_oid: String = "1.3.6.1.4.1.99999.1.1.1";
         /// Where the certification practice statement can be read.
         cps_uri: String = "http://127.0.0.1:8080/cps";
+        /// File with the statement, served at `/cps` (`.pdf`, `.html` or text); empty serves a page that says what the
+        /// provider has to write.
+        cps_file: PathBuf = "";
         /// The user notice of the policy (liability), at most 200 characters.
         user_notice: String = "Chứng thư số cá nhân. Trách nhiệm của nhà cung cấp theo quy chế chứng thực (CPS).";
         /// Hours between scheduled CRLs.
@@ -348,8 +352,36 @@ impl Loaded {
         Self::parse(&text, path, directory, variables)
     }
 
+    /// Every fault of the values at `path`, of which [`Loaded::read`] gives the first.
+    pub fn faults(
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Vec<Error>, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::lay(&text, path, Path::new("."), variables)?
+            .config
+            .faults())
+    }
+
     /// Reads configuration text as if it stood in `path`.
     pub fn parse(
+        text: &str,
+        path: &Path,
+        directory: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        let loaded = Self::lay(text, path, directory, variables)?;
+        match loaded.config.faults().into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(loaded),
+        }
+    }
+
+    /// Lays file and environment over the defaults; the types are right, the values may not be.
+    fn lay(
         text: &str,
         path: &Path,
         directory: &Path,
@@ -391,7 +423,6 @@ impl Loaded {
         let config: Config = table
             .try_into()
             .map_err(|e: toml::de::Error| invalid(e.to_string()))?;
-        config.check()?;
         Ok(Self {
             config,
             directory: directory.to_owned(),
@@ -406,6 +437,13 @@ impl Loaded {
         } else {
             self.directory.join(path)
         }
+    }
+
+    /// The file of an SQLite database; `None` for a database server and for one in memory.
+    pub fn database_file(&self) -> Option<PathBuf> {
+        let url = self.database_url();
+        let file = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+        (!file.starts_with(':')).then(|| PathBuf::from(file))
     }
 
     /// The database URL with a relative SQLite file made relative to the configuration's folder.
@@ -428,59 +466,6 @@ impl Config {
         };
         url.trim_end_matches('/')
     }
-
-    /// Rules that no single type can say.
-    fn check(&self) -> Result<(), Error> {
-        if !self.status_url().starts_with("http://") {
-            return Err(Error::Unsafe {
-                section: "authority",
-                key: "status_url",
-                message: "server.public_url is not plain http, so the http:// URL of OCSP, CRL and issuer certificates \
-                          must be given here"
-                    .into(),
-            });
-        }
-        if self.authority.crl_valid_hours <= self.authority.crl_hours {
-            return Err(Error::Unsafe {
-                section: "authority",
-                key: "crl_valid_hours",
-                message: format!(
-                    "must be more than crl_hours ({}), or a CRL expires before its successor is due",
-                    self.authority.crl_hours
-                ),
-            });
-        }
-        if self.mail.tls == "none" && !self.mail.host.is_empty() && !loopback(&self.mail.host) {
-            return Err(Error::Unsafe {
-                section: "mail",
-                key: "tls",
-                message: "mail without TLS is allowed to this machine only; use starttls or tls"
-                    .into(),
-            });
-        }
-        if !["none", "starttls", "tls"].contains(&self.mail.tls.as_str()) {
-            return Err(Error::Unsafe {
-                section: "mail",
-                key: "tls",
-                message: "choose none, starttls or tls".into(),
-            });
-        }
-        if self.keystore.backend == "pkcs11" && self.keystore.pkcs11_module.is_empty() {
-            return Err(Error::Unsafe {
-                section: "keystore",
-                key: "pkcs11_module",
-                message: "the pkcs11 backend needs the path of a module".into(),
-            });
-        }
-        Ok(())
-    }
-}
-
-fn loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|a| a.is_loopback())
 }
 
 fn known(section: &str, key: &str) -> bool {
@@ -551,6 +536,14 @@ mod tests {
         assert!(matches!(
             parse("", &[("KYSO__SERVER__ROLL", "web")]),
             Err(Error::Variable { .. })
+        ));
+    }
+
+    #[test]
+    fn what_cannot_work_stops_the_start() {
+        assert!(matches!(
+            parse("[log]\nformat = \"xml\"", &[]),
+            Err(Error::Unsafe { key: "format", .. })
         ));
     }
 

@@ -15,7 +15,7 @@ use kyso_registration::{EnrolmentId, ra};
 use kyso_signing::device::Session;
 
 use super::App;
-use crate::problem::Problem;
+use crate::problem::{Problem, Scheme};
 
 /// Anybody, limited by address.
 pub struct Anyone;
@@ -50,7 +50,8 @@ impl FromRequestParts<App> for Portal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let (client_id, secret) = basic(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
+        let (client_id, secret) = basic(&parts.headers)
+            .ok_or_else(|| Problem::new("unauthenticated").challenge(Scheme::Basic))?;
         let portals = &app.platform.signing.portals;
         let portal = app.known(parts, portals.authenticate(&client_id, &secret).await)?;
         app.spend(("portal", portal.id.to_string()))?;

@@ -10,6 +10,7 @@ pub mod correlation;
 mod enrolment;
 mod health;
 pub mod openapi;
+mod pages;
 mod ra;
 mod rate;
 mod request;
@@ -100,7 +101,9 @@ pub fn routers(mut platform: Platform, metrics: PrometheusHandle) -> (Router, Ro
         }))
     });
     let app = App::new(platform, metrics, probe);
-    let mut public = Router::new().merge(health_routes(&app));
+    let mut public = Router::new()
+        .merge(health_routes(&app))
+        .merge(page_routes(&app));
     if matches!(role, Role::All | Role::Web) {
         let (api, _) = api().split_for_parts();
         public = public
@@ -188,6 +191,15 @@ fn health_routes(app: &App) -> Router {
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
+        .with_state(app.clone())
+}
+
+/// What a problem's `type` and a certificate's policy point to.
+fn page_routes(app: &App) -> Router {
+    Router::new()
+        .route("/errors", get(pages::errors))
+        .route("/errors/{code}", get(pages::error))
+        .route("/cps", get(pages::practice_statement))
         .with_state(app.clone())
 }
 

@@ -71,6 +71,17 @@ pub struct NewRequestWire {
     expires_in_seconds: Option<u32>,
 }
 
+/// The same in parts, so that documents need no base64. Only for the interface's description.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub struct NewRequestParts {
+    /// The first part, JSON; its documents have no `content`.
+    request: NewRequestWire,
+    /// One part for each document without a digest, in order.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    document: Vec<Vec<u8>>,
+}
+
 /// `wait`: how many seconds to hold the answer until the request moves.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct Wait {
@@ -81,7 +92,7 @@ pub struct Wait {
 
 /// Ask a citizen to sign documents.
 #[utoipa::path(post, path = "/v1/signature-requests", tag = "portal",
-    request_body(content((NewRequestWire = "application/json"), (Vec<u8> = "multipart/form-data"))),
+    request_body(content((NewRequestWire = "application/json"), (NewRequestParts = "multipart/form-data"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters")),
     responses((status = 201, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn create_signature_request(

@@ -20,6 +20,10 @@ use crate::config::{Loaded, Role};
 const APPROVAL_KEY: &str = "approval-key";
 /// Name of the setting that holds the approval key's id.
 const APPROVAL_KEY_ID: &str = "approval-key-id";
+/// Name of the setting that holds what the ledger's checkpoints are called: it outlives a change of the public URL.
+const LEDGER_ORIGIN: &str = "ledger-origin";
+/// Name of the setting that tells the installation's data key from another.
+const DATA_KEY_FINGERPRINT: &str = "data-key-fingerprint";
 /// Signature type of our ledger notes: ECDSA P-256 with SHA-256 (C2SP signed-note leaves 0xff to applications).
 const NOTE_ALGORITHM: &[u8] = b"\xffkyso-ecdsa-p256-sha256";
 
@@ -36,6 +40,8 @@ pub struct Platform {
     pub registration: Registration,
     /// Private keys; `None` in the web role.
     pub keys: Option<Keystore>,
+    /// Fingerprint of the data key.
+    data_key: [u8; 32],
     /// The configuration it was made from.
     pub loaded: Loaded,
 }
@@ -77,6 +83,14 @@ pub enum Error {
         /// Where it should be.
         path: std::path::PathBuf,
     },
+    /// The data key is of another installation.
+    #[error(
+        "{path} is not the data key that this installation was made with: put the right one back from the backup"
+    )]
+    OtherDataKey {
+        /// Where it is.
+        path: std::path::PathBuf,
+    },
     /// No worker has started on this database yet.
     #[error("no worker has published the approval key yet; start one with role worker or all")]
     NoApprovalKey,
@@ -108,6 +122,7 @@ impl Platform {
             });
         }
         let sealed = SealedBlobs::open(&data_key)?;
+        let data_key = sealed.fingerprint();
         let authority = Authority::new(store.clone(), authority_config(loaded));
         let signing = Signing::new(store.clone(), authority.clone(), signing_config(loaded));
         let registration = Registration::new(
@@ -123,6 +138,7 @@ impl Platform {
             signing,
             registration,
             keys,
+            data_key,
             loaded: loaded.clone(),
         })
     }
@@ -131,7 +147,18 @@ impl Platform {
     pub async fn prepare(&self) -> Result<u64, Error> {
         let applied = self.store.migrate(kyso_store::MIGRATIONS).await?;
         self.registration.prepare().await?;
+        self.keep(DATA_KEY_FINGERPRINT, &self.data_key).await?;
         Ok(applied)
+    }
+
+    /// Refuses a data key with which the rows of this installation cannot be opened.
+    pub async fn check_data_key(&self) -> Result<(), Error> {
+        match self.setting(DATA_KEY_FINGERPRINT).await? {
+            Some(kept) if kept != self.data_key => Err(Error::OtherDataKey {
+                path: self.loaded.path(&self.loaded.config.database.data_key_file),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Tells the web role the public approval key. The worker's, at start.
@@ -151,18 +178,12 @@ impl Platform {
 
     /// The public key that phones seal PINs to.
     pub async fn approval_key(&self) -> Result<ApprovalKey, Error> {
-        let spki = self
-            .store
-            .optional(table::SETTING, &[APPROVAL_KEY.into()])
-            .await?;
-        let key_id = self
-            .store
-            .optional(table::SETTING, &[APPROVAL_KEY_ID.into()])
-            .await?;
+        let spki = self.setting(APPROVAL_KEY).await?;
+        let key_id = self.setting(APPROVAL_KEY_ID).await?;
         match (spki, key_id) {
             (Some(spki), Some(key_id)) => Ok(ApprovalKey {
-                spki: spki.bytes("value")?,
-                key_id: String::from_utf8_lossy(&key_id.bytes("value")?).into_owned(),
+                spki,
+                key_id: String::from_utf8_lossy(&key_id).into_owned(),
             }),
             _ => Err(Error::NoApprovalKey),
         }
@@ -179,18 +200,70 @@ impl Platform {
     /// The key that ledger checkpoints are signed with, as their notes name it.
     pub async fn note_key(&self) -> Result<NoteKey, Error> {
         let service = self.authority.ledger_key().await?;
-        let url = &self.loaded.config.server.public_url;
-        let host = url.split("://").nth(1).unwrap_or(url).trim_end_matches('/');
+        let name = match self.setting(LEDGER_ORIGIN).await? {
+            Some(kept) => String::from_utf8_lossy(&kept).into_owned(),
+            None => self.origin(),
+        };
         Ok(NoteKey {
-            name: format!("{host}/ledger"),
+            name,
             algorithm: NOTE_ALGORITHM.to_vec(),
             public_key: service.public_key.as_der().to_vec(),
         })
     }
+
+    /// Keeps the name of the checkpoints (C2SP tlog-checkpoint: the origin) for as long as the ledger lives. The
+    /// ceremony's, and the worker's before its first seal.
+    pub async fn keep_origin(&self) -> Result<(), Error> {
+        self.keep(LEDGER_ORIGIN, self.origin().as_bytes()).await
+    }
+
+    /// What checkpoints would be called if the ledger began now.
+    fn origin(&self) -> String {
+        let url = &self.loaded.config.server.public_url;
+        let host = url.split("://").nth(1).unwrap_or(url).trim_end_matches('/');
+        format!("{host}/ledger")
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let row = self.store.optional(table::SETTING, &[name.into()]).await?;
+        Ok(row.map(|row| row.bytes("value")).transpose()?)
+    }
+
+    /// Writes a setting once; what is there stays.
+    async fn keep(&self, name: &str, value: &[u8]) -> Result<(), Error> {
+        if self.setting(name).await?.is_some() {
+            return Ok(());
+        }
+        let mut tx = self.store.write().await?;
+        let now = tx.now();
+        tx.execute(
+            table::KEEP_SETTING,
+            &[name.into(), value.to_vec().into(), now.into()],
+        )
+        .await?;
+        Ok(tx.commit().await?)
+    }
 }
 
-/// Opens the database of the configuration.
+/// Makes the database file of a new installation, or finds it there. A database server makes its own.
+pub async fn make_database(loaded: &Loaded) -> Result<(), Error> {
+    if loaded.database_file().is_some_and(|file| !file.exists()) {
+        Store::open_with(&loaded.database_url(), Options::default())
+            .await?
+            .close()
+            .await;
+    }
+    Ok(())
+}
+
+/// Opens the database of the configuration. A file that is not there is not made: that would hide a loss.
 pub async fn open_store(loaded: &Loaded, clock: Clock) -> Result<Store, Error> {
+    if let Some(path) = loaded.database_file().filter(|file| !file.exists()) {
+        return Err(Error::Missing {
+            what: "the database",
+            path,
+        });
+    }
     let database = &loaded.config.database;
     let options = Options {
         clock,

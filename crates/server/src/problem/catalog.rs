@@ -52,8 +52,9 @@ pub fn reference() -> String {
     let mut text = String::from(
         "# Problems\n\nPrinted from the code; do not edit.\n\n\
          Every refusal is an RFC 9457 document (`application/problem+json`) with a stable `code`, a sentence in each \
-         language, `retryable`, and `instance`, the id to read to support. Fields that broke a rule are listed in \
-         `errors`, each with a code of its own.\n\n\
+         language, `retryable`, and `instance`, the id to read to support. `type` is the address of a page about the \
+         code, `/errors/{code}`. Fields that broke a rule are listed in `errors`, each with a code of its own and, \
+         where it stands in a JSON body, its `pointer` (RFC 6901).\n\n\
          | code | status | retry | what happened and what to do |\n| --- | --- | --- | --- |\n",
     );
     for entry in ENTRIES {
@@ -488,6 +489,12 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
     // form of the request
     ("missing", "Thiếu mục này.", "This is missing."),
     (
+        "unknown-field",
+        "Không có mục này trong tài liệu giao diện.",
+        "There is no such field in the interface.",
+    ),
+    ("duplicate", "Mục này có hai lần.", "This is there twice."),
+    (
         "shape",
         "Dữ liệu chưa đúng dạng.",
         "This is not of the documented form.",
@@ -640,6 +647,11 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
         "Thẻ Căn cước đã hết hạn. Làm thẻ mới rồi đăng ký lại.",
         "The identity card has expired; get a new one first.",
     ),
+    (
+        "unacceptable",
+        "Giá trị này chưa dùng được.",
+        "This value is not acceptable; see the interface for what is.",
+    ),
     // choices
     (
         "unknown",
@@ -753,6 +765,86 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
         "document",
         "Tài liệu không khớp với yêu cầu.",
         "A document is not the one of the request.",
+    ),
+    (
+        "statement-malformed",
+        "Nội dung xác nhận chưa đúng dạng.",
+        "The statement is not of its form, or not in canonical form.",
+    ),
+    (
+        "approval-expired",
+        "Nội dung xác nhận đã hết hạn.",
+        "The statement has expired.",
+    ),
+    (
+        "approval-future-dated",
+        "Đồng hồ điện thoại chạy nhanh. Chỉnh lại giờ.",
+        "The statement is dated in the future; set the phone's clock.",
+    ),
+    (
+        "approval-too-long",
+        "Nội dung xác nhận có hạn quá dài.",
+        "The statement lives longer than allowed.",
+    ),
+    (
+        "approval-mismatch",
+        "Xác nhận dành cho yêu cầu khác.",
+        "The statement is for something else.",
+    ),
+    (
+        "documents-mismatch",
+        "Tài liệu không khớp với yêu cầu.",
+        "The documents are not those of the request.",
+    ),
+    (
+        "preview-mismatch",
+        "Xác nhận nói đã xem tài liệu mà bên yêu cầu không gửi.",
+        "The statement says a document was seen that the portal did not send.",
+    ),
+    (
+        "current-pin",
+        "Thiếu hoặc thừa mã PIN hiện tại.",
+        "The current PIN is needed for a change, and only for a change.",
+    ),
+    (
+        "key-row-refused",
+        "Khóa không dùng được. Gọi hỗ trợ.",
+        "The key's record is not authentic; call support.",
+    ),
+    (
+        "credential-unbound",
+        "Chữ ký số chưa gắn với điện thoại nào.",
+        "The credential is not bound to a phone yet.",
+    ),
+    (
+        "already-bound",
+        "Chữ ký số đã gắn với một điện thoại.",
+        "The credential is bound to a phone already.",
+    ),
+    (
+        "device-changed",
+        "Chữ ký số đã gắn với điện thoại khác.",
+        "The credential is bound to another phone.",
+    ),
+    (
+        "approval-spent",
+        "Xác nhận này đã dùng.",
+        "This approval has been used.",
+    ),
+    (
+        "pin-locked",
+        "Đã khóa vì nhập sai mã PIN 5 lần. Gọi hỗ trợ để mở lại.",
+        "The key is locked after five wrong PINs.",
+    ),
+    (
+        "pin-unreadable",
+        "Mã PIN gửi lên không đọc được. Thử lại.",
+        "The sealed PIN cannot be opened; take the approval key again.",
+    ),
+    (
+        "algorithm-unsuitable",
+        "Khóa không dùng được với thuật toán này.",
+        "The key does not suit this algorithm.",
     ),
     // documents
     ("not-a-pdf", "Tệp không phải PDF.", "The file is not a PDF."),
@@ -870,6 +962,25 @@ mod tests {
                 entry.code
             );
         }
+    }
+
+    #[test]
+    fn every_rule_has_one_place_and_signing_speaks_only_of_these() {
+        let mut rules: Vec<&str> = FIELD_RULES.iter().map(|(rule, _, _)| *rule).collect();
+        rules.sort_unstable();
+        rules
+            .windows(2)
+            .for_each(|pair| assert_ne!(pair[0], pair[1]));
+        // `code_of` and `refusal_code` there, each `=> "code"` on a line of its own.
+        let signing = include_str!("../../../signing/src/request/mod.rs");
+        let codes = signing
+            .split("fn code_of")
+            .nth(1)
+            .expect("code_of is there")
+            .lines()
+            .filter_map(|line| line.split("=> \"").nth(1)?.split('"').next());
+        let missing: Vec<&str> = codes.filter(|code| !rules.contains(code)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]

@@ -22,6 +22,9 @@ use serde::Serialize;
 pub struct FieldProblem {
     /// Field name as in the request, e.g. `full_name`.
     pub field: String,
+    /// Where it stands in the JSON body (RFC 6901), e.g. `/signer/identity_number`; absent for what is no part of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
     /// Stable code of the rule, e.g. `name-has-lookalike-letters`.
     pub code: String,
     /// The rule in Vietnamese.
@@ -30,10 +33,20 @@ pub struct FieldProblem {
     pub message_en: String,
 }
 
+/// How a caller may say who they are, told with every 401 (RFC 9110, 11.6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Client id and secret: portals (RFC 7617).
+    Basic,
+    /// A token: phones and officers (RFC 6750).
+    Bearer,
+}
+
 /// A refusal on its way out.
 #[derive(Debug)]
 pub struct Problem {
     code: &'static str,
+    scheme: Scheme,
     fields: Vec<FieldProblem>,
     retry_after_seconds: Option<u64>,
     tries_left: Option<u32>,
@@ -43,7 +56,7 @@ pub struct Problem {
 /// The document on the wire (RFC 9457, section 3).
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ProblemDocument {
-    /// A URL that names the kind of problem.
+    /// A URL that names the kind of problem, `/errors/{code}`: a page that explains it.
     #[serde(rename = "type")]
     pub kind: String,
     /// HTTP status, repeated.
@@ -75,8 +88,13 @@ impl Problem {
             catalog::find(code).is_some(),
             "problem code {code} is not in the catalog"
         );
+        let scheme = match code {
+            "portal-credentials" => Scheme::Basic,
+            _ => Scheme::Bearer,
+        };
         Self {
             code,
+            scheme,
             fields: Vec::new(),
             retry_after_seconds: None,
             tries_left: None,
@@ -96,14 +114,34 @@ impl Problem {
     }
 
     /// Adds a field that broke the rule `code`.
-    pub fn with_field(mut self, field: impl Into<String>, code: &str) -> Self {
+    pub fn with_field(self, field: impl Into<String>, code: &str) -> Self {
+        self.with(field.into(), None, code)
+    }
+
+    /// Adds the place of the JSON body (RFC 6901; empty is the whole) that broke the rule `code`.
+    pub fn with_pointer(self, pointer: String, code: &str) -> Self {
+        let field = match pointer.rsplit('/').next() {
+            None | Some("") => "body",
+            Some(last) => last,
+        };
+        self.with(field.to_owned(), Some(pointer), code)
+    }
+
+    fn with(mut self, field: String, pointer: Option<String>, code: &str) -> Self {
         let (message_vi, message_en) = catalog::field(code);
         self.fields.push(FieldProblem {
-            field: field.into(),
+            field,
+            pointer,
             code: code.to_owned(),
             message_vi: message_vi.to_owned(),
             message_en: message_en.to_owned(),
         });
+        self
+    }
+
+    /// Says how callers of this operation say who they are.
+    pub fn challenge(mut self, scheme: Scheme) -> Self {
+        self.scheme = scheme;
         self
     }
 
@@ -117,6 +155,11 @@ impl Problem {
     pub fn with_tries_left(mut self, tries: u32) -> Self {
         self.tries_left = Some(tries);
         self
+    }
+
+    /// The fields that broke a rule.
+    pub fn fields(&self) -> &[FieldProblem] {
+        &self.fields
     }
 
     /// The stable code.
@@ -158,7 +201,7 @@ impl IntoResponse for Problem {
             );
         }
         let document = ProblemDocument {
-            kind: format!("/errors#{}", self.code),
+            kind: format!("/errors/{}", self.code),
             status: status.as_u16(),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             code: self.code.to_owned(),
@@ -179,7 +222,17 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let challenge = match (self.scheme, self.code) {
+                (Scheme::Basic, _) => "Basic realm=\"kyso\", charset=\"UTF-8\"",
+                (Scheme::Bearer, "session-invalid") => {
+                    "Bearer realm=\"kyso\", error=\"invalid_token\""
+                }
+                (Scheme::Bearer, _) => "Bearer realm=\"kyso\"",
+            };
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(challenge),
+            );
         }
         response
     }

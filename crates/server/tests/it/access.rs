@@ -181,6 +181,35 @@ async fn every_operation_opens_to_its_callers_and_to_nobody_else() {
     people.world.finish().await;
 }
 
+/// What a developer reads about the door is the door.
+#[test]
+fn the_openapi_document_says_who_may_call() {
+    let document: serde_json::Value =
+        serde_json::from_str(&kyso_server::http::openapi::document_json()).unwrap();
+    for (_, methods) in document["paths"].as_object().unwrap() {
+        for operation in methods.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap();
+            let (_, door, _) = MATRIX.iter().find(|(name, ..)| *name == id).unwrap();
+            let scheme = match door {
+                Door::Anybody => None,
+                Door::Enrolling => Some("enrolment"),
+                Door::Citizen | Door::Signer => Some("device"),
+                Door::Portal | Door::Asker => Some("portal"),
+                Door::Reader | Door::Decider => Some("officer"),
+            };
+            let wanted = scheme.map_or(
+                serde_json::json!([]),
+                |scheme| serde_json::json!([{ scheme: [] }]),
+            );
+            assert_eq!(operation["security"], wanted, "{id}");
+            if let Some(scheme) = scheme {
+                let known = &document["components"]["securitySchemes"][scheme];
+                assert_eq!(known["type"], "http", "{scheme}");
+            }
+        }
+    }
+}
+
 /// A body that gets past the form where the door stands behind it, and changes nothing; an empty object elsewhere.
 fn body(name: &str) -> serde_json::Value {
     use serde_json::json;

@@ -119,6 +119,7 @@ impl World {
         write_configuration(&folder, &database.url, &catcher, &options);
         let loaded = Loaded::read(&folder.path().join("kyso.toml"), []).unwrap();
         kyso_server::platform::make_keystore(&loaded).unwrap();
+        kyso_server::platform::make_database(&loaded).await.unwrap();
         let platform = Platform::open_at(&loaded, Clock::System).await.unwrap();
         platform.prepare().await.unwrap();
         let keys = platform.keys.clone().unwrap();

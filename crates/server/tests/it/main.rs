@@ -8,5 +8,7 @@ mod crash;
 mod documents;
 mod harness;
 mod mission;
+mod operator;
+mod pages;
 mod refusals;
 mod smartca;
