@@ -214,19 +214,29 @@ fn the_places_for_marks_lie_on_the_last_page_side_by_side() {
 
 #[test]
 fn a_mark_that_nobody_placed_still_falls_into_the_place_left_for_it() {
-    for pdf in [
-        acceptance(&sample::acceptance()).unwrap(),
-        dossier(&sample::dossier(1)).unwrap(),
-    ] {
-        let place = pdf.place("subscriber").unwrap();
-        // 220 × 70 pt, 24 pt from the lower right corner of A4: where PAdES marks go by default.
-        assert!(
-            (place.left + place.width - (595.276 - 24.0)).abs() < 0.01,
-            "{place:?}"
-        );
-        assert_eq!(
-            (place.bottom, place.width, place.height),
-            (24.0, 220.0, 70.0)
-        );
+    let pdf = acceptance(&sample::acceptance()).unwrap();
+    let place = pdf.place("subscriber").unwrap();
+    // 220 × 70 pt, 54 pt from the right and 24 pt from the lower edge of A4: where PAdES marks go by default.
+    assert!(
+        (place.left + place.width - (595.276 - 54.0)).abs() < 0.01,
+        "{place:?}"
+    );
+    assert_eq!(
+        (place.bottom, place.width, place.height),
+        (24.0, 220.0, 70.0)
+    );
+}
+
+#[test]
+fn no_mark_stands_out_of_the_text_at_the_side() {
+    for (paper, pdf) in all() {
+        for place in pdf.places() {
+            // 27 mm on the left, 19 mm on the right of A4.
+            assert!(place.left >= 76.5, "{paper}: {place:?}");
+            assert!(
+                place.left + place.width <= 595.28 - 53.8,
+                "{paper}: {place:?}"
+            );
+        }
     }
 }

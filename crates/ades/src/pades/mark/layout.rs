@@ -1,6 +1,8 @@
 //! Where the words go: two columns, labels set against their values; long values wrap, and if the box is full
 //! everything shrinks.
 //!
+//! A value that wraps is broken into lines of about the same length: no line of one short word.
+//!
 //! Labels end where values begin, so that every reader of the file (people, `pdftotext`, a screen reader) takes a row
 //! for one line.
 
@@ -13,6 +15,8 @@ use crate::Error;
 /// Largest type in a box of 70 pt, and smallest type in any, in points.
 const SIZE_MAX: f32 = 8.5;
 const SIZE_MIN: f32 = 3.5;
+/// How far a value may shrink before it is broken.
+const UNBROKEN: f32 = 0.75;
 /// Longest label and value together.
 const ROW_OCTETS_MAX: usize = 1000;
 /// The first row's value against the others.
@@ -63,8 +67,8 @@ pub fn lay_out(font: &Font, rows: &[MarkRow], area: [f32; 4]) -> Result<Vec<Piec
         });
     }
     let largest = SIZE_MAX * (area[3] / 60.0).clamp(1.0, 2.5);
-    // Rather a little smaller than one word on a line of its own.
-    let unbroken = sizes(largest, largest * 0.85).map(|size| (size, false));
+    // Rather smaller than a value in two pieces, as long as it reads well.
+    let unbroken = sizes(largest, largest * UNBROKEN).map(|size| (size, false));
     let broken = sizes(largest, SIZE_MIN).map(|size| (size, true));
     for (size, may_wrap) in unbroken.chain(broken) {
         if let Some(pieces) = at_size(font, &rows, area, size, may_wrap)? {
@@ -107,7 +111,7 @@ fn at_size(
     for (index, row) in rows.iter().enumerate() {
         let size = if index == 0 { size * FIRST_ROW } else { size };
         let texts = if may_wrap {
-            wrapped(font, &row.value, size, room)?
+            balanced(font, &row.value, size, room)?
         } else {
             vec![row.value.clone()]
         };
@@ -174,6 +178,24 @@ fn piece(left: f32, baseline: f32, size: f32, text: String, is_label: bool) -> P
         text,
         is_label,
     }
+}
+
+/// As few lines as [`wrapped`] gives, and of these the most even.
+fn balanced(font: &Font, text: &str, size: f32, room: f32) -> Result<Vec<String>, Error> {
+    let mut best = wrapped(font, text, size, room)?;
+    let (mut narrow, mut wide) = (room / best.len() as f32, room);
+    // Six halvings find the narrowest column to two hundredths of the room.
+    for _ in 0..6 {
+        let middle = (narrow + wide) / 2.0;
+        let lines = wrapped(font, text, size, middle)?;
+        let breaks_words = lines.join(" ") != best.join(" ");
+        if lines.len() > best.len() || breaks_words {
+            narrow = middle;
+        } else {
+            (best, wide) = (lines, middle);
+        }
+    }
+    Ok(best)
 }
 
 /// Lines no wider than `room`, broken at spaces, and within a word only where the word alone is too wide. What has no
@@ -268,6 +290,27 @@ mod tests {
             .map(|piece| piece.text.as_str())
             .collect();
         assert_eq!(signer.join(" "), name);
+    }
+
+    #[test]
+    fn a_value_that_wraps_has_no_line_of_one_short_word() {
+        let font = Font::noto_sans();
+        let text = "Tổ chức cung cấp dịch vụ chứng thực chữ ký số Sông Lam";
+        let full = font.width(text, 7.0).unwrap();
+        for lines in 2..=4 {
+            let room = full / (lines as f32 - 0.93);
+            let broken = balanced(&font, text, 7.0, room).unwrap();
+            assert_eq!(broken.join(" "), text);
+            let widths: Vec<f32> = broken
+                .iter()
+                .map(|line| font.width(line, 7.0).unwrap())
+                .collect();
+            assert!(widths.iter().all(|width| *width <= room));
+            assert!(
+                widths.iter().all(|width| *width > room * 0.4),
+                "{broken:?} in {room}"
+            );
+        }
     }
 
     #[test]

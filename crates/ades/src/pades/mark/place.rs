@@ -4,8 +4,11 @@ use super::{Corner, Mark, Placement};
 use crate::Error;
 use crate::pades::pdf::Page;
 
-/// From the edges of the page, in points.
-const MARGIN: f32 = 24.0;
+/// From the left and right edges of the page, in points: 19 mm, as a mark that stands out of the text's margin looks
+/// like a mistake (Decree 30/2020/NĐ-CP, appendix I: 15 to 20 mm on the right).
+const MARGIN_ASIDE: f32 = 54.0;
+/// From the upper and lower edges, in points: below the text, beside the page number.
+const MARGIN_ALONG: f32 = 24.0;
 /// Between two marks, in points.
 const BETWEEN: f32 = 6.0;
 /// Smallest box, in points.
@@ -82,14 +85,16 @@ pub fn within(page: Option<&Page>, rectangle: [f32; 4]) -> Result<Placed, Error>
 
 fn in_corner(page: &Page, mark: &Mark, corner: Corner, taken: &[[f32; 4]]) -> (f32, f32, f32, f32) {
     let (page_width, page_height) = displayed(page);
-    let margin = MARGIN.min(page_width / 20.0).min(page_height / 20.0);
-    let width = mark.width.min(page_width - 2.0 * margin);
-    let height = mark.height.min(page_height - 2.0 * margin);
-    let columns = ((page_width - 2.0 * margin + BETWEEN) / (width + BETWEEN)).max(1.0) as u32;
-    let rows = ((page_height - 2.0 * margin + BETWEEN) / (height + BETWEEN)).max(1.0) as u32;
+    let aside_margin = MARGIN_ASIDE.min(page_width / 11.0);
+    let along_margin = MARGIN_ALONG.min(page_height / 20.0);
+    let width = mark.width.min(page_width - 2.0 * aside_margin);
+    let height = mark.height.min(page_height - 2.0 * along_margin);
+    let fitting = |room: f32, side: f32| ((room + BETWEEN) / (side + BETWEEN)).max(1.0) as u32;
+    let columns = fitting(page_width - 2.0 * aside_margin, width);
+    let rows = fitting(page_height - 2.0 * along_margin, height);
     let spot = |column: u32, row: u32| {
-        let aside = margin + column as f32 * (width + BETWEEN);
-        let along = margin + row as f32 * (height + BETWEEN);
+        let aside = aside_margin + column as f32 * (width + BETWEEN);
+        let along = along_margin + row as f32 * (height + BETWEEN);
         let left = match corner {
             Corner::BottomLeft | Corner::TopLeft => aside,
             Corner::BottomRight | Corner::TopRight => page_width - aside - width,
@@ -205,10 +210,10 @@ mod tests {
                 .unwrap()
                 .rectangle
         };
-        assert_eq!(rectangle(0), [366.0, 44.0, 586.0, 114.0]);
-        assert_eq!(rectangle(90), [516.0, 576.0, 586.0, 796.0]);
-        assert_eq!(rectangle(180), [34.0, 726.0, 254.0, 796.0]);
-        assert_eq!(rectangle(270), [34.0, 44.0, 104.0, 264.0]);
+        assert_eq!(rectangle(0), [336.0, 44.0, 556.0, 114.0]);
+        assert_eq!(rectangle(90), [516.0, 546.0, 586.0, 766.0]);
+        assert_eq!(rectangle(180), [64.0, 726.0, 284.0, 796.0]);
+        assert_eq!(rectangle(270), [34.0, 74.0, 104.0, 294.0]);
     }
 
     #[test]
@@ -229,7 +234,13 @@ mod tests {
     #[test]
     fn a_small_page_shrinks_the_box_and_a_tiny_one_refuses_it() {
         let small = place(&page([0.0, 0.0, 150.0, 100.0], 0), &mark(RIGHT), &[]).unwrap();
-        assert_eq!((small.width, small.height), (140.0, 70.0));
+        let margins = 2.0 * 150.0 / 11.0;
+        assert!(
+            (small.width - (150.0 - margins)).abs() < 0.01,
+            "{}",
+            small.width
+        );
+        assert_eq!(small.height, 70.0);
         let tiny = place(&page([0.0, 0.0, 15.0, 15.0], 0), &mark(RIGHT), &[]);
         assert!(matches!(tiny, Err(Error::MarkBox { .. })));
     }
