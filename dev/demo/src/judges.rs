@@ -20,27 +20,44 @@ pub struct Verdict {
     pub accepts: bool,
 }
 
+/// A program that is not installed here.
+pub struct Absent {
+    /// Its name.
+    pub who: &'static str,
+    /// How to get it.
+    pub remedy: &'static str,
+}
+
 /// Asks every judge that is present about a signed PDF. Absent ones are named.
 pub async fn all(
     signed: &Path,
     directory: &Path,
     python: Option<&Path>,
     server: &str,
-) -> Result<(Vec<Verdict>, Vec<&'static str>), Failure> {
+) -> Result<(Vec<Verdict>, Vec<Absent>), Failure> {
     let mut verdicts = Vec::new();
     let mut absent = Vec::new();
     match pdfsig(signed).await {
         Some(verdict) => verdicts.push(verdict),
-        None => absent.push("pdfsig (poppler-utils)"),
+        None => absent.push(Absent {
+            who: "pdfsig",
+            remedy: "apt install poppler-utils",
+        }),
     }
     match pyhanko(signed, &directory.join("root.pem"), python).await {
         Some(verdict) => verdicts.push(verdict),
-        None => absent.push("pyHanko (pip install pyhanko-cli)"),
+        None => absent.push(Absent {
+            who: "pyHanko",
+            remedy: "cargo xtask setup, or pip install pyhanko-cli",
+        }),
     }
-    if present("openssl").await {
+    if has_openssl().await {
         verdicts.extend(openssl(signed, directory, server).await?);
     } else {
-        absent.push("openssl");
+        absent.push(Absent {
+            who: "OpenSSL",
+            remedy: "apt install openssl",
+        });
     }
     Ok((verdicts, absent))
 }
@@ -216,8 +233,9 @@ fn der_length(der: &[u8]) -> Option<usize> {
     Some(2 + count + value)
 }
 
-async fn present(program: &str) -> bool {
-    said(program, &["version".to_owned()]).await.is_some()
+/// Whether OpenSSL is installed here.
+pub async fn has_openssl() -> bool {
+    said("openssl", &["version".to_owned()]).await.is_some()
 }
 
 async fn version(program: &str, flag: &str) -> String {
@@ -233,6 +251,7 @@ async fn said(program: &str, arguments: &[String]) -> Option<(String, bool)> {
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
+        .kill_on_drop(true)
         .output()
         .await
         .ok()?;

@@ -5,6 +5,7 @@
 //! `cargo xtask demo` builds and runs it.
 
 mod card;
+mod dossier;
 mod judges;
 mod provider;
 mod stage;
@@ -16,9 +17,10 @@ use std::time::Duration;
 use kyso_catcher::Catcher;
 use kyso_phone::{Enrolment, Owner, Phone, Session};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::provider::Provider;
-use crate::stage::{Failure, Stage};
+use crate::stage::{Failure, Stage, bold, green, red};
 
 const USAGE: &str = "\
 kyso-demo: the mission, end to end
@@ -54,6 +56,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // What is dropped here, by its end or by Ctrl-C, takes every process it started with it.
     tokio::select! {
         told = tell(&options) => match told {
             Ok(true) => ExitCode::SUCCESS,
@@ -63,18 +66,33 @@ async fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        _ = tokio::signal::ctrl_c() => {
+        code = interrupted() => {
             println!("\nStopped.");
-            ExitCode::SUCCESS
+            ExitCode::from(code)
         }
     }
 }
 
-/// Tells the story; `false` when a judge does not accept.
+/// Waits for Ctrl-C or SIGTERM; gives the exit code that shells know it by.
+async fn interrupted() -> u8 {
+    let terminate = signal(SignalKind::terminate());
+    let terminated = async {
+        match terminate {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => 130,
+        _ = terminated => 143,
+    }
+}
+
+/// Tells the story; `false` when a judge does not accept. Without --exit it ends only by being dropped.
 async fn tell(options: &Options) -> Result<bool, Failure> {
     let stage = Stage::new();
-    provider::empty_directory(&options.directory)?;
-    let directory = options.directory.canonicalize()?;
+    let scene = provider::set_scene(&options.directory)?;
+    let directory = scene.directory.clone();
     println!(
         "kyso: from a ward's campaign to a signature the world accepts. Everything is in {}",
         directory.display()
@@ -108,25 +126,22 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
     .await?;
     prove(&stage, &provider).await?;
 
-    println!("\n\x1b[1mThe signed file\x1b[0m  {}", signed.display());
+    println!("\n{}  {}", bold("The signed file"), signed.display());
     println!("The whole story took {}.", stage.elapsed());
     if options.exit {
         provider::stop(server).await?;
         return Ok(accepted);
     }
-    println!("\nThe server goes on. Ctrl-C ends it.");
+    println!(
+        "\nThe server goes on until Ctrl-C; `kyso serve` in {} starts it again.",
+        directory.display()
+    );
     println!("  API       {}/v1/openapi.json", provider.url);
+    println!("  errors    {}/errors", provider.url);
     println!("  OCSP      {}/ocsp", provider.url);
     println!("  metrics   {}/metrics", provider.operator_url);
     println!("  inbox     http://{}/", catcher.http_addr);
-    tokio::signal::ctrl_c().await?;
-    println!("\nStopping…");
-    provider::stop(server).await?;
-    println!(
-        "Stopped. `kyso serve` in {} starts it again.",
-        directory.display()
-    );
-    Ok(accepted)
+    std::future::pending().await
 }
 
 async fn set_up(
@@ -141,7 +156,12 @@ async fn set_up(
     let provider = Provider {
         binary: kyso
             .canonicalize()
-            .map_err(|error| format!("{}: {error}", kyso.display()))?,
+            .map_err(|error| {
+                format!(
+                    "{}: {error}; build it with `cargo build -p kyso-server`, or run `cargo xtask demo`",
+                    kyso.display()
+                )
+            })?,
         directory: directory.to_owned(),
         url: format!("http://127.0.0.1:{port}"),
         operator_url: format!("http://127.0.0.1:{operator_port}"),
@@ -474,11 +494,8 @@ async fn sign(
     );
     let request = stage
         .step("the portal sends a dossier of several pages", async {
-            let mut form = kyso_paper::sample::dossier(1);
             let owner = Owner::invented(1);
-            form.applicant.full_name = owner.full_name;
-            form.applicant.identity_number = owner.identity_number.clone();
-            let pdf = kyso_paper::dossier(&form)?;
+            let pdf = kyso_paper::dossier(&dossier::of(&owner)?)?;
             let place = pdf
                 .places()
                 .iter()
@@ -575,17 +592,19 @@ async fn judge(
     let credential = phone.credential(session).await?;
     let der = base64_bytes(credential["certificate"].as_str().unwrap_or_default())?;
     std::fs::write(directory.join("signer.pem"), pem("CERTIFICATE", &der))?;
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let crl = fetch_crl(&client, provider, directory).await?;
-    std::fs::write(directory.join("issuing-crl.pem"), pem("X509 CRL", &crl))?;
+    if judges::has_openssl().await {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let crl = fetch_crl(&client, directory).await?;
+        std::fs::write(directory.join("issuing-crl.pem"), pem("X509 CRL", &crl))?;
+    }
     let (verdicts, absent) =
         judges::all(signed, directory, options.python.as_deref(), &provider.url).await?;
     let mut accepted = true;
     for verdict in &verdicts {
         let sign = if verdict.accepts {
-            "\x1b[32maccepts\x1b[0m"
+            green("accepts")
         } else {
-            "\x1b[31mdoes not accept\x1b[0m"
+            red("does not accept")
         };
         stage.quote(
             &format!("{} {sign}", verdict.who),
@@ -593,33 +612,32 @@ async fn judge(
         );
         accepted &= verdict.accepts;
     }
-    for name in absent {
-        stage.say(&format!("not installed here, so not asked: {name}"));
+    for judges::Absent { who, remedy } in absent {
+        stage.say(&format!(
+            "{who} is not installed here, so it was not asked: {remedy}"
+        ));
+    }
+    if verdicts.is_empty() {
+        stage.say(
+            "No independent program is here: so far only kyso itself says that the file is well.",
+        );
     }
     Ok(accepted)
 }
 
 /// The issuing authority's CRL, from where the citizen's certificate says it is.
-async fn fetch_crl(
-    client: &reqwest::Client,
-    provider: &Provider,
-    directory: &Path,
-) -> Result<Vec<u8>, Failure> {
+async fn fetch_crl(client: &reqwest::Client, directory: &Path) -> Result<Vec<u8>, Failure> {
     let output = tokio::process::Command::new("openssl")
         .args(["x509", "-noout", "-ext", "crlDistributionPoints", "-in"])
         .arg(directory.join("signer.pem"))
+        .kill_on_drop(true)
         .output()
-        .await;
-    let text = output
-        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-        .unwrap_or_default();
+        .await?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let url = text
         .split_whitespace()
         .find_map(|word| word.strip_prefix("URI:"))
-        .map_or_else(
-            || format!("{}/crl/issuing.crl", provider.url),
-            str::to_owned,
-        );
+        .ok_or("the certificate names no CRL")?;
     Ok(client
         .get(url)
         .send()

@@ -9,6 +9,9 @@ use tokio::process::{Child, Command};
 
 use crate::stage::Failure;
 
+/// The file that says whose folder it is.
+const MARKER: &str = ".kyso-demo";
+
 /// An installation in a folder of its own.
 pub struct Provider {
     /// The `kyso` binary.
@@ -28,6 +31,7 @@ impl Provider {
             .args(arguments)
             .current_dir(&self.directory)
             .stdin(Stdio::null())
+            .kill_on_drop(true)
             .output()
             .await
             .map_err(|error| format!("{} cannot be started: {error}", self.binary.display()))?;
@@ -115,23 +119,47 @@ pub fn free_port(wanted: u16) -> Result<u16, Failure> {
     Ok(bound.local_addr()?.port())
 }
 
-/// An empty folder for the demo: what an earlier run left there is removed, anything else is refused.
-pub fn empty_directory(path: &Path) -> Result<(), Failure> {
-    let marker = path.join(".kyso-demo");
-    if path.exists() {
-        let foreign = !marker.exists() && std::fs::read_dir(path)?.next().is_some();
-        if foreign {
-            return Err(format!(
-                "{} is not empty and was not made by the demo; choose another --dir",
-                path.display()
-            )
-            .into());
-        }
-        std::fs::remove_dir_all(path)?;
+/// A folder of the demo's own, for as long as the file that is given back lives.
+pub struct Scene {
+    /// Where.
+    pub directory: PathBuf,
+    _marker: std::fs::File,
+}
+
+/// Empties the folder for the demo: what an earlier run left there is removed. Anybody else's folder is refused, and
+/// one in which a demo is running.
+pub fn set_scene(path: &Path) -> Result<Scene, Failure> {
+    let marker = path.join(MARKER);
+    let is_foreign = path.exists() && !marker.exists() && std::fs::read_dir(path)?.next().is_some();
+    if is_foreign {
+        return Err(format!(
+            "{} is not empty and was not made by the demo; choose another --dir",
+            path.display()
+        )
+        .into());
     }
     std::fs::create_dir_all(path)?;
-    Ok(std::fs::write(
-        marker,
-        "made by the kyso demo; may be removed\n",
-    )?)
+    std::fs::write(&marker, "made by the kyso demo; may be removed\n")?;
+    let held = std::fs::File::open(&marker)?;
+    if held.try_lock().is_err() {
+        return Err(format!(
+            "another demo is running in {}; end it, or choose another --dir",
+            path.display()
+        )
+        .into());
+    }
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name() == MARKER {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(Scene {
+        directory: path.canonicalize()?,
+        _marker: held,
+    })
 }

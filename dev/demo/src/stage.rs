@@ -1,6 +1,10 @@
 //! How the demo tells its story: one readable line a step, with the time it took, and a moving line while it works.
+//!
+//! Colours only on a terminal, and not when NO_COLOR asks for none (no-color.org); the moving line only on a terminal.
 
+use std::fmt::Display;
 use std::future::Future;
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,7 +31,7 @@ impl Stage {
 
     /// A new act.
     pub fn act(&self, title: &str) {
-        println!("\n\x1b[1m{title}\x1b[0m");
+        println!("\n{}", bold(title));
     }
 
     /// One step: a spinner while it runs, then a line with its time and what it says of itself.
@@ -42,7 +46,7 @@ impl Stage {
     ) -> Result<T, Failure> {
         let spinner = ProgressBar::new_spinner().with_message(title.to_owned());
         spinner.set_style(
-            ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}")
+            ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}")
                 .unwrap_or(ProgressStyle::default_spinner()),
         );
         spinner.enable_steady_tick(Duration::from_millis(120));
@@ -52,14 +56,14 @@ impl Stage {
         let took = readable(began.elapsed());
         match outcome {
             Ok((value, note)) => {
-                println!("  \x1b[32m✓\x1b[0m {took} {title}");
+                println!("  {} {took} {title}", green("✓"));
                 for line in note.lines() {
-                    println!("             \x1b[2m{line}\x1b[0m");
+                    println!("             {}", paint("2", line));
                 }
                 Ok(value)
             }
             Err(failure) => {
-                println!("  \x1b[31m✗\x1b[0m {took} {title}");
+                println!("  {} {took} {title}", red("✗"));
                 Err(failure)
             }
         }
@@ -67,7 +71,7 @@ impl Stage {
 
     /// Something somebody else said, in their own words.
     pub fn quote(&self, who: &str, words: &str) {
-        println!("  \x1b[36m{who}\x1b[0m");
+        println!("  {}", paint("36", who));
         for line in words.lines().filter(|line| !line.trim().is_empty()) {
             println!("    │ {}", line.trim_end());
         }
@@ -81,6 +85,30 @@ impl Stage {
     /// How long the whole story took.
     pub fn elapsed(&self) -> String {
         readable(self.started.elapsed()).trim().to_owned()
+    }
+}
+
+/// What stands out.
+pub fn bold(text: impl Display) -> String {
+    paint("1", text)
+}
+
+/// What is well.
+pub fn green(text: impl Display) -> String {
+    paint("32", text)
+}
+
+/// What is not.
+pub fn red(text: impl Display) -> String {
+    paint("31", text)
+}
+
+fn paint(colour: &str, text: impl Display) -> String {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if std::io::stdout().is_terminal() && !unwanted {
+        format!("\x1b[{colour}m{text}\x1b[0m")
+    } else {
+        text.to_string()
     }
 }
 
