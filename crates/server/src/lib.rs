@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod outbound;
+mod places;
 pub mod platform;
 pub mod problem;
 pub mod telemetry;

@@ -1,7 +1,5 @@
 //! `kyso serve`: the service itself, until it is told to stop.
 
-use std::future::IntoFuture;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -55,19 +53,14 @@ impl Serve {
         let (public_router, operator_router) = http::routers(platform, metrics);
 
         tracing::info!(listen = %public.local_addr()?, role = ?server.role, "serving");
-        let serving = axum::serve(
-            public,
-            public_router.into_make_service_with_connect_info::<SocketAddr>(),
-        )
-        .with_graceful_shutdown(until(stopped.clone()));
-        let serving = tokio::spawn(serving.into_future());
-        let watching = operator.map(|listener| {
-            tokio::spawn(
-                axum::serve(listener, operator_router)
-                    .with_graceful_shutdown(until(stopped))
-                    .into_future(),
-            )
-        });
+        let listen = |listener: TcpListener, router| {
+            let (server, stopped) = (server.clone(), stopped.clone());
+            tokio::spawn(async move {
+                http::listen::serve(listener, router, &server, stopped).await;
+            })
+        };
+        let serving = listen(public, public_router);
+        let watching = operator.map(|listener| listen(listener, operator_router));
 
         signalled().await?;
         tracing::info!("stopping: running requests and jobs may finish");
@@ -116,10 +109,6 @@ async fn bind(address: &str) -> Result<TcpListener, Failure> {
             "cannot listen on {address}: {error}; is another kyso running?"
         ))
     })
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 async fn signalled() -> Result<(), Failure> {

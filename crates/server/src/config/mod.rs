@@ -5,11 +5,13 @@
 //! file that holds one. Relative paths are relative to the folder of the configuration file.
 
 pub mod check;
+pub mod network;
 pub mod section;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use network::Network;
 use section::{Field, section};
 use serde::{Deserialize, Serialize};
 
@@ -27,13 +29,28 @@ section! {
         /// What this process does: `all`, `web` (no key), `worker` (citizens' and issuing keys) or `status`
         /// (OCSP and time-stamp keys).
         role: Role = Role::All;
+        /// Networks of the reverse proxies in front of this server, e.g. `["127.0.0.1/32", "10.0.0.0/8"]`. From these
+        /// alone the caller's address is taken out of `forwarded_header`. Left empty behind a proxy, all callers
+        /// without credentials share one rate limit.
+        trusted_proxies: Vec<Network> = [];
+        /// Header in which the trusted proxies write whose request it is: `x-forwarded-for` or `forwarded` (RFC 7239).
+        /// Read from the right, through trusted proxies only.
+        forwarded_header: ForwardedHeader = ForwardedHeader::XForwardedFor;
+        /// Connections held at once; one network (an IPv4 address, an IPv6 /64) other than a trusted proxy may hold a
+        /// quarter of them. Needs as many file descriptors.
+        connections_max: usize = 2048_usize;
+        /// Seconds in which a request's header must have come; a connection idle for so long is closed.
+        header_seconds_max: u64 = 10_u64;
         /// Largest request body in bytes. A request with documents is refused above it with 413.
         body_bytes_max: usize = 64 * 1024 * 1024_usize;
         /// Seconds before an unfinished request is answered with 503.
         request_seconds_max: u64 = 60_u64;
         /// Requests worked on at once; above it a request is shed with 503 and Retry-After.
         concurrency_max: usize = 512_usize;
-        /// Requests a second that one caller (portal, session or address) may make on average.
+        /// Portals' calls with `?wait=` held at once, a quarter of them for one portal; above it such a call is answered
+        /// at once. At most half of `concurrency_max`.
+        waits_max: usize = 128_usize;
+        /// Requests a second that one caller (portal, session or network) may make on average.
         rate_per_second: u32 = 50_u32;
         /// Requests that one caller may make in one burst.
         rate_burst: u32 = 200_u32;
@@ -225,6 +242,16 @@ pub enum Role {
     Worker,
     /// OCSP, CRL and time-stamps; their keys only.
     Status,
+}
+
+/// The header by which a proxy says whose request it hands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`: addresses, the nearest last.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// The whole configuration.
@@ -474,13 +501,14 @@ fn known(section: &str, key: &str) -> bool {
         .any(|(s, _, fields)| *s == section && fields.iter().any(|f| f.key == key))
 }
 
-/// An environment value as TOML: a number or a truth value if it reads as one, else text.
+/// An environment value as TOML: a number, a truth value or a list in brackets if it reads as one, else text.
 fn scalar(value: &str) -> toml::Value {
     match value.parse::<i64>() {
         Ok(number) => number.into(),
         Err(_) => match value {
             "true" => true.into(),
             "false" => false.into(),
+            _ if value.starts_with('[') => value.parse().unwrap_or_else(|_| value.into()),
             _ => value.into(),
         },
     }
@@ -528,6 +556,30 @@ mod tests {
         assert_eq!(
             loaded.origins["server.role"],
             Origin::Environment("KYSO__SERVER__ROLE".into())
+        );
+    }
+
+    #[test]
+    fn proxies_are_networks_and_nothing_else() {
+        let text = "[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\nforwarded_header = \"forwarded\"";
+        let variable = ("KYSO__SERVER__TRUSTED_PROXIES", "[\"127.0.0.1\", \"::1\"]");
+        assert_eq!(
+            parse(text, &[])
+                .unwrap()
+                .config
+                .server
+                .trusted_proxies
+                .len(),
+            1
+        );
+        let over = parse(text, &[variable]).unwrap().config.server;
+        assert_eq!(over.trusted_proxies.len(), 2);
+        let wrong = text.replace("10.0.0.0/8", "everybody");
+        assert!(
+            parse(&wrong, &[])
+                .unwrap_err()
+                .to_string()
+                .contains("everybody")
         );
     }
 

@@ -1,10 +1,10 @@
 //! Who is calling: each kind of caller is an extractor, so that a handler's signature says who may call it.
 //!
-//! A caller that is who it says spends a token of its own bucket; whoever is not spends its address's, so that nobody
+//! A caller that is who it says spends a token of its own bucket; whoever is not spends its network's, so that nobody
 //! can empty somebody else's.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -15,10 +15,14 @@ use kyso_registration::{EnrolmentId, ra};
 use kyso_signing::device::Session;
 
 use super::App;
+use super::client::network_of;
 use crate::problem::{Problem, Scheme};
 
-/// Anybody, limited by address.
-pub struct Anyone;
+/// Anybody, limited by network.
+pub struct Anyone {
+    /// Whose address it is, behind trusted proxies too; an IPv6 address stands for its /64.
+    pub network: IpAddr,
+}
 
 /// A portal, by HTTP Basic with its client id and secret.
 pub struct Portal(pub kyso_signing::portal::Portal);
@@ -41,8 +45,9 @@ impl FromRequestParts<App> for Anyone {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        app.spend_address(parts)?;
-        Ok(Self)
+        let network = app.network(parts);
+        app.spend(("network", network))?;
+        Ok(Self { network })
     }
 }
 
@@ -117,16 +122,16 @@ impl App {
             .map_err(|seconds| Problem::new("rate-limited").retry_after(seconds))
     }
 
-    /// Spends one token of the address that calls.
-    fn spend_address(&self, parts: &Parts) -> Result<(), Problem> {
-        let address = parts
+    /// The network that calls; the unspecified address without a connection (tests of a router).
+    pub(super) fn network(&self, parts: &Parts) -> IpAddr {
+        let peer = parts
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip());
-        self.spend(("address", address))
+            .map_or(IpAddr::from([0; 4]), |info| info.0.ip());
+        network_of(self.proxies.client(peer, &parts.headers))
     }
 
-    /// What authentication answered; a refusal spends the address's token, so that guessing is slow.
+    /// What authentication answered; a refusal spends the network's token, so that guessing is slow.
     fn known<T, E: Into<Problem>>(
         &self,
         parts: &Parts,
@@ -135,7 +140,7 @@ impl App {
         match answer {
             Ok(caller) => Ok(caller),
             Err(refused) => {
-                self.spend_address(parts)?;
+                self.spend(("network", self.network(parts)))?;
                 Err(refused.into())
             }
         }

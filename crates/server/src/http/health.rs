@@ -1,15 +1,22 @@
 //! `/livez`: the process runs. `/readyz`: it can do its work, or the reason why not. `/metrics`: Prometheus text.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::App;
+use super::{App, Probe};
+
+/// How long a finding is told again: whoever asks often costs the keystore nothing.
+const FRESH_MS: i64 = 2_000;
+/// What does not answer for so long is not ready.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One thing that must work.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Check {
     /// What.
     name: &'static str,
@@ -22,18 +29,55 @@ pub async fn livez() -> &'static str {
     "ok"
 }
 
+/// What was found last, and when.
+pub struct Readiness {
+    probe: Option<Probe>,
+    found: tokio::sync::Mutex<Option<(i64, Vec<Check>)>>,
+}
+
+impl Readiness {
+    /// Nothing found yet.
+    pub fn new(probe: Option<Probe>) -> Self {
+        Self {
+            probe,
+            found: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    /// What was found within [`FRESH_MS`], or is found now: once, however many ask.
+    async fn checks(&self, now: i64, database: impl Future<Output = bool>) -> Vec<Check> {
+        let mut found = self.found.lock().await;
+        if let Some((at, checks)) = found.as_ref()
+            && (*at..*at + FRESH_MS).contains(&now)
+        {
+            return checks.clone();
+        }
+        let mut checks = vec![Check {
+            name: "database",
+            ok: in_time(database).await,
+        }];
+        if let Some(Probe(probe)) = &self.probe {
+            checks.push(Check {
+                name: "keystore",
+                ok: in_time(probe()).await,
+            });
+        }
+        *found = Some((now, checks.clone()));
+        checks
+    }
+}
+
+async fn in_time(check: impl Future<Output = bool>) -> bool {
+    tokio::time::timeout(PATIENCE, check).await.unwrap_or(false)
+}
+
 /// Whether this node can do its work; 503 with the failing check otherwise.
 pub async fn readyz(State(app): State<App>) -> Response {
-    let mut checks = vec![Check {
-        name: "database",
-        ok: app.platform.reaches_database().await,
-    }];
-    if let Some(keys) = &app.probe {
-        checks.push(Check {
-            name: "keystore",
-            ok: keys.ready().await,
-        });
-    }
+    let database = app.platform.reaches_database();
+    let checks = app
+        .readiness
+        .checks(app.platform.store.now(), database)
+        .await;
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready {
         StatusCode::OK
@@ -46,4 +90,39 @@ pub async fn readyz(State(app): State<App>) -> Response {
 /// Metrics in the Prometheus text format.
 pub async fn metrics(State(app): State<App>) -> String {
     app.metrics.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_keystore_is_asked_once_in_two_seconds_and_never_waited_for_long() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let probe = Probe(Box::new(move || {
+            let nth = count.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move {
+                match nth {
+                    0 => true,
+                    _ => std::future::pending().await,
+                }
+            })
+        }));
+        let readiness = Readiness::new(Some(probe));
+        for now in [0, 1, FRESH_MS - 1] {
+            let checks = readiness.checks(now, async { true }).await;
+            assert!(checks.iter().all(|check| check.ok));
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        let checks = readiness.checks(FRESH_MS, async { true }).await;
+        assert!(
+            checks[0].ok && !checks[1].ok,
+            "a keystore that hangs is not ready"
+        );
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
 }

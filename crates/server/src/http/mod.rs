@@ -6,13 +6,16 @@
 pub mod body;
 pub mod caller;
 mod citizen;
+mod client;
 pub mod correlation;
 mod enrolment;
 mod health;
+pub mod listen;
 pub mod openapi;
 mod pages;
 mod ra;
 mod rate;
+mod receive;
 mod request;
 mod sca;
 pub mod status;
@@ -37,6 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Role;
+use crate::places::Places;
 use crate::platform::Platform;
 use crate::problem::Problem;
 
@@ -50,21 +54,17 @@ pub struct App {
     /// Who we are to passkeys.
     pub relying_party: RelyingParty,
     limiter: Arc<rate::Limiter>,
+    proxies: Arc<client::Proxies>,
+    /// Long polls, by portal.
+    waits: Arc<Places<kyso_signing::PortalId>>,
     metrics: PrometheusHandle,
-    probe: Option<Probe>,
+    readiness: Arc<health::Readiness>,
 }
 
 /// Asks the keystore whether it answers, without being able to use it.
-#[derive(Clone)]
-struct Probe(Arc<dyn Fn() -> Probing + Send + Sync>);
+struct Probe(Box<dyn Fn() -> Probing + Send + Sync>);
 
 type Probing = std::pin::Pin<Box<dyn Future<Output = bool> + Send>>;
-
-impl Probe {
-    async fn ready(&self) -> bool {
-        (self.0)().await
-    }
-}
 
 impl App {
     /// The application over a platform whose keys have been taken out by [`routers`].
@@ -76,15 +76,18 @@ impl App {
             .rsplit_once(':')
             .map_or(host, |(name, _)| name)
             .to_owned();
+        let waits = server.waits_max.min(server.concurrency_max / 2);
         Self {
             relying_party: RelyingParty { id, origin },
             limiter: Arc::new(rate::Limiter::new(
                 server.rate_per_second,
                 server.rate_burst,
             )),
+            proxies: Arc::new(client::Proxies::of(server)),
+            waits: Places::new(waits, waits / 4),
             platform: Arc::new(platform),
             metrics,
-            probe,
+            readiness: Arc::new(health::Readiness::new(probe)),
         }
     }
 }
@@ -94,7 +97,7 @@ pub fn routers(mut platform: Platform, metrics: PrometheusHandle) -> (Router, Ro
     let keys = platform.keys.take();
     let role = platform.loaded.config.server.role;
     let probe = keys.clone().map(|keys| {
-        Probe(Arc::new(move || {
+        Probe(Box::new(move || {
             let keys = keys.clone();
             Box::pin(async move { keys.probe().await.iter().all(|(_, state)| state.is_ok()) })
                 as Probing
@@ -233,6 +236,7 @@ fn protect(router: Router, app: &App) -> Router {
                 .layer(GlobalConcurrencyLimitLayer::new(server.concurrency_max))
                 .timeout(Duration::from_secs(server.request_seconds_max)),
         )
+        .layer(middleware::from_fn(receive::layer))
         .layer(middleware::from_fn(measure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(header("x-content-type-options", "nosniff"))

@@ -90,6 +90,9 @@ pub struct Wait {
     wait: u64,
 }
 
+/// The least time between two looks at a request that is waited for, however much else happens.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Ask a citizen to sign documents.
 #[utoipa::path(post, path = "/v1/signature-requests", tag = "portal",
     request_body(content((NewRequestWire = "application/json"), (NewRequestParts = "multipart/form-data"))),
@@ -113,7 +116,8 @@ pub async fn create_signature_request(
         .into_response())
 }
 
-/// The request and its state; with `wait`, answered when it moves.
+/// The request and its state; with `wait`, answered when it moves. When too many wait already, it is answered at once, with
+/// `Retry-After`.
 #[utoipa::path(get, path = "/v1/signature-requests/{id}", tag = "portal", params(("id" = String, Path), Wait),
     responses((status = 200, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn show_signature_request(
@@ -121,22 +125,29 @@ pub async fn show_signature_request(
     Portal(portal): Portal,
     Path(id): Path<String>,
     Query(wait): Query<Wait>,
-) -> Result<Json<RequestWire>, Problem> {
+) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     let requests = &app.platform.signing.requests;
-    let before = requests.of_portal(&portal, &id).await?;
-    if wait.wait == 0 || before.state.is_final() {
-        return Ok(Json(before.into()));
+    let mut view = requests.of_portal(&portal, &id).await?;
+    if wait.wait == 0 || view.state.is_final() {
+        return Ok(Json(RequestWire::from(view)).into_response());
     }
-    let mut view = before;
+    let Some(_place) = app.waits.enter(portal.id, true) else {
+        metrics::counter!("kyso_http_waits_refused_total").increment(1);
+        let soon = [(header::RETRY_AFTER, "2")];
+        return Ok((soon, Json(RequestWire::from(view))).into_response());
+    };
     let state = view.state;
     let until = app.platform.store.now() + i64::try_from(wait.wait.min(25)).unwrap_or(25) * 1000;
     let mut wake = app.platform.store.wake();
     while view.state == state && app.platform.store.now() < until {
         wake.wait(Duration::from_millis(250)).await;
         view = requests.of_portal(&portal, &id).await?;
+        if view.state == state {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
-    Ok(Json(view.into()))
+    Ok(Json(RequestWire::from(view)).into_response())
 }
 
 /// The signed PDF: the bytes that were sent, with the signature appended.

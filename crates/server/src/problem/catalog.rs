@@ -22,7 +22,7 @@ const fn entry(code: &'static str, status: u16, vi: &'static str, en: &'static s
     Entry {
         code,
         status,
-        retryable: matches!(status, 429 | 503),
+        retryable: matches!(status, 408 | 429 | 503),
         vi,
         en,
     }
@@ -194,6 +194,12 @@ pub const ENTRIES: &[Entry] = &[
         403,
         "Vai trò của cán bộ chưa cho phép việc này.",
         "The officer's roles do not allow this.",
+    ),
+    entry(
+        "request-too-slow",
+        408,
+        "Dữ liệu gửi lên quá chậm. Kiểm tra mạng rồi gửi lại.",
+        "The body came too slowly. Check the connection and send it again.",
     ),
     entry(
         "rate-limited",

@@ -218,7 +218,10 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some(seconds) = self.retry_after_seconds.or((status == 503).then_some(1)) {
+        if let Some(seconds) = self
+            .retry_after_seconds
+            .or(matches!(status.as_u16(), 429 | 503).then_some(1))
+        {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {

@@ -36,6 +36,8 @@ pub struct Options {
     pub algorithm: &'static str,
     /// More TOML for the configuration.
     pub configuration: String,
+    /// More lines of its `[server]`; a rate given here replaces the one without limits.
+    pub server: String,
     /// `KYSO_FAILPOINT` of the server.
     pub failpoint: Option<String>,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
         Self {
             algorithm: "p-256",
             configuration: String::new(),
+            server: String::new(),
             failpoint: None,
         }
     }
@@ -546,9 +549,13 @@ fn write_configuration(folder: &Folder, url: &str, catcher: &Catcher, options: &
             options.algorithm
         )
     };
+    let mut server = options.server.clone();
+    if !server.contains("rate_") {
+        server.push_str("\nrate_per_second = 100000\nrate_burst = 100000\n");
+    }
     let text = format!(
         "{}\n{keystore}\
-         [server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nrate_per_second = 100000\nrate_burst = 100000\n\
+         [server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\n{server}\n\
          [database]\nurl = \"{url}\"\n\
          [mail]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
          [sms]\nurl = \"{}\"\ntoken_file = \"sms.token\"\n\
