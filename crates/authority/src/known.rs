@@ -139,6 +139,7 @@ impl Authority {
             .known
             .write()
             .unwrap_or_else(PoisonError::into_inner) = None;
+        self.memory().forget();
     }
 
     async fn read_known(&self, now: i64) -> Result<Known> {

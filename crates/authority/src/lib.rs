@@ -76,8 +76,10 @@ pub struct AuthorityConfig {
     pub crl_hours: u32,
     /// Hours for which a CRL is valid; more than `crl_hours`.
     pub crl_valid_hours: u32,
-    /// Minutes for which an OCSP answer is valid.
+    /// Minutes for which an OCSP answer is valid; it is told from memory for half of them.
     pub ocsp_minutes: u32,
+    /// OCSP answers signed side by side.
+    pub ocsp_signatures_at_once: usize,
     /// Adds digitalSignature to the key usage of citizens; some validators want it. Off: contentCommitment only.
     pub citizen_digital_signature: bool,
 }
@@ -100,6 +102,7 @@ impl AuthorityConfig {
             crl_hours: 24,
             crl_valid_hours: 96,
             ocsp_minutes: 60,
+            ocsp_signatures_at_once: 2,
             citizen_digital_signature: false,
         }
     }
@@ -141,6 +144,8 @@ struct Inner {
     known: RwLock<Option<Arc<known::Known>>>,
     /// Names of keys found in the keystore, by label: finding one costs a turn of a key thread, on some HSMs far more.
     found: RwLock<HashMap<String, ServiceKey>>,
+    /// Signed answers about statuses.
+    memory: status::kept::Memory,
     /// One publisher of CRLs in this process at a time; between processes the row decides.
     publishing: tokio::sync::Mutex<()>,
 }
@@ -149,10 +154,12 @@ impl Authority {
     /// The institution on these rows. Reads nothing yet.
     #[must_use]
     pub fn new(store: Store, config: AuthorityConfig) -> Authority {
+        let memory = status::kept::Memory::new(config.ocsp_signatures_at_once);
         Authority {
             inner: Arc::new(Inner {
                 store,
                 config,
+                memory,
                 known: RwLock::new(None),
                 found: RwLock::default(),
                 publishing: tokio::sync::Mutex::new(()),
@@ -164,6 +171,10 @@ impl Authority {
     #[must_use]
     pub fn config(&self) -> &AuthorityConfig {
         &self.inner.config
+    }
+
+    pub(crate) fn memory(&self) -> &status::kept::Memory {
+        &self.inner.memory
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -55,6 +55,7 @@ pub enum IdHash {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CertId {
     der: Vec<u8>,
+    is_plain: bool,
     hash: Option<IdHash>,
     issuer_name_hash: Vec<u8>,
     issuer_key_hash: Vec<u8>,
@@ -306,6 +307,12 @@ impl CertId {
         &self.der
     }
 
+    /// Whether nothing in it is the asker's choice but the hash: its parameters are absent or NULL, all is DER. There are eight
+    /// such spellings of one certificate, so answers to them can be kept.
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     /// Whether it means a certificate of this issuer: both hashes agree.
     pub fn is_issued_by(&self, issuer: &Certificate) -> bool {
         let Some(hash) = self.hash else { return false };
@@ -324,7 +331,15 @@ impl CertId {
         let issuer_key_hash = id.element(OCTET_STRING)?.value.to_vec();
         let serial = Serial::read(&mut id)?;
         id.end()?;
+        let parameters = algorithm.parameters.as_ref();
+        let again = wire::sequence(&[
+            &wire::encode(&algorithm),
+            &wire::tlv(OCTET_STRING, &[&issuer_name_hash]),
+            &wire::tlv(OCTET_STRING, &[&issuer_key_hash]),
+            &serial.to_der(),
+        ]);
         Ok(CertId {
+            is_plain: parameters.is_none_or(Any::is_null) && again == element.octets,
             der: element.octets.to_vec(),
             hash: IdHash::ALL
                 .into_iter()

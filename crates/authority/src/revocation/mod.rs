@@ -137,6 +137,7 @@ impl Authority {
         });
         tx.enqueue(task::PUBLISH_CRL, task::KEY, &json!({}), now);
         tx.commit().await?;
+        self.memory().changed(row.issuer_id);
         tracing::info!(certificate = %id, act = act.as_str(), "certificate {id} {}", act.as_str());
         Ok(status(next))
     }

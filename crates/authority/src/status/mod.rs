@@ -1,6 +1,7 @@
 //! Status: what the world can ask about our certificates, and the rhythm in which we tell it unasked.
 
 pub mod crl;
+pub(crate) mod kept;
 pub mod ocsp;
 pub mod state;
 pub(crate) mod table;

@@ -3,8 +3,9 @@
 //! Answers *good* only of certificates that were issued: reserved or never heard of is *unknown* (DigiNotar's lesson). Signed by a
 //! key that the issuing authority delegated to and that can do nothing else.
 //!
-//! An answer needs one read by a unique index and one signature. Reading through, instead of a snapshot, makes a revocation visible
-//! at the moment of its commit, on every node.
+//! A plain question is answered from memory (see [`super::kept`]). Whatever needs a signature that nobody else will use (a nonce,
+//! a serial that was never issued, several certificates at once) is signed only as often as the caller's [`Cost`] allows: the key
+//! is not there for whoever asks most. Beyond that a nonce is left out, as RFC 9654 2.1 lets a responder do, and the rest is `tryLater`.
 
 use kyso_keystore::Keystore;
 use kyso_pki::algorithm::SignatureAlgorithm;
@@ -12,6 +13,7 @@ use kyso_pki::ocsp::{self, Answer, CertId, Failure, Request, ResponseTemplate, S
 use kyso_pki::revocation::Reason;
 use kyso_store::failpoint;
 
+use super::kept::Kept;
 use super::state::whole_second;
 use super::table;
 use crate::known::KnownIssuer;
@@ -26,6 +28,8 @@ pub const QUESTIONS_MAX: usize = 16;
 pub struct Response {
     /// DER OCSPResponse.
     pub der: Vec<u8>,
+    /// When it was signed, milliseconds since 1970; none for an error.
+    pub produced_at: Option<i64>,
     /// Until when a cache may keep it: `nextUpdate`, or none for an error or an answer to a nonce.
     pub cache_until: Option<i64>,
     /// How many serials were asked about that we never issued: an alarm when it is not zero (reliability: DigiNotar).
@@ -34,11 +38,34 @@ pub struct Response {
     pub outcome: &'static str,
 }
 
+/// What an answer costs beyond memory. Whoever passes a question on says whether its asker may have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// A look into the database, and a signature that many will share.
+    Look,
+    /// A signature for this asker alone.
+    Signature,
+}
+
+/// Whether the asker may have something of this cost now.
+pub type Allowance<'a> = &'a (dyn Fn(Cost) -> bool + Send + Sync);
+
 impl Authority {
     /// Answers a request (RFC 6960) in the name of the issuing authority, signed by its delegated responder. Never fails: what
     /// cannot be answered is an OCSP error.
     pub async fn answer(&self, keys: &Keystore, request: &[u8], now: i64) -> Response {
-        match self.try_answer(keys, request, now).await {
+        self.answer_within(&|_| true, keys, request, now).await
+    }
+
+    /// As [`Authority::answer`], as far as `may` allows.
+    pub async fn answer_within(
+        &self,
+        may: Allowance<'_>,
+        keys: &Keystore,
+        request: &[u8],
+        now: i64,
+    ) -> Response {
+        match self.try_answer(may, keys, request, now).await {
             Ok(response) => response,
             Err(error) => {
                 let failure = if is_passing(&error) {
@@ -55,8 +82,14 @@ impl Authority {
         }
     }
 
-    async fn try_answer(&self, keys: &Keystore, request: &[u8], now: i64) -> Result<Response> {
-        let request = match Request::from_der(request) {
+    async fn try_answer(
+        &self,
+        may: Allowance<'_>,
+        keys: &Keystore,
+        request: &[u8],
+        now: i64,
+    ) -> Result<Response> {
+        let mut request = match Request::from_der(request) {
             Ok(request) if (1..=QUESTIONS_MAX).contains(&request.ids.len()) => request,
             _ => return Ok(refusal(Failure::Malformed)),
         };
@@ -77,6 +110,35 @@ impl Authority {
         else {
             return Ok(refusal(Failure::Unauthorized));
         };
+        let mut paid = request.nonce.is_some() && may(Cost::Signature);
+        if !paid {
+            request.nonce = None;
+        }
+        let question = match request.ids.as_slice() {
+            [only] if request.nonce.is_none() && only.is_plain() => Some(only.clone()),
+            _ => None,
+        };
+        let mut changes = 0;
+        if let Some(question) = &question {
+            if let Some(response) = self.told_again(issuer, question, now).await? {
+                return Ok(response);
+            }
+            changes = self.changes_of(issuer.id, now).await?;
+        } else {
+            paid = paid || may(Cost::Signature);
+        }
+        if !paid && (question.is_none() || !may(Cost::Look)) {
+            return Ok(refusal(Failure::TryLater));
+        }
+        let standings = self.standings(issuer, &request.ids).await?;
+        let unknown = standings
+            .iter()
+            .filter(|standing| status_of(**standing) == Status::Unknown)
+            .count();
+        if unknown > 0 && !paid && !may(Cost::Signature) {
+            return Ok(refusal(Failure::TryLater));
+        }
+
         let Some(certificate) = &responder.certificate else {
             return Ok(refusal(Failure::Internal));
         };
@@ -88,57 +150,99 @@ impl Authority {
             );
             return Ok(refusal(Failure::TryLater));
         }
-
+        let Some(_turn) = self.memory().turn().await else {
+            return Ok(refusal(Failure::TryLater));
+        };
+        // Who waited for the same answer finds it made.
+        if let Some(question) = &question
+            && let Some(response) = self.told_again(issuer, question, now).await?
+        {
+            return Ok(response);
+        }
         let this_update = whole_second(now);
         let life_ms = i64::from(self.config().ocsp_minutes.max(1)) * 60_000;
         let next_update = (this_update + life_ms).min(certificate.not_after());
-        let nonce = request.nonce;
-        let answers = self
-            .answers(issuer, request.ids, (this_update, next_update))
-            .await?;
-        let unknown = answers
-            .iter()
-            .filter(|answer| answer.status == Status::Unknown)
-            .count();
+        let cache_until = request.nonce.is_none().then_some(next_update);
+        let answers: Vec<Answer> = request
+            .ids
+            .into_iter()
+            .zip(&standings)
+            .map(|(id, standing)| Answer {
+                id,
+                status: status_of(*standing),
+                this_update,
+                next_update: Some(next_update),
+            })
+            .collect();
         let outcome = outcome(&answers);
-        let cache_until = nonce.is_none().then_some(next_update);
         let template = ResponseTemplate {
             responder: certificate,
             produced_at: this_update,
             answers,
-            nonce,
+            nonce: request.nonce,
         };
         let der = self.sign_answers(keys, &responder.label, &template).await?;
-        Ok(Response {
+        let response = Response {
             der,
+            produced_at: Some(this_update),
             cache_until,
             unknown,
             outcome,
-        })
+        };
+        if let (Some(question), [Some(standing)], 0) = (question, standings.as_slice(), unknown) {
+            let told_until = this_update + (next_update - this_update) / 2;
+            let kept = Kept::new(
+                response.clone(),
+                *standing,
+                changes,
+                (this_update, told_until),
+            );
+            self.memory().keep(question.as_der().to_vec(), kept);
+        }
+        Ok(response)
     }
 
-    /// What is to be said about each certificate asked about.
-    async fn answers(
+    /// The answer that was signed for this question before, if it is still true.
+    async fn told_again(
         &self,
         issuer: &KnownIssuer,
-        ids: Vec<CertId>,
-        (this_update, next_update): (i64, i64),
-    ) -> Result<Vec<Answer>> {
-        let mut answers = Vec::with_capacity(ids.len());
+        question: &CertId,
+        now: i64,
+    ) -> Result<Option<Response>> {
+        let Some(kept) = self.memory().kept(question.as_der(), now) else {
+            return Ok(None);
+        };
+        let changes = match self.changes_of(issuer.id, now).await {
+            Ok(changes) => changes,
+            // Nobody can change what cannot be reached; what was signed stands until it ages.
+            Err(error) if is_passing(&error) => return Ok(Some(kept.response)),
+            Err(error) => return Err(error),
+        };
+        if changes != kept.changes {
+            let standing = table::of_serial(self.store(), issuer.id, question.serial()).await?;
+            if standing != Some(kept.standing) {
+                return Ok(None);
+            }
+            self.memory().confirm(question.as_der(), changes);
+        }
+        Ok(Some(kept.response))
+    }
+
+    /// Where each certificate asked about stands.
+    async fn standings(
+        &self,
+        issuer: &KnownIssuer,
+        ids: &[CertId],
+    ) -> Result<Vec<Option<Standing>>> {
+        let mut standings = Vec::with_capacity(ids.len());
         for id in ids {
             let standing = table::of_serial(self.store(), issuer.id, id.serial()).await?;
-            let status = status_of(standing);
-            if status == Status::Unknown {
+            if status_of(standing) == Status::Unknown {
                 tracing::warn!(serial = %id.serial(), "OCSP asked about serial {} which was never issued", id.serial());
             }
-            answers.push(Answer {
-                id,
-                status,
-                this_update,
-                next_update: Some(next_update),
-            });
+            standings.push(standing);
         }
-        Ok(answers)
+        Ok(standings)
     }
 
     async fn sign_answers(
@@ -194,6 +298,7 @@ fn refusal(failure: Failure) -> Response {
     };
     Response {
         der: ocsp::failure(failure),
+        produced_at: None,
         cache_until: None,
         unknown: 0,
         outcome,

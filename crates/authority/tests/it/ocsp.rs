@@ -1,6 +1,6 @@
 //! The responder: what it says of what, to whom, and what OpenSSL makes of it.
 
-use kyso_authority::status::ocsp::QUESTIONS_MAX;
+use kyso_authority::status::ocsp::{Cost, QUESTIONS_MAX};
 use kyso_authority::{Authority, AuthorityConfig, Reason};
 use kyso_pki::certificate::{Certificate, Serial};
 use kyso_pki::ocsp::{CertId, IdHash, Request, Response, Status};
@@ -62,10 +62,11 @@ async fn a_change_of_status_is_answered_at_once_here_and_on_another_node() {
             .revoke(issued.id, Reason::KeyCompromise, "ofc_1")
             .await
             .unwrap();
+        institution.database.clock.advance(1_000);
         let elsewhere = other
-            .answer(&institution.keys, &question(&issuer, serial), now)
+            .answer(&institution.keys, &question(&issuer, serial), now + 1_000)
             .await;
-        assert_eq!(elsewhere.outcome, "revoked");
+        assert_eq!(elsewhere.outcome, "revoked", "a second later everywhere");
         assert_eq!(
             ask(&institution, serial).await,
             Status::Revoked {
@@ -74,6 +75,104 @@ async fn a_change_of_status_is_answered_at_once_here_and_on_another_node() {
             }
         );
     }
+}
+
+#[tokio::test]
+async fn a_plain_answer_is_signed_once_until_it_ages_or_its_own_status_changes() {
+    for institution in Institution::each().await {
+        let (authority, keys) = (&institution.authority, &institution.keys);
+        let issuer = authority.chain().await.unwrap()[0].clone();
+        let (one, two) = (
+            institution.issue("cred_1").await,
+            institution.issue("cred_2").await,
+        );
+        let asked = question(&issuer, one.certificate.serial());
+        // ECDSA signatures differ each time, so equal octets were signed once.
+        let told = async || authority.answer(keys, &asked, institution.now()).await.der;
+        let first = told().await;
+        assert_eq!(told().await, first);
+        authority
+            .revoke(two.id, Reason::Superseded, "ofc_1")
+            .await
+            .unwrap();
+        assert_eq!(told().await, first, "another's change costs no signature");
+        institution.database.clock.advance(HOUR_MS / 2 - 1_000);
+        assert_eq!(told().await, first);
+        institution.database.clock.advance(1_000);
+        let later = told().await;
+        assert_ne!(later, first, "aged");
+        authority.suspend(one.id, "ofc_1").await.unwrap();
+        assert_eq!(
+            authority
+                .answer(keys, &asked, institution.now())
+                .await
+                .outcome,
+            "revoked"
+        );
+
+        let strangers_keys = software(&institution.folder.path().join("other"));
+        let asked = question(&issuer, two.certificate.serial());
+        let before = authority.answer(keys, &asked, institution.now()).await;
+        let without = authority
+            .answer(&strangers_keys, &asked, institution.now())
+            .await;
+        assert_eq!(without, before, "no key is touched");
+        institution.store().close().await;
+        let without = authority
+            .answer(keys, &asked, institution.now() + 5_000)
+            .await;
+        assert_eq!(without, before, "status is told with the database away");
+    }
+}
+
+#[tokio::test]
+async fn what_only_one_asker_uses_is_signed_as_often_as_allowed() {
+    let institution = Institution::one().await;
+    let (authority, keys) = (&institution.authority, &institution.keys);
+    let issuer = authority.chain().await.unwrap()[0].clone();
+    let issued = institution.issue("cred_1").await;
+    let serial = issued.certificate.serial();
+    let id = CertId::of(IdHash::Sha1, &issuer, serial).unwrap();
+    let with = |count: usize, nonce: Option<Vec<u8>>| {
+        let ids = vec![id.clone(); count];
+        Request { ids, nonce }.to_der().unwrap()
+    };
+    let thrifty = |cost| cost == Cost::Look;
+    let ask = async |request: &[u8], may: &(dyn Fn(Cost) -> bool + Send + Sync)| {
+        authority
+            .answer_within(may, keys, request, institution.now())
+            .await
+    };
+    let nothing = |_| false;
+    assert_eq!(ask(&with(1, None), &nothing).await.outcome, "try-later");
+    let plain = ask(&with(1, None), &thrifty).await;
+    assert_eq!(plain.outcome, "good");
+    // RFC 9654 2.1: a responder may leave the nonce out; the key is not touched.
+    assert_eq!(ask(&with(1, Some(vec![9; 32])), &thrifty).await, plain);
+    assert_eq!(ask(&with(1, Some(vec![9; 32])), &nothing).await, plain);
+    assert_eq!(ask(&with(2, None), &thrifty).await.outcome, "try-later");
+    let never = question(&issuer, &Serial::from_random([7; 16]));
+    assert_eq!(ask(&never, &thrifty).await.outcome, "try-later");
+    assert_eq!(ask(&never, &|_| true).await.outcome, "unknown");
+    let fresh = ask(&with(1, Some(vec![9; 32])), &|_| true).await;
+    assert!(fresh.cache_until.is_none() && fresh.der != plain.der);
+
+    // The same question with parameters of the asker's choice: answered, and never kept.
+    let odd = odd_spelling(&with(1, None));
+    assert_eq!(ask(&odd, &thrifty).await.outcome, "try-later");
+    assert_eq!(ask(&odd, &|_| true).await.outcome, "good");
+}
+
+/// The request with OCTET STRING parameters where SHA-1 has NULL.
+fn odd_spelling(request: &[u8]) -> Vec<u8> {
+    let sha1 = [0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00];
+    let at = request
+        .windows(sha1.len())
+        .position(|window| window == sha1)
+        .unwrap();
+    let mut odd = request.to_vec();
+    odd[at + 7] = 0x04;
+    odd
 }
 
 #[tokio::test]

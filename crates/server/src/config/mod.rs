@@ -151,8 +151,16 @@ section! {
         crl_hours: u32 = 24_u32;
         /// Hours for which a CRL is valid. Must exceed `crl_hours` with room for a bad day.
         crl_valid_hours: u32 = 96_u32;
-        /// Minutes for which an OCSP answer is valid.
+        /// Minutes for which an OCSP answer is valid; it is told from memory for half of them, or until the status changes.
         ocsp_minutes: u32 = 60_u32;
+        /// OCSP answers signed side by side; fewer than the keystore has threads, so that citizens' signatures never wait
+        /// behind questions.
+        ocsp_signatures_at_once: usize = 2_usize;
+        /// OCSP answers a second that are signed for one question alone (a nonce, an unknown serial, several certificates
+        /// at once), overall. Beyond it a nonce is left out and the rest is told to try later.
+        ocsp_fresh_per_second: u32 = 100_u32;
+        /// The same for one network that asks.
+        ocsp_fresh_per_network: u32 = 10_u32;
     }
 }
 

@@ -114,11 +114,9 @@ impl FromRequestParts<App> for Officer {
 
 impl App {
     /// Spends one token of a caller's bucket.
-    fn spend(&self, caller: impl Hash) -> Result<(), Problem> {
-        let mut hasher = DefaultHasher::new();
-        caller.hash(&mut hasher);
+    pub(super) fn spend(&self, caller: impl Hash) -> Result<(), Problem> {
         self.limiter
-            .take(hasher.finish(), self.platform.store.now())
+            .take(caller_of(caller), self.platform.store.now())
             .map_err(|seconds| Problem::new("rate-limited").retry_after(seconds))
     }
 
@@ -145,6 +143,13 @@ impl App {
             }
         }
     }
+}
+
+/// The name of a caller in a limiter.
+pub fn caller_of(caller: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    caller.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {

@@ -54,6 +54,8 @@ pub struct App {
     /// Who we are to passkeys.
     pub relying_party: RelyingParty,
     limiter: Arc<rate::Limiter>,
+    /// OCSP answers signed for one question alone: of one network, and overall.
+    ocsp: Arc<[rate::Limiter; 2]>,
     proxies: Arc<client::Proxies>,
     /// Long polls, by portal.
     waits: Arc<Places<kyso_signing::PortalId>>,
@@ -76,6 +78,12 @@ impl App {
             .rsplit_once(':')
             .map_or(host, |(name, _)| name)
             .to_owned();
+        let authority = &platform.loaded.config.authority;
+        let fresh = |rate: u32| rate::Limiter::new(rate, rate.saturating_mul(2));
+        let ocsp = [
+            fresh(authority.ocsp_fresh_per_network),
+            fresh(authority.ocsp_fresh_per_second),
+        ];
         let waits = server.waits_max.min(server.concurrency_max / 2);
         Self {
             relying_party: RelyingParty { id, origin },
@@ -83,6 +91,7 @@ impl App {
                 server.rate_per_second,
                 server.rate_burst,
             )),
+            ocsp: Arc::new(ocsp),
             proxies: Arc::new(client::Proxies::of(server)),
             waits: Places::new(waits, waits / 4),
             platform: Arc::new(platform),

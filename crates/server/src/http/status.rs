@@ -5,14 +5,16 @@
 
 use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use kyso_authority::status::ocsp::Cost;
 use kyso_keystore::Keystore;
 
 use super::App;
-use super::caller::Anyone;
+use super::caller::{Anyone, caller_of};
 use crate::problem::Problem;
 
 /// Largest OCSP request read, bytes.
@@ -23,24 +25,34 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024;
 pub struct StatusKeys(pub Keystore);
 
 /// OCSP by POST.
-pub async fn ocsp_post(State((app, keys)): State<(App, StatusKeys)>, body: Body) -> Response {
+pub async fn ocsp_post(
+    State((app, keys)): State<(App, StatusKeys)>,
+    parts: Parts,
+    body: Body,
+) -> Response {
     let request = axum::body::to_bytes(body, REQUEST_BYTES_MAX)
         .await
         .unwrap_or_default();
-    answer(&app, &keys, &request).await
+    ocsp_response(&app, &keys, &parts, &request).await.0
 }
 
-/// OCSP by GET: base64 of the request in the path, percent-encoded or not.
+/// OCSP by GET: base64 of the request in the path, percent-encoded or not. Cacheable (RFC 5019 6.2).
 pub async fn ocsp_get(
     State((app, keys)): State<(App, StatusKeys)>,
     OriginalUri(uri): OriginalUri,
+    parts: Parts,
 ) -> Response {
     let encoded = uri
         .path()
         .trim_start_matches("/ocsp")
         .strip_prefix('/')
         .unwrap_or_default();
-    answer(&app, &keys, &decode_path(encoded).unwrap_or_default()).await
+    let request = decode_path(encoded).unwrap_or_default();
+    let (response, cacheable) = ocsp_response(&app, &keys, &parts, &request).await;
+    match cacheable {
+        Some(signed) => signed.guard(response, &parts.headers),
+        None => response,
+    }
 }
 
 /// The newest CRL of an issuer, DER.
@@ -87,22 +99,69 @@ pub async fn issuer_certificate(
         .into_response())
 }
 
-async fn answer(app: &App, keys: &StatusKeys, request: &[u8]) -> Response {
-    let request = if request.len() <= REQUEST_BYTES_MAX {
-        request
-    } else {
-        &[]
-    };
+/// What a cache must know of a signed answer.
+struct Signed {
+    tag: String,
+    produced_at: i64,
+}
+
+impl Signed {
+    /// Adds what caches compare; 304 to whoever has these very octets (RFC 9110 13.1.2). `Expires` says what `max-age` says, not
+    /// nextUpdate as RFC 5019 has it: an old cache would hide a revocation until then.
+    fn guard(self, response: Response, asked: &HeaderMap) -> Response {
+        let has = |value: &HeaderValue| {
+            let tags = value.to_str().unwrap_or_default();
+            tags.split(',').any(|tag| tag.trim() == self.tag)
+        };
+        let mut response = if asked.get_all(header::IF_NONE_MATCH).iter().any(has) {
+            let (mut parts, _) = response.into_parts();
+            parts.status = StatusCode::NOT_MODIFIED;
+            parts.headers.remove(header::CONTENT_LENGTH);
+            Response::from_parts(parts, Body::empty())
+        } else {
+            response
+        };
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (header::ETAG, self.tag),
+            (header::LAST_MODIFIED, http_date(self.produced_at)),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+async fn ocsp_response(
+    app: &App,
+    keys: &StatusKeys,
+    parts: &Parts,
+    request: &[u8],
+) -> (Response, Option<Signed>) {
     let now = app.platform.store.now();
-    let answer = app.platform.authority.answer(&keys.0, request, now).await;
+    let network = app.network(parts);
+    let [of_network, of_all] = app.ocsp.as_ref();
+    let may = |cost| match cost {
+        Cost::Look => app.spend(("ocsp", network)).is_ok(),
+        Cost::Signature => {
+            of_network.take(caller_of(network), now).is_ok() && of_all.take(0, now).is_ok()
+        }
+    };
+    let authority = &app.platform.authority;
+    let answer = authority.answer_within(&may, &keys.0, request, now).await;
     metrics::counter!("kyso_ocsp_answers_total", "outcome" => answer.outcome).increment(1);
     if answer.unknown > 0 {
         metrics::counter!("kyso_ocsp_unknown_serials_total").increment(answer.unknown as u64);
-        tracing::warn!(
-            count = answer.unknown,
-            "somebody asked about serials that were never issued"
-        );
     }
+    let signed = answer
+        .cache_until
+        .and(answer.produced_at)
+        .map(|produced_at| Signed {
+            tag: format!("\"{}\"", hex::encode(&sha256(&answer.der)[..16])),
+            produced_at,
+        });
     let mut response = (StatusCode::OK, answer.der).into_response();
     let headers = response.headers_mut();
     headers.insert(
@@ -111,12 +170,32 @@ async fn answer(app: &App, keys: &StatusKeys, request: &[u8]) -> Response {
     );
     // A change must be seen within seconds, so no cache may keep an answer for long.
     let cache = if answer.cache_until.is_some() {
-        "public, max-age=2, must-revalidate"
+        "public, no-transform, max-age=2, must-revalidate"
     } else {
         "no-store"
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    response
+    if answer.outcome == "try-later" {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    (response, signed)
+}
+
+fn sha256(octets: &[u8]) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, octets)
+        .as_ref()
+        .to_vec()
+}
+
+/// IMF-fixdate (RFC 9110 5.6.7) of milliseconds since 1970.
+fn http_date(at: i64) -> String {
+    let format = time::macros::format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    time::OffsetDateTime::from_unix_timestamp(at.div_euclid(1000))
+        .ok()
+        .and_then(|at| at.format(&format).ok())
+        .unwrap_or_default()
 }
 
 /// Base64 from a path as clients really send it: percent-encoded, with `+` and `/`, with slashes doubled by nobody.
@@ -142,6 +221,11 @@ fn decode_path(encoded: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_as_http_writes_them() {
+        assert_eq!(http_date(784_111_777_999), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 
     #[test]
     fn an_ocsp_request_survives_every_spelling_of_its_path() {

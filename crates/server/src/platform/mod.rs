@@ -348,6 +348,7 @@ fn authority_config(loaded: &Loaded) -> AuthorityConfig {
         crl_hours: config.crl_hours,
         crl_valid_hours: config.crl_valid_hours,
         ocsp_minutes: config.ocsp_minutes,
+        ocsp_signatures_at_once: config.ocsp_signatures_at_once,
         citizen_digital_signature: false,
     }
 }
