@@ -85,6 +85,8 @@ pub enum Error {
     },
     #[error("digest {position} is not one the credential's key can sign")]
     DigestUnsuited { position: usize },
+    #[error("{most} requests wait for the citizen already")]
+    TooManyPending { most: i64 },
     #[error("the idempotency key was used for another request body")]
     IdempotencyMismatch,
     #[error("the transaction id is in use")]

@@ -81,6 +81,10 @@ pub struct SigningConfig {
     pub document_bytes_max: usize,
     /// Bytes of all PDFs of one request. Default 40 MiB.
     pub request_bytes_max: usize,
+    /// Requests that may wait for one citizen at once. Default 200.
+    pub pending_max: i64,
+    /// The same for one portal. Default 100.
+    pub pending_of_portal_max: i64,
     /// How long a citizen has to approve when the portal says nothing. Default 300 s.
     pub expires_in_ms: i64,
     /// The longest a portal may ask for. Default 24 h.
@@ -104,6 +108,8 @@ impl Default for SigningConfig {
             documents_max: 50,
             document_bytes_max: 20 << 20,
             request_bytes_max: 40 << 20,
+            pending_max: 200,
+            pending_of_portal_max: 100,
             expires_in_ms: 300_000,
             expires_in_ms_max: 86_400_000,
             acceptance_expires_in_ms: 7 * 86_400_000,

@@ -9,6 +9,8 @@ CREATE TABLE portal (
     public_key     BYTEA,
     webhook_url    TEXT,
     webhook_secret BYTEA,
+    -- where a citizen may be sent back to: hosts and app schemes, one space between
+    return_to      TEXT    NOT NULL DEFAULT '',
     created_at     BIGINT  NOT NULL,
     disabled_at    BIGINT,
     CHECK ((webhook_url IS NULL) = (webhook_secret IS NULL))

@@ -18,6 +18,8 @@ CREATE TABLE signature_request (
     transaction_id      TEXT,
     tran_code           TEXT,
     transaction_live    BOOLEAN NOT NULL DEFAULT FALSE,
+    -- the network that asked for the transaction: an id that can be guessed is answered to it alone
+    asked_from          TEXT,
     tries_left          BIGINT,
     statement           BYTEA,
     device_signature    BYTEA,
@@ -52,6 +54,7 @@ CREATE UNIQUE INDEX signature_request_tran_code ON signature_request (tran_code)
 -- one acceptance on its way or done per credential
 CREATE UNIQUE INDEX signature_request_one_acceptance ON signature_request (credential_id) WHERE kind = 'acceptance' AND state IN ('pending', 'approved', 'signed', 'delivered');
 CREATE INDEX signature_request_of_credential ON signature_request (credential_id, id);
+CREATE INDEX signature_request_pending ON signature_request (credential_id) WHERE state = 'pending';
 CREATE INDEX signature_request_ending ON signature_request (expires_at) WHERE state = 'pending';
 CREATE INDEX signature_request_transaction_ending ON signature_request (ended_at) WHERE transaction_live;
 

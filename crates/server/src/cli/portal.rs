@@ -40,6 +40,14 @@ pub enum Portal {
         #[arg(long)]
         quiet: bool,
     },
+    /// Where citizens may be sent after signing: replaces what was registered.
+    Return {
+        /// `ptl_…` or the client id.
+        portal: String,
+        /// A host (`portal.example`, https), this machine with a port (`localhost:3000`), or an app's scheme (`vn.portal.app:`).
+        #[arg(long = "to")]
+        to: Vec<String>,
+    },
     /// The portal may no longer call; its history stays.
     Disable {
         /// `ptl_…` or the client id.
@@ -110,6 +118,11 @@ impl Portal {
                     ));
                     say!("secret: {secret}   (shown once)");
                 }
+            }
+            Self::Return { portal, to } => {
+                let id = find(&platform, &portal).await?;
+                portals.set_return_to(&id, &to, "cli").await?;
+                console::done(&format!("{portal} may send citizens to: {}", to.join(" ")));
             }
             Self::Disable { portal } => {
                 portals

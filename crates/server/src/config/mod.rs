@@ -169,6 +169,10 @@ section! {
     Signing in "signing" {
         /// Seconds a request waits for the citizen.
         request_seconds: u32 = 300_u32;
+        /// Requests that may wait for one citizen at once; above it a portal hears 429.
+        pending_max: u32 = 200_u32;
+        /// The same for one portal.
+        pending_of_portal_max: u32 = 100_u32;
         /// Most documents in one request.
         documents_max: usize = 50_usize;
         /// Largest document in bytes.

@@ -3,8 +3,9 @@
 //! Shapes follow the published integration document and what independent clients really test. The rules that look
 //! odd are deliberate: a business refusal is HTTP 200 with `status_code` in the body, because C# clients take any
 //! other HTTP status for "no answer"; `message` is compared letter by letter; `data` of a waiting transaction is
-//! never null, because clients reach into it. The status call has no caller: whoever knows an id may ask, which is
-//! why results are held only until a short retention ends and our own id (`tran_code`) cannot be guessed.
+//! never null, because clients reach into it. The status call names no caller and portals choose ids that can be guessed:
+//! such an id is answered only to the network that asked for the transaction, or with `sp_id` and `sp_password` in the
+//! body; our own id (`tran_code`) cannot be guessed. Results are held until a short retention ends.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -19,12 +20,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use kyso_signing::request::sp769::Asker;
+
 use super::caller::Anyone;
 use super::wire::{from_base64, to_base64, to_instant};
 use super::{App, body};
 
 /// Largest body: fifty digests and their names need far less.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Largest body of a status call.
+const STATUS_BYTES_MAX: usize = 4 * 1024;
 /// Message of a transaction that waits for the citizen.
 const WAITING: &str = "sig_wait_for_user_confirm";
 
@@ -66,6 +71,15 @@ pub struct SignFile {
     file_type: String,
     #[serde(default)]
     sign_type: String,
+}
+
+/// `signatures/sign/{tran_id}/status`: existing clients send `{}`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Status {
+    /// With `sp_password`: the portal's own transactions are found by any of their ids, from anywhere.
+    sp_id: Option<String>,
+    sp_password: Option<String>,
 }
 
 /// The envelope of every answer.
@@ -113,7 +127,7 @@ pub async fn sca_get_certificate(State(app): State<App>, _: Anyone, request: Req
 /// SmartCA: ask the citizen to sign digests.
 #[utoipa::path(post, path = "/sca/sp769/v1/signatures/sign", tag = "smartca", request_body = Sign,
     responses((status = 200, body = Envelope), (status = 400, body = Envelope)))]
-pub async fn sca_sign(State(app): State<App>, _: Anyone, request: Request) -> Response {
+pub async fn sca_sign(State(app): State<App>, anyone: Anyone, request: Request) -> Response {
     let asked: Sign = match read(request).await {
         Ok(asked) => asked,
         Err(answer) => return *answer,
@@ -134,6 +148,7 @@ pub async fn sca_sign(State(app): State<App>, _: Anyone, request: Request) -> Re
         serial: given(asked.serial_number),
         transaction_id: given(asked.transaction_id).unwrap_or_default(),
         description: given(asked.transaction_desc),
+        asked_from: Some(anyone.network.to_string()),
         files,
     };
     match app
@@ -158,18 +173,35 @@ pub async fn sca_sign(State(app): State<App>, _: Anyone, request: Request) -> Re
 
 /// SmartCA: where a transaction is.
 #[utoipa::path(post, path = "/sca/sp769/v1/signatures/sign/{tran_id}/status", tag = "smartca",
-    params(("tran_id" = String, Path, description = "transaction_id or tran_code")),
+    params(("tran_id" = String, Path, description = "transaction_id or tran_code")), request_body = Status,
     responses((status = 200, body = Envelope)))]
 pub async fn sca_status(
     State(app): State<App>,
-    _: Anyone,
+    anyone: Anyone,
     Path(tran_id): Path<String>,
+    request: Request,
 ) -> Response {
+    // Clients send `{}`, nothing, or what they like: only credentials mean anything.
+    let asked = match body::bytes(request, STATUS_BYTES_MAX).await {
+        Ok(bytes) => serde_json::from_slice::<Status>(&bytes).unwrap_or_default(),
+        Err(problem) => return problem.into_response(),
+    };
+    let network = anyone.network.to_string();
+    let portal = match (asked.sp_id, asked.sp_password) {
+        (Some(id), Some(password)) => match portal(&app, &id, &password).await {
+            Ok(portal) => Some(portal),
+            Err(answer) => return *answer,
+        },
+        _ => None,
+    };
+    let asker = portal
+        .as_ref()
+        .map_or(Asker::Network(&network), Asker::Portal);
     match app
         .platform
         .signing
         .requests
-        .transaction_status(tran_id.trim())
+        .transaction_status(tran_id.trim(), asker)
         .await
     {
         Ok(status) => status_answer(status),
@@ -290,6 +322,9 @@ fn refused(error: &kyso_signing::Error) -> Response {
         | E::PinLocked
         | E::CredentialUnbound
         | E::UnitsExhausted { .. } => refusal(403, "CREDENTIAL_STATUS_INVALID"),
+        E::TooManyPending { .. } => {
+            refusal(400, "BAD_REQUEST: too many transactions wait for user_id")
+        }
         E::TransactionTaken => refusal(400, "BAD_REQUEST: transaction_id is in use"),
         E::NotFound { .. } => refusal(400, "BAD_REQUEST: transaction not found"),
         E::DocumentCount { most, .. } => refusal(

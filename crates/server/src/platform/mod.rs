@@ -361,6 +361,8 @@ fn signing_config(loaded: &Loaded) -> SigningConfig {
         documents_max: config.documents_max,
         document_bytes_max: config.document_bytes_max,
         expires_in_ms: i64::from(config.request_seconds) * 1000,
+        pending_max: i64::from(config.pending_max),
+        pending_of_portal_max: i64::from(config.pending_of_portal_max),
         pool_size: loaded.config.keystore.pool_size,
         pool_algorithm: citizen_algorithm.parse().ok(),
         ..SigningConfig::default()

@@ -196,6 +196,12 @@ pub const ENTRIES: &[Entry] = &[
         "The officer's roles do not allow this.",
     ),
     entry(
+        "too-many-pending",
+        429,
+        "Người ký đang có quá nhiều yêu cầu chờ. Chờ họ trả lời rồi gửi tiếp.",
+        "Too many requests wait for this signer already; send more when some are answered.",
+    ),
+    entry(
         "request-too-slow",
         408,
         "Dữ liệu gửi lên quá chậm. Kiểm tra mạng rồi gửi lại.",

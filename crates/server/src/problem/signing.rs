@@ -25,6 +25,11 @@ impl From<kyso_signing::Error> for Problem {
             E::DocumentSize { .. } | E::RequestSize { .. } => "document-too-large",
             E::DocumentName { .. } => "document-name",
             E::DigestUnsuited { .. } => "digest-unsuited",
+            E::TooManyPending { .. } => {
+                return Problem::new("too-many-pending")
+                    .retry_after(30)
+                    .because(&error);
+            }
             E::IdempotencyMismatch => "idempotency-mismatch",
             E::TransactionTaken => "transaction-taken",
             E::UnitsExhausted { .. } => "units-exhausted",

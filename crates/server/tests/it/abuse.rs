@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use kyso_pki::ocsp::{CertId, IdHash, Request, Response, Status};
 use kyso_store::testing::Database;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Options, World, client, dossier};
+use crate::harness::{Options, World, base64, client, dossier};
 
 async fn world(server: &str) -> World {
     let options = Options {
@@ -222,5 +223,117 @@ async fn a_harmless_request_id_is_echoed_and_every_answer_is_guarded() {
     let refused = ask("/v1/nowhere", "portal-4711").await;
     let problem: Value = refused.json().await.unwrap();
     assert_eq!(problem["instance"], json!("portal-4711"));
+    world.finish().await;
+}
+
+/// One GET as it is written, with nothing made regular on the way: the head and the body.
+async fn get_raw(world: &World, path: &str, more: &str) -> (String, Vec<u8>) {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n");
+    let mut stream = said(world, &head).await;
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    let at = heard.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let body = heard.split_off(at + 4);
+    (String::from_utf8(heard).unwrap().to_ascii_lowercase(), body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ocsp_is_answered_in_every_spelling_cached_and_not_at_the_key_s_expense() {
+    let world = world("").await;
+    let authority = &world.platform.authority;
+    let issuer = authority.chain().await.unwrap()[0].clone();
+    let seal = authority.seal_certificate().await.unwrap();
+    let serial = seal.certificate.unwrap().serial().clone();
+    let id = CertId::of(IdHash::Sha1, &issuer, &serial).unwrap();
+    let request = |count: usize, nonce: Option<Vec<u8>>| {
+        let ids = vec![id.clone(); count];
+        Request { ids, nonce }.to_der().unwrap()
+    };
+    let read = |der: &[u8]| {
+        let read = Response::from_der(der).unwrap();
+        read.verify(&issuer).unwrap();
+        assert_eq!(read.answers()[0].status, Status::Good);
+        read
+    };
+
+    let (nonce, spelled) = (0..=u8::MAX)
+        .flat_map(|a| (0..=u8::MAX).map(move |b| vec![a, b, 0xff, 0xff, 0xfb, 0xef, 0xff, 0xff]))
+        .map(|nonce| (nonce.clone(), base64(&request(1, Some(nonce)))))
+        .find(|(_, text)| text.contains("//") && text.contains('+'))
+        .unwrap();
+    let percent = spelled
+        .replace('/', "%2F")
+        .replace('+', "%2B")
+        .replace('=', "%3d");
+    for path in [
+        &spelled,
+        &percent,
+        &percent.replace("%2F", "%2f"),
+        &spelled.replace('=', "%3D"),
+    ] {
+        let (head, body) = get_raw(&world, &format!("/ocsp/{path}"), "").await;
+        assert!(
+            head.starts_with("http/1.1 200") && head.contains("no-store"),
+            "{head}"
+        );
+        assert_eq!(read(&body).nonce(), Some(nonce.as_slice()), "{path}");
+    }
+
+    let plain = format!("/ocsp/{}", base64(&request(1, None)));
+    let (head, body) = get_raw(&world, &plain, "").await;
+    read(&body);
+    let tag = head
+        .split("etag: ")
+        .nth(1)
+        .unwrap()
+        .split("\r\n")
+        .next()
+        .unwrap();
+    for said in [
+        "public",
+        "must-revalidate",
+        "last-modified: ",
+        "application/ocsp-response",
+    ] {
+        assert!(head.contains(said), "{said}: {head}");
+    }
+    let (_, again) = get_raw(&world, &plain, "").await;
+    assert_eq!(again, body, "signed once");
+    let (head, nothing) = get_raw(&world, &plain, &format!("If-None-Match: {tag}\r\n")).await;
+    assert!(
+        head.starts_with("http/1.1 304") && nothing.is_empty(),
+        "{head}"
+    );
+
+    let post = async |octets: Vec<u8>| {
+        let request = client()
+            .post(format!("{}/ocsp", world.node.url))
+            .body(octets);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.bytes().await.unwrap().to_vec()
+    };
+    let malformed = [0x30, 0x03, 0x0a, 0x01, 0x01];
+    let huge = [&[0x30, 0x83, 0x10, 0x00, 0x00][..], &vec![4; 1 << 20]].concat();
+    for wrong in [
+        vec![],
+        b"hello".to_vec(),
+        huge,
+        request(17, None),
+        request(64, None),
+    ] {
+        assert_eq!(post(wrong).await, malformed);
+    }
+
+    // Sixty nonces at once: some are answered, the rest get what was signed for everybody.
+    let mut left_out = 0;
+    for n in 0..60 {
+        let answer = read(&post(request(1, Some(vec![n; 32]))).await);
+        match answer.nonce() {
+            Some(echoed) => assert_eq!(echoed, [n; 32]),
+            None => left_out += 1,
+        }
+    }
+    assert!(left_out >= 20, "{left_out}");
     world.finish().await;
 }

@@ -40,6 +40,7 @@ impl Portals {
             name: new.name,
             scopes: new.scopes,
             webhook_url: new.webhook_url,
+            return_to: Vec::new(),
             disabled_at: None,
             created_at: tx.now(),
         };
@@ -136,6 +137,24 @@ impl Portals {
         let mut tx = self.inner.store.write().await?;
         table::set_scopes(&mut tx, *portal, scopes).await?;
         record(&mut tx, "signing.portal.scopes-set", *portal, actor);
+        Ok(tx.commit().await?)
+    }
+
+    /// Where citizens may be sent after signing, from now on; nothing else is accepted as `return_url`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unacceptable`].
+    pub async fn set_return_to(
+        &self,
+        portal: &PortalId,
+        places: &[String],
+        actor: &str,
+    ) -> Result<()> {
+        state::check_return_to(places)?;
+        self.show(portal).await?;
+        let mut tx = self.inner.store.write().await?;
+        table::set_return_to(&mut tx, *portal, places).await?;
+        record(&mut tx, "signing.portal.return-set", *portal, actor);
         Ok(tx.commit().await?)
     }
 

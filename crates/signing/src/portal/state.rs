@@ -42,9 +42,96 @@ pub struct Portal {
     pub scopes: Scopes,
     /// Where results are announced; without it the portal polls.
     pub webhook_url: Option<String>,
+    /// Where a citizen's browser may be sent afterwards: `portal.example`, `portal.example:8443` (https), `localhost:3000` (http,
+    /// this machine only), `vn.portal.app:` (an app's scheme).
+    pub return_to: Vec<String>,
     /// Milliseconds since 1970; set when the portal may no longer call.
     pub disabled_at: Option<i64>,
     pub created_at: i64,
+}
+
+impl Portal {
+    /// Whether a citizen may be sent to `url` after signing.
+    pub fn may_return_to(&self, url: &str) -> bool {
+        let Some((scheme, rest)) = url.split_once(':') else {
+            return false;
+        };
+        let scheme = scheme.to_ascii_lowercase();
+        // A browser reads a backslash as a slash, and what stands before an @ is not the host.
+        if url.contains('\\') || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return false;
+        }
+        let place = match scheme.as_str() {
+            "http" | "https" => {
+                let Some(rest) = rest.strip_prefix("//") else {
+                    return false;
+                };
+                let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                if is_loopback(host) != (scheme == "http") {
+                    return false;
+                }
+                host.to_ascii_lowercase()
+            }
+            _ => format!("{scheme}:"),
+        };
+        self.return_to.contains(&place)
+    }
+}
+
+/// `localhost`, `127.0.0.1` or `[::1]`, with a port or without.
+fn is_loopback(host: &str) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|loopback| {
+        host.strip_prefix(loopback)
+            .is_some_and(|port| port.is_empty() || port.starts_with(':'))
+    })
+}
+
+/// Whether places to return to are written as [`Portal::return_to`] has them.
+///
+/// # Errors
+/// [`Error::Unacceptable`].
+pub(crate) fn check_return_to(places: &[String]) -> Result<()> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_scheme = |scheme: &str| {
+        let known = [
+            "http",
+            "https",
+            "javascript",
+            "data",
+            "file",
+            "blob",
+            "about",
+            "vbscript",
+        ];
+        scheme.starts_with(|first: char| first.is_ascii_lowercase())
+            && scheme
+                .bytes()
+                .all(|byte| letter(byte) || matches!(byte, b'.' | b'-' | b'+'))
+            && !known.contains(&scheme)
+    };
+    let is_host = |host: &str| {
+        let (name, port) = host.split_once(':').unwrap_or((host, "443"));
+        let is_name = !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| letter(byte) || matches!(byte, b'.' | b'-'));
+        is_name && port.parse::<u16>().is_ok()
+    };
+    let is_place = |place: &String| match place.strip_suffix(':') {
+        Some(scheme) => is_scheme(scheme),
+        None => is_host(place) || is_loopback(place),
+    };
+    if places.len() <= 20
+        && places
+            .iter()
+            .all(|place| place.len() <= 255 && is_place(place))
+    {
+        return Ok(());
+    }
+    Err(Error::Unacceptable {
+        field: "return_to",
+        rule: "at most 20 of: a host in small letters with or without a port, an app's scheme with its colon",
+    })
 }
 
 /// What an operator says to register a portal.
@@ -145,6 +232,71 @@ mod tests {
             scopes: Scopes::DOCUMENTS,
             webhook_url: webhook_url.map(Into::into),
             public_key: None,
+        }
+    }
+
+    #[test]
+    fn a_citizen_is_sent_only_where_the_portal_is_registered() {
+        let places = [
+            "portal.example",
+            "portal.example:8443",
+            "localhost:3000",
+            "vn.portal.app:",
+        ];
+        let return_to: Vec<String> = places.map(str::to_owned).to_vec();
+        check_return_to(&return_to).unwrap();
+        let portal = Portal {
+            id: "ptl_01JD3ZQ8000000000000000000".parse().unwrap(),
+            client_id: "x".into(),
+            name: "x".into(),
+            scopes: Scopes::DOCUMENTS,
+            webhook_url: None,
+            return_to,
+            disabled_at: None,
+            created_at: 0,
+        };
+        for right in [
+            "https://portal.example",
+            "https://Portal.Example/done?x=1#y",
+            "https://portal.example:8443/",
+            "http://localhost:3000/done",
+            "vn.portal.app://done",
+        ] {
+            assert!(portal.may_return_to(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "portal.example",
+            "javascript:alert(1)",
+            "JavaScript://portal.example/%0aalert(1)",
+            "data:text/html,x",
+            "http://portal.example/",
+            "https:portal.example",
+            "https://evil.example/",
+            "https://portal.example.evil.example/",
+            "https://portal.example@evil.example/",
+            "https://evil.example\\@portal.example/",
+            "https://portal.example:444/",
+            "https://evil.example#@portal.example",
+            "https://localhost:3000/",
+            "http://localhost:3001/",
+            "http://localhost.evil.example/",
+            "other.app://done",
+            "https://portal.example/\u{7}",
+        ] {
+            assert!(!portal.may_return_to(wrong), "{wrong}");
+        }
+        for wrong in [
+            "",
+            "javascript:",
+            "https:",
+            "Portal.example",
+            "a b",
+            "x@y",
+            "x/y",
+            "x:y",
+        ] {
+            assert!(check_return_to(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     RETIRE_SECRETS,
     SET_WEBHOOK,
     SET_SCOPES,
+    SET_RETURN_TO,
     DISABLE,
     WEBHOOK,
 ];
@@ -27,18 +28,18 @@ const INSERT_SECRET: &str = "-- portal.insert_secret
 INSERT INTO portal_secret (digest, portal_id, created_at) VALUES ($1, $2, $3)";
 
 const BY_SECRET: &str = "-- portal.by_secret
-SELECT p.id, p.client_id, p.name, p.may_documents, p.may_digests, p.may_sp769, p.webhook_url, p.created_at, p.disabled_at
+SELECT p.id, p.client_id, p.name, p.may_documents, p.may_digests, p.may_sp769, p.webhook_url, p.return_to, p.created_at, p.disabled_at
 FROM portal_secret s JOIN portal p ON p.id = s.portal_id
 WHERE s.digest = $1 AND p.client_id = $2 AND p.disabled_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $3)";
 
 const BY_ID: &str = "-- portal.by_id
-SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, created_at, disabled_at FROM portal WHERE id = $1";
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, created_at, disabled_at FROM portal WHERE id = $1";
 
 const BY_CLIENT_ID: &str = "-- portal.by_client_id
-SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, created_at, disabled_at FROM portal WHERE client_id = $1";
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, created_at, disabled_at FROM portal WHERE client_id = $1";
 
 const ALL: &str = "-- portal.all
-SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, created_at, disabled_at FROM portal ORDER BY id";
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, created_at, disabled_at FROM portal ORDER BY id";
 
 const RETIRE_SECRETS: &str = "-- portal.retire_secrets
 UPDATE portal_secret SET expires_at = $2 WHERE portal_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
@@ -48,6 +49,9 @@ UPDATE portal SET webhook_url = $2, webhook_secret = $3 WHERE id = $1";
 
 const SET_SCOPES: &str = "-- portal.set_scopes
 UPDATE portal SET may_documents = $2, may_digests = $3, may_sp769 = $4 WHERE id = $1";
+
+const SET_RETURN_TO: &str = "-- portal.set_return_to
+UPDATE portal SET return_to = $2 WHERE id = $1";
 
 const DISABLE: &str = "-- portal.disable
 UPDATE portal SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
@@ -158,6 +162,11 @@ pub(crate) async fn set_scopes(tx: &mut Tx, portal: PortalId, scopes: Scopes) ->
     Ok(tx.change("portal", 1, SET_SCOPES, &args).await?)
 }
 
+pub(crate) async fn set_return_to(tx: &mut Tx, portal: PortalId, places: &[String]) -> Result<()> {
+    let args = [portal.into(), places.join(" ").into()];
+    Ok(tx.change("portal", 1, SET_RETURN_TO, &args).await?)
+}
+
 pub(crate) async fn disable(tx: &mut Tx, portal: PortalId) -> Result<()> {
     let args = [portal.into(), tx.now().into()];
     Ok(tx.change("portal", 1, DISABLE, &args).await?)
@@ -183,6 +192,11 @@ fn read(row: &Row) -> Result<Portal> {
             sp769: row.bool("may_sp769")?,
         },
         webhook_url: row.opt_text("webhook_url")?,
+        return_to: row
+            .text("return_to")?
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
         disabled_at: row.opt_int("disabled_at")?,
         created_at: row.int("created_at")?,
     })

@@ -36,12 +36,13 @@ impl Requests {
     ///
     /// # Errors
     /// [`Error::PortalScope`], [`Error::IdempotencyMismatch`], [`Error::SignerUnknown`], [`Error::CredentialState`],
-    /// [`Error::PinLocked`], [`Error::UnitsExhausted`], the limits ([`Error::DocumentCount`], [`Error::DocumentSize`],
+    /// [`Error::PinLocked`], [`Error::UnitsExhausted`], [`Error::TooManyPending`], the limits ([`Error::DocumentCount`], [`Error::DocumentSize`],
     /// [`Error::RequestSize`], [`Error::DocumentName`], [`Error::Unacceptable`]), [`Error::Document`],
     /// [`Error::DigestUnsuited`].
     pub async fn create(&self, portal: &Portal, new: NewRequest) -> Result<RequestView> {
         check_scope(portal, &new.documents)?;
         self.check_limits(&new)?;
+        check_return_url(portal, new.return_url.as_deref())?;
         if let Some(before) = self
             .created_before(portal, new.idempotency.as_ref())
             .await?
@@ -49,6 +50,8 @@ impl Requests {
             return Ok(before);
         }
         let credential = self.signer(&new.signer).await?;
+        self.check_pending(&mut self.inner.store.read().await?, &credential, portal)
+            .await?;
         let units = self
             .units_for(&credential, portal.id, new.documents.len())
             .await?;
@@ -225,6 +228,27 @@ impl Requests {
         Ok(credential)
     }
 
+    /// Whether another request may wait for this citizen: nobody's screen is filled so that he misses what matters, or
+    /// approves to be rid of it. Requests created at the same moment may pass the bound by their number.
+    pub(super) async fn check_pending(
+        &self,
+        tx: &mut Tx,
+        credential: &Credential,
+        portal: &Portal,
+    ) -> Result<()> {
+        let config = &self.inner.config;
+        let (of_all, of_portal) = table::pending(tx, credential.id, portal.id).await?;
+        if of_portal >= config.pending_of_portal_max {
+            let most = config.pending_of_portal_max;
+            return Err(Error::TooManyPending { most });
+        }
+        if of_all >= config.pending_max {
+            let most = config.pending_max;
+            return Err(Error::TooManyPending { most });
+        }
+        Ok(())
+    }
+
     /// What the request will cost; refused early where it cannot be paid. Who gets a last unit is decided with the result.
     pub(super) async fn units_for(
         &self,
@@ -259,6 +283,9 @@ impl Requests {
         let set = hex::encode(digest_of_digests(&ready));
 
         let mut tx = self.inner.store.write().await?;
+        if let Some(portal) = asked.portal {
+            self.check_pending(&mut tx, credential, portal).await?;
+        }
         let created_at = tx.now();
         let mut pdfs = Vec::with_capacity(ready.len());
         let mut views = Vec::with_capacity(ready.len());
@@ -372,6 +399,17 @@ pub(super) struct Asked<'a> {
 pub(super) fn expire_later(tx: &mut Tx, expires_at: i64) {
     let at = (expires_at + 999).div_euclid(1_000) * 1_000;
     task::enqueue_at(tx, &Task::Expire { at }, at);
+}
+
+/// Only where the portal is registered to send people: a link on the provider's screen is believed.
+fn check_return_url(portal: &Portal, url: Option<&str>) -> Result<()> {
+    match url {
+        Some(url) if !portal.may_return_to(url) => Err(Error::Unacceptable {
+            field: "return_url",
+            rule: "https with a host, or an app's scheme, that is registered for the portal",
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn check_scope(portal: &Portal, documents: &[NewDocument]) -> Result<()> {

@@ -24,6 +24,8 @@ pub struct NewTransaction {
     pub transaction_id: String,
     /// `transaction_desc`.
     pub description: Option<String>,
+    /// The network it came from, as the status call will name it.
+    pub asked_from: Option<String>,
     /// `sign_files`.
     pub files: Vec<TransactionFile>,
 }
@@ -61,6 +63,15 @@ pub struct TransactionStatus {
     pub tran_code: String,
     /// Where it is.
     pub outcome: Outcome,
+}
+
+/// Who asks where a transaction is; the interface lets them say nothing.
+#[derive(Debug, Clone, Copy)]
+pub enum Asker<'a> {
+    /// It proved who it is.
+    Portal(&'a Portal),
+    /// Only the network of its address is known.
+    Network(&'a str),
 }
 
 /// Where the transaction is.
@@ -125,6 +136,8 @@ impl Requests {
             serial: new.serial,
         };
         let credential = self.signer(&signer).await?;
+        self.check_pending(&mut self.inner.store.read().await?, &credential, portal)
+            .await?;
         let units = self
             .units_for(&credential, portal.id, new.files.len())
             .await?;
@@ -136,6 +149,7 @@ impl Requests {
         let extras = Extras {
             units,
             transaction: Some((transaction_id.clone(), tran_code.clone())),
+            asked_from: new.asked_from,
             file_types: new
                 .files
                 .iter()
@@ -171,17 +185,34 @@ impl Requests {
         })
     }
 
-    /// By transaction id or tran code, without a caller (W7).
+    /// By transaction id or tran code (W7). The interface has no caller here, and portals choose ids like `SP_CA_123456`: whoever
+    /// knows no more than such an id hears nothing. A tran code and a random UUID cannot be guessed and are answered to anybody;
+    /// any other id to its portal, and to the network that asked for the transaction.
     ///
     /// # Errors
     /// [`Error::NotFound`], also after retention (W8).
-    pub async fn transaction_status(&self, tran_id: &str) -> Result<TransactionStatus> {
+    pub async fn transaction_status(
+        &self,
+        tran_id: &str,
+        asker: Asker<'_>,
+    ) -> Result<TransactionStatus> {
         let unknown = Error::NotFound {
             what: "transaction",
         };
         let Some(row) = table::by_transaction(&self.inner.store, tran_id.trim()).await? else {
             return Err(unknown);
         };
+        let may_know = match asker {
+            Asker::Portal(portal) => row.portal == portal.id,
+            Asker::Network(network) => {
+                row.tran_code == tran_id.trim()
+                    || is_random_uuid(&row.transaction_id)
+                    || row.asked_from.as_deref() == Some(network)
+            }
+        };
+        if !may_know {
+            return Err(unknown);
+        }
         let forgotten_before = self.inner.store.now() - self.inner.config.sp769_retention_ms;
         if row
             .ended_at
@@ -280,6 +311,22 @@ impl Requests {
     }
 }
 
+/// A version 4 UUID (RFC 9562 5.4): 122 bits that its maker drew.
+fn is_random_uuid(id: &str) -> bool {
+    let is_shaped = id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            14 => byte == b'4',
+            19 => matches!(byte.to_ascii_lowercase(), b'8' | b'9' | b'a' | b'b'),
+            _ => byte.is_ascii_hexdigit(),
+        });
+    let mut seen = [false; 128];
+    id.bytes()
+        .for_each(|byte| seen[usize::from(byte & 0x7f)] = true);
+    // Not one that somebody typed: a random one has about fourteen different characters.
+    is_shaped && seen.iter().filter(|seen| **seen).count() >= 8
+}
+
 /// Each signature with the name its portal gave the digest.
 pub(crate) fn signatures_of(view: &RequestView) -> Result<Vec<FileSignature>> {
     view.documents
@@ -298,4 +345,23 @@ pub(crate) fn signatures_of(view: &RequestView) -> Result<Vec<FileSignature>> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_random_uuid_cannot_be_guessed() {
+        assert!(is_random_uuid(&chance::uuid()));
+        assert!(is_random_uuid(&chance::uuid().to_uppercase()));
+        for guessable in [
+            "SP_CA_123456",
+            "321",
+            "00000000-0000-4000-8000-000000000001",
+            "d9428888-122b-11e1-b85c-61cd3cbb3210",
+        ] {
+            assert!(!is_random_uuid(guessable), "{guessable}");
+        }
+    }
 }

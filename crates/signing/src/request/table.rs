@@ -18,6 +18,7 @@ use crate::{CredentialId, Error, PortalId, RequestId, Result};
 
 pub(crate) const STATEMENTS: &[&str] = &[
     INSERT,
+    PENDING,
     INSERT_DOCUMENT,
     VIEW,
     VIEW_OF_PORTAL,
@@ -49,8 +50,12 @@ pub(crate) const STATEMENTS: &[&str] = &[
 
 const INSERT: &str = "-- request.insert
 INSERT INTO signature_request (id, kind, state, portal_id, credential_id, description, return_url, code, nonce, signature_algorithm, serial,
-    document_count, units, idempotency_key, idempotency_digest, transaction_id, tran_code, transaction_live, created_at, expires_at)
-VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    document_count, units, idempotency_key, idempotency_digest, transaction_id, tran_code, transaction_live, created_at, expires_at, asked_from)
+VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+
+const PENDING: &str = "-- request.pending
+SELECT COUNT(id) AS of_all, COALESCE(SUM(CASE WHEN portal_id = $2 THEN 1 ELSE 0 END), 0) AS of_portal FROM signature_request
+WHERE credential_id = $1 AND state = 'pending' AND expires_at > $3";
 
 const INSERT_DOCUMENT: &str = "-- request.insert_document
 INSERT INTO signature_document (request_id, position, state, name, format, doc_id, file_type, byte_count, page_count, original_blob, prepared_blob,
@@ -116,7 +121,7 @@ const FREE_TRANSACTION: &str = "-- request.free_transaction
 UPDATE signature_request SET transaction_live = FALSE WHERE transaction_live AND transaction_id = $1 AND ended_at <= $2";
 
 const BY_TRANSACTION: &str = "-- request.by_transaction
-SELECT id, state, transaction_id, tran_code, portal_id, ended_at FROM signature_request
+SELECT id, state, transaction_id, tran_code, portal_id, asked_from, ended_at FROM signature_request
 WHERE (tran_code = $1 OR (transaction_id = $1 AND transaction_live)) AND kind = 'sp769' ORDER BY transaction_live DESC LIMIT 2";
 
 const TRANSACTION: &str = "-- request.transaction_of
@@ -175,6 +180,8 @@ pub(crate) struct Extras {
     pub(crate) idempotency: Option<super::state::Idempotency>,
     /// sp769's transaction id and our tran code.
     pub(crate) transaction: Option<(String, String)>,
+    /// sp769: the network that asked.
+    pub(crate) asked_from: Option<String>,
     /// sp769's file types, by position.
     pub(crate) file_types: Vec<String>,
 }
@@ -200,7 +207,7 @@ pub(crate) async fn insert(tx: &mut Tx, view: &RequestView, extras: &Extras) -> 
         .as_ref()
         .map(|(id, code)| (id.as_str(), code.as_str()))
         .unzip();
-    let args: [Value; 19] = [
+    let args: [Value; 20] = [
         view.id.into(),
         view.kind.as_str().into(),
         view.portal.into(),
@@ -228,6 +235,7 @@ pub(crate) async fn insert(tx: &mut Tx, view: &RequestView, extras: &Extras) -> 
         extras.transaction.is_some().into(),
         view.created_at.into(),
         view.expires_at.into(),
+        extras.asked_from.as_deref().into(),
     ];
     Ok(tx.change("signature_request", 1, INSERT, &args).await?)
 }
@@ -514,6 +522,19 @@ pub(crate) async fn deliver(tx: &mut Tx, id: RequestId) -> Result<bool> {
     Ok(tx.execute(DELIVER, &[id.into(), now.into()]).await? == 1)
 }
 
+/// How many requests wait for the citizen of this credential: all of them, and those of one portal.
+pub(crate) async fn pending(
+    tx: &mut Tx,
+    credential: CredentialId,
+    portal: PortalId,
+) -> Result<(i64, i64)> {
+    let now = tx.now();
+    let row = tx
+        .one(PENDING, &[credential.into(), portal.into(), now.into()])
+        .await?;
+    Ok((row.int("of_all")?, row.int("of_portal")?))
+}
+
 /// Gives a transaction id free whose retention is over.
 pub(crate) async fn free_transaction(
     tx: &mut Tx,
@@ -533,6 +554,8 @@ pub(crate) struct TransactionRow {
     pub(crate) id: RequestId,
     pub(crate) state: RequestState,
     pub(crate) transaction_id: String,
+    pub(crate) portal: PortalId,
+    pub(crate) asked_from: Option<String>,
     pub(crate) tran_code: String,
     pub(crate) ended_at: Option<i64>,
 }
@@ -547,6 +570,8 @@ pub(crate) async fn by_transaction(store: &Store, tran_id: &str) -> Result<Optio
             state: state(row)?,
             transaction_id: row.text("transaction_id")?,
             tran_code: row.text("tran_code")?,
+            portal: row.id("portal_id")?,
+            asked_from: row.opt_text("asked_from")?,
             ended_at: row.opt_int("ended_at")?,
         });
     }

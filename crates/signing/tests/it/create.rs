@@ -12,6 +12,8 @@ use crate::sign::assert_signed;
 everywhere!(
     a_portal_gets_only_what_its_scopes_name,
     limits_on_count_bytes_and_names_are_kept,
+    a_citizen_s_screen_cannot_be_filled,
+    a_citizen_is_sent_back_only_where_the_portal_is_registered,
     documents_that_are_no_signable_pdfs_are_refused_by_position,
     a_signer_is_found_by_number_and_serial_and_not_otherwise,
     the_same_key_and_body_give_the_same_request_and_another_body_a_conflict,
@@ -131,6 +133,76 @@ async fn limits_on_count_bytes_and_names_are_kept(office: Office) {
             "{refused:?}"
         );
     }
+}
+
+async fn a_citizen_s_screen_cannot_be_filled(office: Office) {
+    let phone = office.citizen().await;
+    let portals = [
+        office.portal("A", Scopes::ALL).await,
+        office.portal("B", Scopes::ALL).await,
+        office.portal("C", Scopes::ALL).await,
+    ];
+    for portal in &portals[..2] {
+        for _ in 0..100 {
+            office.digests(portal, &phone, 1).await;
+        }
+        let refused = create(&office, portal, request(&phone, digests(1, "x"))).await;
+        let of_portal = matches!(refused, Err(Error::TooManyPending { most: 100 }));
+        assert!(of_portal, "{refused:?}");
+    }
+    let refused = create(&office, &portals[2], request(&phone, digests(1, "x"))).await;
+    let of_all = matches!(refused, Err(Error::TooManyPending { most: 200 }));
+    assert!(of_all, "{refused:?}");
+    let other = office.citizen().await;
+    office.digests(&portals[0], &other, 1).await;
+    // What has expired waits for nobody, swept or not.
+    office.advance(301_000);
+    office.digests(&portals[0], &phone, 1).await;
+}
+
+async fn a_citizen_is_sent_back_only_where_the_portal_is_registered(office: Office) {
+    let phone = office.citizen().await;
+    let portals = &office.signing.portals;
+    let before = office.portal("A", Scopes::ALL).await;
+    let ask = async |portal: &Portal, url: &str| {
+        let mut new = request(&phone, digests(1, url));
+        new.return_url = Some(url.to_owned());
+        create(&office, portal, new).await
+    };
+    let url = "https://portal.example/done";
+    assert!(ask(&before, url).await.is_err(), "nothing is registered");
+    let places = ["portal.example".to_owned(), "vn.app:".to_owned()];
+    portals
+        .set_return_to(&before.id, &places, "cli")
+        .await
+        .unwrap();
+    let portal = portals.show(&before.id).await.unwrap();
+    assert_eq!(portal.return_to, places);
+    let view = ask(&portal, url).await.unwrap();
+    assert_eq!(view.return_url.as_deref(), Some(url));
+    ask(&portal, "vn.app://done").await.unwrap();
+    for wrong in [
+        "javascript:alert(1)",
+        "http://portal.example/",
+        "https://evil.example/",
+    ] {
+        let refused = ask(&portal, wrong).await;
+        let named = matches!(
+            refused,
+            Err(Error::Unacceptable {
+                field: "return_url",
+                ..
+            })
+        );
+        assert!(named, "{wrong} {refused:?}");
+    }
+    let wrong = portals
+        .set_return_to(&portal.id, &["data:".to_owned()], "cli")
+        .await;
+    assert!(
+        matches!(wrong, Err(Error::Unacceptable { .. })),
+        "{wrong:?}"
+    );
 }
 
 async fn documents_that_are_no_signable_pdfs_are_refused_by_position(office: Office) {

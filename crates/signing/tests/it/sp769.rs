@@ -3,7 +3,7 @@
 use kyso_pki::algorithm::{Digest, DigestAlgorithm};
 use kyso_pki::certificate::Certificate;
 use kyso_signing::portal::{Portal, Scopes};
-use kyso_signing::request::sp769::{NewTransaction, Outcome, Transaction, TransactionFile};
+use kyso_signing::request::sp769::{Asker, NewTransaction, Outcome, Transaction, TransactionFile};
 use kyso_signing::{Error, KeyAlgorithm};
 
 use crate::everywhere;
@@ -13,10 +13,14 @@ everywhere!(
     a_signature_value_is_pkcs1_over_exactly_the_digest_that_was_sent,
     a_transaction_is_found_by_either_id_until_retention_ends,
     transaction_ids_are_unique_for_a_portal_and_among_portals_while_live,
+    an_id_that_can_be_guessed_is_answered_to_its_portal_and_network_alone,
     rejected_and_expired_transactions_say_so,
     only_rsa_credentials_and_portals_with_the_scope_take_part,
     certificates_of_a_citizen_are_listed_with_their_chain,
 );
+
+/// The network portals call from.
+const HERE: &str = "203.0.113.7";
 
 fn transaction(phone: &Phone, transaction_id: &str, count: usize) -> NewTransaction {
     let files = (0..count)
@@ -34,6 +38,7 @@ fn transaction(phone: &Phone, transaction_id: &str, count: usize) -> NewTransact
         serial: Some(String::new()),
         transaction_id: transaction_id.into(),
         description: Some("Ký hồ sơ".into()),
+        asked_from: Some(HERE.into()),
         files,
     }
 }
@@ -61,7 +66,7 @@ async fn outcome(office: &Office, tran_id: &str) -> Outcome {
     office
         .signing
         .requests
-        .transaction_status(tran_id)
+        .transaction_status(tran_id, Asker::Network(HERE))
         .await
         .unwrap()
         .outcome
@@ -145,14 +150,18 @@ async fn a_transaction_is_found_by_either_id_until_retention_ends(office: Office
     ));
     office.advance(3_600_000);
     for id in [&started.transaction_id, &started.tran_code] {
-        let gone = office.signing.requests.transaction_status(id).await;
+        let gone = office
+            .signing
+            .requests
+            .transaction_status(id, Asker::Network(HERE))
+            .await;
         assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
     }
     assert!(
         office
             .signing
             .requests
-            .transaction_status("SP_CA_123456")
+            .transaction_status("SP_CA_123456", Asker::Network(HERE))
             .await
             .is_err()
     );
@@ -186,12 +195,34 @@ async fn transaction_ids_are_unique_for_a_portal_and_among_portals_while_live(of
         office
             .signing
             .requests
-            .transaction_status("321")
+            .transaction_status("321", Asker::Network(HERE))
             .await
             .unwrap()
             .tran_code,
         again.tran_code
     );
+}
+
+async fn an_id_that_can_be_guessed_is_answered_to_its_portal_and_network_alone(office: Office) {
+    let portal = office.portal("A", Scopes::ALL).await;
+    let other = office.portal("B", Scopes::ALL).await;
+    let phone = rsa_citizen(&office).await;
+    let guessable = start(&office, &portal, &phone, "SP_CA_1").await.unwrap();
+    let made = start(&office, &portal, &phone, "").await.unwrap();
+    let requests = &office.signing.requests;
+    let hears = async |id: &str, asker| requests.transaction_status(id, asker).await.is_ok();
+    let stranger = Asker::Network("198.51.100.1");
+    for (id, asker, answered) in [
+        ("SP_CA_1", stranger, false),
+        ("SP_CA_1", Asker::Portal(&other), false),
+        ("SP_CA_1", Asker::Network(HERE), true),
+        ("SP_CA_1", Asker::Portal(&portal), true),
+        (&guessable.tran_code, stranger, true),
+        (&guessable.tran_code, Asker::Portal(&other), false),
+        (&made.transaction_id, stranger, true),
+    ] {
+        assert_eq!(hears(id, asker).await, answered, "{id} {asker:?}");
+    }
 }
 
 async fn rejected_and_expired_transactions_say_so(office: Office) {

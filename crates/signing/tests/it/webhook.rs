@@ -275,6 +275,7 @@ async fn an_sp769_transaction_is_announced_in_its_own_words(office: Office) {
         serial: None,
         transaction_id: "T-9".into(),
         description: None,
+        asked_from: None,
         files: vec![TransactionFile {
             doc_id: "d".into(),
             file_type: "xml".into(),
