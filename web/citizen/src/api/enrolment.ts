@@ -1,0 +1,73 @@
+/** Enrolment, call by call. `Ticket` is what the server gave this phone when the enrolment began. */
+
+import { callBytes, callJson } from './client';
+import type {
+  Campaign,
+  Code,
+  DeviceKeyWire,
+  DeviceSignatureWire,
+  Enrolment,
+  Evidence,
+  Owner,
+  PhotoKind,
+  Plan,
+  SealedPin,
+} from './types';
+
+export interface Ticket {
+  id: string;
+  token: string;
+}
+
+export interface BindingBody {
+  statement: string;
+  device: DeviceKeyWire;
+  signature: DeviceSignatureWire;
+  sealed_pin: SealedPin;
+}
+
+export const plans = () => callJson<Plan[]>('/v1/plans');
+export const campaign = (code: string) => callJson<Campaign>(`/v1/campaigns/${encodeURIComponent(code)}`);
+
+export async function begin(choice: {
+  campaign?: string;
+  plan?: string;
+  language: string;
+}): Promise<{ ticket: Ticket; enrolment: Enrolment }> {
+  const started = await callJson<{ session: string; enrolment: Enrolment }>('/v1/enrolments', {
+    method: 'POST',
+    json: choice,
+  });
+  return { ticket: { id: started.enrolment.id, token: started.session }, enrolment: started.enrolment };
+}
+
+function at<T>(ticket: Ticket, step: string, method?: 'POST' | 'PUT' | 'DELETE', json?: unknown): Promise<T> {
+  return callJson<T>(`/v1/enrolments/${ticket.id}${step}`, { method, json, token: ticket.token });
+}
+
+export const show = (ticket: Ticket) => at<Enrolment>(ticket, '');
+export const putContact = (ticket: Ticket, phone: string, email: string) =>
+  at<Enrolment>(ticket, '/contact', 'PUT', { phone, email });
+export const sendCode = (ticket: Ticket, channel: 'sms' | 'email') =>
+  at<Code>(ticket, '/activation-codes', 'POST', { channel });
+export const activate = (ticket: Ticket, code: string) =>
+  at<Enrolment>(ticket, '/activation', 'POST', { code });
+export const putOwner = (ticket: Ticket, owner: Owner) => at<Enrolment>(ticket, '/owner', 'PUT', owner);
+export const pay = (ticket: Ticket) => at<Enrolment>(ticket, '/payment', 'POST', {});
+export const putPhoto = (ticket: Ticket, kind: PhotoKind, photo: Blob) =>
+  callJson<Evidence>(`/v1/enrolments/${ticket.id}/evidence/${kind}`, {
+    method: 'PUT',
+    token: ticket.token,
+    body: photo,
+  });
+export const contractPdf = (ticket: Ticket) =>
+  callBytes(`/v1/enrolments/${ticket.id}/contract`, ticket.token);
+export const signContract = (ticket: Ticket, sha256: string, agreement: string) =>
+  at<Enrolment>(ticket, '/contract/signature', 'POST', { sha256, agreement });
+export const submit = (ticket: Ticket) => at<Enrolment>(ticket, '/submission', 'POST', {});
+export const abandon = (ticket: Ticket) => at<Enrolment>(ticket, '', 'DELETE');
+export const bindingChallenge = (ticket: Ticket) =>
+  at<{ nonce: string; credential: string }>(ticket, '/device-challenges', 'POST', {});
+export const bind = (ticket: Ticket, body: BindingBody) => at<Enrolment>(ticket, '/device', 'PUT', body);
+export const acceptanceRecord = (ticket: Ticket) =>
+  callBytes(`/v1/enrolments/${ticket.id}/acceptance-record`, ticket.token);
