@@ -4,8 +4,18 @@ import { defineConfig } from 'vitest/config';
 
 const server = process.env.KYSO_URL ?? 'http://127.0.0.1:8080';
 
+/** Vite wraps each lazy import in a loader of style sheets, which reads `import.meta`; ours have none. */
+const plainImports = {
+  name: 'plain-imports',
+  enforce: 'pre' as const,
+  load(id: string) {
+    return id.includes('vite/preload-helper') ? 'export const __vitePreload = (load) => load();' : undefined;
+  },
+};
+
 export default defineConfig({
   base: '/',
+  plugins: [plainImports],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: { proxy: { '/v1': server } },
   build: {

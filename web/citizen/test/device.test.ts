@@ -158,7 +158,17 @@ describe('keys and bytes', () => {
 
 describe('the PIN', () => {
   it('runs and repetitions are weak and the rest is not', () => {
-    for (const weak of ['000000', '777777', '123456', '012345', '456789', '654321', '987654', '890123', '210987']) {
+    for (const weak of [
+      '000000',
+      '777777',
+      '123456',
+      '012345',
+      '456789',
+      '654321',
+      '987654',
+      '890123',
+      '210987',
+    ]) {
       expect(isWeakPin(weak), weak).toBe(true);
     }
     for (const fair of ['135792', '112233', '123455', '023456', '121212', '246802', '654322']) {

@@ -205,7 +205,13 @@ describe("the card's QR code", () => {
   });
 
   it('another QR is none', () => {
-    for (const other of ['', 'https://example.vn/', '0|1|2|3|4|5|6', 'x|y|Nam', said.replace('15081990', '99999999')]) {
+    for (const other of [
+      '',
+      'https://example.vn/',
+      '0|1|2|3|4|5|6',
+      'x|y|Nam',
+      said.replace('15081990', '99999999'),
+    ]) {
       expect(readCard(other), other).toBeUndefined();
     }
   });

@@ -146,4 +146,3 @@ async function asked(ask: () => Promise<Credential | null>): Promise<PublicKeyCr
   }
   return answer as PublicKeyCredential;
 }
-

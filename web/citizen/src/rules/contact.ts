@@ -30,6 +30,7 @@ export function emailFault(typed: string): string | undefined {
     local.length <= 64 && local.split('.').every((part) => /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+$/.test(part));
   const labels = host.split('.');
   const label = (part: string) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(part);
-  const hostOk = labels.length > 1 && labels.every(label) && !/^[0-9]+$/.test(labels[labels.length - 1] ?? '');
+  const hostOk =
+    labels.length > 1 && labels.every(label) && !/^[0-9]+$/.test(labels[labels.length - 1] ?? '');
   return more.length === 0 && localOk && hostOk ? undefined : 'email-form';
 }

@@ -75,11 +75,17 @@ export function ownerFaults(form: OwnerForm, phone: string, today: Day): Fault[]
   const issued = day('issue_date');
   text('issue_place', readLine(form.issue_place));
   if (typeof says !== 'string') {
-    add('birth_date', birth !== undefined && birth.year !== says.birthYear ? 'birth-year-mismatch' : undefined);
+    add(
+      'birth_date',
+      birth !== undefined && birth.year !== says.birthYear ? 'birth-year-mismatch' : undefined,
+    );
     add('sex', form.sex !== '' && form.sex !== says.sex ? 'sex-mismatch' : undefined);
   }
   add('birth_date', birth !== undefined && ageOn(birth, today) > AGE_MAX ? 'too-old' : undefined);
-  add('issue_date', birth === undefined || issued === undefined ? undefined : cardFault(birth, issued, today));
+  add(
+    'issue_date',
+    birth === undefined || issued === undefined ? undefined : cardFault(birth, issued, today),
+  );
   add('phone', phoneFault(phone));
   add('email', emailFault(form.email));
   add('address.province_code', form.province_code === '' ? 'required' : undefined);

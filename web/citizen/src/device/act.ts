@@ -1,0 +1,44 @@
+/** The two acts of this phone that the keystore judges: binding itself with a PIN, and approving a request with it. */
+
+import * as citizen from '../api/citizen';
+import { now } from '../api/client';
+import * as enrolmentApi from '../api/enrolment';
+import type { Enrolment, SignatureRequest } from '../api/types';
+import { toBase64url } from './bytes';
+import type { DeviceKey } from './key';
+import { sealPin } from './pin';
+import { approval, binding, type Channel } from './statement';
+
+/** Binds this phone and its PIN to the credential of an enrolment. */
+export async function bindPhone(
+  ticket: enrolmentApi.Ticket,
+  key: DeviceKey,
+  pin: string,
+): Promise<Enrolment> {
+  const { nonce } = await enrolmentApi.bindingChallenge(ticket);
+  const statement = binding(ticket.id, key.wire.public_key, nonce, now());
+  const signature = await key.sign(statement);
+  return enrolmentApi.bind(ticket, {
+    statement: toBase64url(statement),
+    device: key.wire,
+    signature,
+    sealed_pin: await sealPin(pin, statement, await citizen.approvalKey()),
+  });
+}
+
+/** An approval of the request as it was shown, ready to be sent once. */
+export async function approvalOf(
+  request: SignatureRequest,
+  key: DeviceKey,
+  pin: string,
+  channel: Channel,
+): Promise<citizen.ApprovalBody> {
+  const approvalKey = await citizen.approvalKey();
+  const statement = approval(request, channel, now());
+  const signature = await key.sign(statement);
+  return {
+    statement: toBase64url(statement),
+    signature,
+    sealed_pin: await sealPin(pin, statement, approvalKey),
+  };
+}

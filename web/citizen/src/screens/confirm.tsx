@@ -1,0 +1,525 @@
+/**
+ * S21 and S22, the critical screens: who asks, what is signed, the code, then the secret.
+ *
+ * The PIN cannot be reached before every document that can be shown was opened, its bytes were found to be those that
+ * will be signed, the code was computed here and agrees, and three seconds have passed. Refusing is one tap away from the
+ * first moment on. After the PIN was sent and no answer came, the server is asked what happened; the person never is.
+ */
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import * as citizen from '../api/citizen';
+import { now, Offline, Refused } from '../api/client';
+import type { Credential, SignatureRequest } from '../api/types';
+import { approvalOf } from '../device/act';
+import { documentCode } from '../device/statement';
+import { clock, day, moment, words } from '../messages';
+import { go } from '../router';
+import { enrolment, leave, refresh, ticket } from '../state/enrolment';
+import { deviceKey, withSession } from '../state/session';
+import { DocumentCard } from '../ui/document';
+import { Icon } from '../ui/icons';
+import { Page } from '../ui/page';
+import { Alert, Busy, Button, ButtonLink, Facts, Notice } from '../ui/parts';
+import { PinPad } from '../ui/pin_pad';
+import { FaultAlert, useWork } from '../ui/work';
+
+/** The least time between the first look at the documents and the PIN. */
+const LOOK_MS = 3_000;
+const POLL_MS = 700;
+
+type Stage = 'who' | 'what' | 'secret' | 'sent' | 'refuse';
+
+export function ConfirmScreen({ id }: { id: string }) {
+  const t = words.value;
+  const [request, setRequest] = useState<SignatureRequest | undefined>(undefined);
+  const [credential, setCredential] = useState<Credential | undefined>(undefined);
+  const [stage, setStage] = useState<Stage>('who');
+  const [notice, setNotice] = useState<string | undefined>(undefined);
+  const work = useWork();
+  const load = () =>
+    work.run(async () => {
+      const [found, own] = await withSession((token) =>
+        Promise.all([citizen.request(token, id), citizen.credential(token)]),
+      );
+      setRequest(found);
+      setCredential(own);
+      // Sent by an earlier visit of this page and not answered yet.
+      setStage(found.state === 'approved' ? 'sent' : 'who');
+    });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: loaded once for each request
+  useEffect(() => {
+    setRequest(undefined);
+    void load();
+  }, [id]);
+
+  if (request === undefined) {
+    return (
+      <Page title={t.homeScreen.waiting} back="/home">
+        {work.isBusy && <Busy text={t.busy} />}
+        <FaultAlert fault={work.fault} />
+        {work.fault !== undefined && <Button onClick={load}>{t.retry}</Button>}
+      </Page>
+    );
+  }
+  if (request.state !== 'pending' && request.state !== 'approved') {
+    return <Result request={request} />;
+  }
+  if (stage === 'sent') {
+    return (
+      <Sent
+        request={request}
+        onAnswer={(answer) => {
+          setRequest(answer);
+          if (answer.state === 'pending') {
+            const isWrong = answer.tries_left !== undefined && answer.nonce !== request.nonce;
+            setNotice(isWrong ? t.confirm.wrongPin(answer.tries_left ?? 0) : t.confirm.notSigned);
+            setStage('secret');
+          }
+        }}
+      />
+    );
+  }
+  if (stage === 'refuse') {
+    return <Refuse request={request} onBack={() => setStage('who')} onDone={setRequest} />;
+  }
+  if (stage === 'secret') {
+    return (
+      <Secret
+        request={request}
+        notice={notice}
+        onBack={() => setStage('what')}
+        onRefuse={() => setStage('refuse')}
+        onSent={() => setStage('sent')}
+        onChanged={(changed) => {
+          setRequest(changed);
+          setNotice(undefined);
+          setStage('who');
+        }}
+      />
+    );
+  }
+  if (stage === 'what') {
+    return (
+      <What
+        request={request}
+        onBack={() => setStage('who')}
+        onRefuse={() => setStage('refuse')}
+        onGo={() => {
+          setNotice(undefined);
+          setStage('secret');
+        }}
+      />
+    );
+  }
+  return (
+    <Who
+      request={request}
+      credential={credential}
+      onSee={() => setStage('what')}
+      onRefuse={() => setStage('refuse')}
+    />
+  );
+}
+
+interface Step {
+  request: SignatureRequest;
+}
+
+/** 1. Who asks, by the register. The acceptance shows the certificate's own fields instead (S19). */
+function Who({
+  request,
+  credential,
+  onSee,
+  onRefuse,
+}: Step & { credential: Credential | undefined; onSee: () => void; onRefuse: () => void }) {
+  const t = words.value.confirm;
+  if (request.kind === 'acceptance') {
+    return <CheckCertificate credential={credential} onRight={onSee} onWrong={onRefuse} />;
+  }
+  return (
+    <Page title={t.asks(request.portal_name)} back="/home">
+      <p class="known">
+        <Icon name="shield" size={22} /> <span>{t.known}</span>
+      </p>
+      {request.description !== undefined && (
+        <section class="panel">
+          <h2>{t.purpose}</h2>
+          <p class="purpose">{request.description}</p>
+          <p class="soft">
+            {t.count(request.documents.length)} · {t.askedAt(moment(request.created_at))}
+          </p>
+        </section>
+      )}
+      {credential?.units_left === 0 && <Alert>{words.value.homeScreen.noUnits}</Alert>}
+      <Notice kind="warning" icon="call">
+        {t.warning}
+      </Notice>
+      <div class="actions">
+        <Button onClick={onSee}>{t.see}</Button>
+        <Button kind="danger" onClick={onRefuse}>
+          {t.notMe}
+        </Button>
+      </div>
+      <TimeLeft until={request.expires_at} />
+    </Page>
+  );
+}
+
+function CheckCertificate({
+  credential,
+  onRight,
+  onWrong,
+}: {
+  credential: Credential | undefined;
+  onRight: () => void;
+  onWrong: () => void;
+}) {
+  const t = words.value.acceptance;
+  const owner = enrolment.value?.owner;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once; a phone that was closed has no row yet
+  useEffect(() => {
+    if (owner === undefined && ticket.value !== undefined) {
+      void refresh().catch(() => undefined);
+    }
+  }, []);
+  const number = owner?.identity_number ?? '';
+  const until = credential?.not_after ?? undefined;
+  return (
+    <Page title={t.title} step={7}>
+      <section class="panel">
+        <Facts
+          of={[
+            [t.name, owner?.full_name ?? '…'],
+            [t.number, `${number.slice(0, 3)}•••••${number.slice(8)}`],
+            [t.until, until === undefined ? '…' : day(until)],
+          ]}
+        />
+      </section>
+      <p>{t.check}</p>
+      <div class="actions">
+        <Button onClick={onRight}>{t.right}</Button>
+        <Button kind="second" onClick={onWrong}>
+          {t.wrong}
+        </Button>
+      </div>
+    </Page>
+  );
+}
+
+/** 2. What is signed, and 3. the code that both screens show. */
+function What({
+  request,
+  onBack,
+  onRefuse,
+  onGo,
+}: Step & { onBack: () => void; onRefuse: () => void; onGo: () => void }) {
+  const t = words.value.confirm;
+  const [opened, setOpened] = useState<readonly number[]>([]);
+  const [code, setCode] = useState<string | undefined | false>(false);
+  const [isTooSoon, setTooSoon] = useState(true);
+  const [hint, setHint] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setTooSoon(false), LOOK_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  useEffect(() => {
+    void documentCode(request.documents).then(setCode);
+  }, [request]);
+  const isBlind = request.documents.some(({ preview }) => preview === 'blind');
+  const isRight = code === request.code;
+  const isSeen = request.documents.every(
+    ({ position, preview }) => preview === 'blind' || opened.includes(position),
+  );
+  const proceed = () => {
+    if (isSeen && isRight && !isTooSoon) {
+      onGo();
+    } else {
+      setHint(true);
+    }
+  };
+  const isAcceptance = request.kind === 'acceptance';
+  return (
+    <Page title={isBlind ? t.blindTitle : t.whatTitle} back={onBack}>
+      {isBlind && <Notice kind="warning">{t.blindText(request.portal_name)}</Notice>}
+      {code !== false && !isRight && <Alert>{t.codeWrong}</Alert>}
+      {request.documents.map((document) =>
+        document.preview === 'blind' ? (
+          <section class="document blind" key={document.position}>
+            <h2>{document.doc_id ?? document.name}</h2>
+            <p class="soft">{t.blindTitle}</p>
+          </section>
+        ) : (
+          <DocumentCard
+            key={document.position}
+            name={document.name}
+            pages={document.pages}
+            digest={document.document_digest.algorithm === 'sha-256' ? document.document_digest.value : ''}
+            fetchBytes={() => withSession((token) => citizen.document(token, request.id, document.position))}
+            isOpened={opened.includes(document.position)}
+            onOpen={() => {
+              setOpened([...opened, document.position]);
+              setHint(false);
+            }}
+          />
+        ),
+      )}
+      {!isAcceptance && isRight && (
+        <section class="panel code-panel">
+          <h2>{t.code}</h2>
+          <p class="code">{request.code}</p>
+          <p>{t.codeText}</p>
+        </section>
+      )}
+      {hint && !isSeen && <Alert>{t.openAll}</Alert>}
+      <div class="actions">
+        {isBlind && (
+          <Button kind="primary" onClick={onRefuse}>
+            {t.refuse}
+          </Button>
+        )}
+        {isRight && (
+          <Button kind={isBlind ? 'second' : 'primary'} onClick={proceed} isBusy={isSeen && isTooSoon}>
+            {isBlind ? t.blindGo : t.go}
+          </Button>
+        )}
+        {!isBlind && (
+          <Button kind="danger" onClick={onRefuse}>
+            {isAcceptance ? words.value.acceptance.wrong : t.refuse}
+          </Button>
+        )}
+      </div>
+      {!isAcceptance && <TimeLeft until={request.expires_at} />}
+    </Page>
+  );
+}
+
+/** 4. The secret. Nothing is kept of it here: it is sealed at once. */
+function Secret({
+  request,
+  notice,
+  onBack,
+  onRefuse,
+  onSent,
+  onChanged,
+}: Step & {
+  notice: string | undefined;
+  onBack: () => void;
+  onRefuse: () => void;
+  onSent: () => void;
+  onChanged: (request: SignatureRequest) => void;
+}) {
+  const t = words.value.confirm;
+  const work = useWork();
+  const [said, setSaid] = useState(notice);
+  const isAcceptance = request.kind === 'acceptance';
+  const sign = (pin: string) =>
+    work.run(async () => {
+      setSaid(undefined);
+      const key = deviceKey.value;
+      if (key === undefined) {
+        throw new Error('this phone has no device key');
+      }
+      const body = await approvalOf(request, key, pin, 'same-device');
+      try {
+        await withSession((token) => citizen.approve(token, request.id, body));
+      } catch (cause) {
+        if (cause instanceof Offline) {
+          onSent();
+          return;
+        }
+        if (cause instanceof Refused && cause.problem.status === 409) {
+          onChanged(await withSession((token) => citizen.request(token, request.id)));
+          return;
+        }
+        throw cause;
+      }
+      onSent();
+    });
+  return (
+    <Page
+      title={isAcceptance ? t.secretTitleAcceptance : t.secretTitle(request.documents.length)}
+      back={onBack}
+    >
+      {!isAcceptance && <p class="soft">{request.portal_name}</p>}
+      {said !== undefined && <Alert>{said}</Alert>}
+      <FaultAlert fault={work.fault} />
+      {work.isBusy && <Busy text={t.signing} />}
+      <PinPad onDone={sign} isBusy={work.isBusy} />
+      <div class="actions">
+        <Button kind="danger" onClick={onRefuse}>
+          {isAcceptance ? words.value.acceptance.wrong : t.refuse}
+        </Button>
+      </div>
+      {!isAcceptance && <TimeLeft until={request.expires_at} />}
+    </Page>
+  );
+}
+
+/** Asks the server until it knows: signed, wrong PIN, or never arrived. */
+function Sent({ request, onAnswer }: Step & { onAnswer: (answer: SignatureRequest) => void }) {
+  const t = words.value.confirm;
+  const [isUnsure, setUnsure] = useState(false);
+  const answered = useRef(onAnswer);
+  answered.current = onAnswer;
+  useEffect(() => {
+    let isOver = false;
+    let timer = 0;
+    const ask = async () => {
+      try {
+        const answer = await withSession((token) => citizen.request(token, request.id));
+        if (answer.state !== 'approved') {
+          if (!isOver) {
+            answered.current(answer);
+          }
+          return;
+        }
+        setUnsure(false);
+      } catch {
+        setUnsure(true);
+      }
+      if (!isOver) {
+        timer = window.setTimeout(ask, POLL_MS);
+      }
+    };
+    timer = window.setTimeout(ask, 300);
+    return () => {
+      isOver = true;
+      window.clearTimeout(timer);
+    };
+  }, [request.id]);
+  return (
+    <Page title={t.signing}>
+      <Busy text={isUnsure ? t.unsure : t.signing} />
+    </Page>
+  );
+}
+
+function Refuse({
+  request,
+  onBack,
+  onDone,
+}: Step & { onBack: () => void; onDone: (request: SignatureRequest) => void }) {
+  const t = words.value.confirm;
+  const work = useWork();
+  const refuse = (reason: 'not-me' | 'wrong-document' | 'other') =>
+    work.run(async () => {
+      onDone(await withSession((token) => citizen.refuse(token, request.id, reason)));
+    });
+  if (request.kind === 'acceptance') {
+    const a = words.value.acceptance;
+    return (
+      <Page title={a.wrongTitle} back={onBack}>
+        <FaultAlert fault={work.fault} />
+        <p>{a.wrongText}</p>
+        <Button kind="danger" onClick={() => refuse('wrong-document')} isBusy={work.isBusy}>
+          {a.wrongYes}
+        </Button>
+      </Page>
+    );
+  }
+  return (
+    <Page title={t.refuseTitle} back={onBack}>
+      <FaultAlert fault={work.fault} />
+      <p>{t.refuseText(request.portal_name)}</p>
+      <div class="actions">
+        <Button kind="danger" onClick={() => refuse('not-me')} isBusy={work.isBusy}>
+          {t.refuseNotMe}
+        </Button>
+        <Button kind="second" onClick={() => refuse('wrong-document')} isBusy={work.isBusy}>
+          {t.refuseWrong}
+        </Button>
+        <Button kind="second" onClick={() => refuse('other')} isBusy={work.isBusy}>
+          {t.refuseOther}
+        </Button>
+      </div>
+    </Page>
+  );
+}
+
+/** S22, and the other ends of a request. */
+function Result({ request }: Step) {
+  const t = words.value.result;
+  const who = request.portal_name;
+  const isSigned = request.state === 'signed' || request.state === 'delivered';
+  const isAcceptance = request.kind === 'acceptance';
+  useEffect(() => {
+    // The enrolment is over: what was typed for it is not kept any longer.
+    if (isAcceptance && isSigned) {
+      void refresh()
+        .then((row) => (row.state === 'complete' ? leave() : undefined))
+        .catch(() => undefined);
+    }
+  }, [isAcceptance, isSigned]);
+  if (isSigned) {
+    return (
+      <Page
+        title={isAcceptance ? t.acceptedTitle : t.signed(clock(request.signed_at ?? request.created_at))}
+        isCover
+        lead={<span class="big-mark">{<Icon name="check" size={44} />}</span>}
+      >
+        <p class="lead">{isAcceptance ? t.acceptedText : t.signedText(who)}</p>
+        <div class="actions">
+          {isReturnable(request.return_url) && (
+            <a class="button primary" href={request.return_url} rel="noopener">
+              <span>{t.backTo(who)}</span>
+            </a>
+          )}
+          <ButtonLink href="/home" kind={request.return_url === undefined ? 'primary' : 'second'}>
+            {words.value.home}
+          </ButtonLink>
+        </div>
+      </Page>
+    );
+  }
+  const texts: Record<string, [string, string]> = {
+    refused: [t.refused, t.refusedText(who)],
+    expired: [t.expired, t.expiredText(who)],
+    withdrawn: [t.withdrawn, t.withdrawnText(who)],
+  };
+  const [title, text] = texts[request.state] ?? [t.failed, t.failedText];
+  const isLocked = request.failure === 'pin-locked';
+  return (
+    <Page title={title}>
+      {isLocked ? <Alert>{words.value.confirm.locked}</Alert> : <p>{text}</p>}
+      {request.state === 'failed' && <p class="small soft">{request.id}</p>}
+      <div class="actions">
+        {request.state === 'refused' && isAcceptance && ticket.value !== undefined && (
+          <Button onClick={() => go('/enrol')}>{words.value.next}</Button>
+        )}
+        <ButtonLink href="/home">{words.value.home}</ButtonLink>
+        {request.state === 'refused' && !isAcceptance && (
+          <>
+            <p>{t.refusedLock}</p>
+            <ButtonLink href="/lock" kind="danger" icon="lock">
+              {words.value.homeScreen.lock}
+            </ButtonLink>
+          </>
+        )}
+      </div>
+    </Page>
+  );
+}
+
+/** A portal's address is its own; what is not a web address is not followed. */
+function isReturnable(url: string | undefined): url is string {
+  return url !== undefined && /^https?:\/\//.test(url);
+}
+
+function TimeLeft({ until }: { until: number }) {
+  const [left, setLeft] = useState(until - now());
+  useEffect(() => {
+    const timer = setInterval(() => setLeft(until - now()), 1000);
+    return () => clearInterval(timer);
+  }, [until]);
+  const seconds = Math.max(0, Math.floor(left / 1000));
+  const t = words.value;
+  const text =
+    seconds >= 600
+      ? t.homeScreen.minutesLeft(Math.floor(seconds / 60))
+      : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+  return (
+    <p class="soft centre time-left">
+      <Icon name="clock" size={20} /> {seconds >= 600 ? text : t.confirm.timeLeft(text)}
+    </p>
+  );
+}

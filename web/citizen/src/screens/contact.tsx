@@ -1,0 +1,182 @@
+/** S4 and S5: the phone number and the code that proves it, before anything else is typed. */
+
+import { useEffect, useState } from 'preact/hooks';
+import { now } from '../api/client';
+import * as api from '../api/enrolment';
+import { language, words } from '../messages';
+import { go } from '../router';
+import { emailFault, phoneFault, tidyPhone } from '../rules/contact';
+import {
+  beginOnce,
+  change,
+  draft,
+  enrolment,
+  held,
+  nextScreen,
+  refresh,
+  seen,
+  ticket,
+} from '../state/enrolment';
+import { Page } from '../ui/page';
+import { Button, ButtonLink, ErrorSummary, Notice, TextField } from '../ui/parts';
+import { FaultAlert, isCode, useWork } from '../ui/work';
+
+/** S4. */
+export function PhoneScreen() {
+  const t = words.value.phone;
+  const { phone, email } = draft.value;
+  const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
+  const [byEmail, setByEmail] = useState(email !== '');
+  const work = useWork();
+  const send = () => {
+    const tidy = tidyPhone(phone);
+    const faults = [
+      { id: 'phone', code: phoneFault(tidy) },
+      { id: 'email', code: byEmail ? (email.trim() === '' ? 'required' : emailFault(email)) : undefined },
+    ];
+    const found = faults.filter(({ code }) => code !== undefined);
+    setErrors(found.map(({ id, code }) => ({ id, text: words.value.rules[code ?? ''] ?? '' })));
+    if (found.length > 0) {
+      return;
+    }
+    change({ phone: tidy });
+    void work.run(async () => {
+      await beginOnce(language.value);
+      seen(await api.putContact(held(), tidy, byEmail ? email.trim() : ''));
+      await api.sendCode(held(), byEmail ? 'email' : 'sms');
+      await refresh();
+      go('/enrol/code');
+    });
+  };
+  const error = (id: string) => errors.find((found) => found.id === id)?.text;
+  return (
+    <Page title={t.title} step={1} back={ticket.value === undefined ? '/enrol/plan' : undefined}>
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          send();
+        }}
+      >
+        <ErrorSummary errors={errors} />
+        <FaultAlert fault={work.fault} />
+        {isCode(work.fault, 'campaign-closed', 'campaign-full', 'payment-unavailable') && (
+          <ButtonLink href="/enrol/plan" kind="second">
+            {words.value.payment.otherPlan}
+          </ButtonLink>
+        )}
+        <TextField
+          id="phone"
+          label={t.label}
+          hint={t.hint}
+          error={error('phone')}
+          type="tel"
+          autoComplete="tel-national"
+          isShort
+          value={phone}
+          onInput={(typed) => change({ phone: typed })}
+        />
+        {byEmail && (
+          <TextField
+            id="email"
+            label={t.emailLabel}
+            error={error('email')}
+            type="email"
+            autoComplete="email"
+            value={email}
+            onInput={(typed) => change({ email: typed })}
+          />
+        )}
+        <div class="actions">
+          <Button type="submit" isBusy={work.isBusy}>
+            {t.send}
+          </Button>
+          <Button kind="plain" onClick={() => setByEmail(!byEmail)}>
+            {byEmail ? t.bySms : t.email}
+          </Button>
+        </div>
+      </form>
+    </Page>
+  );
+}
+
+/** S5. The code is in this component's memory only. */
+export function CodeScreen() {
+  const t = words.value.code;
+  const [code, setCode] = useState('');
+  const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
+  const [isSent, setSent] = useState(false);
+  const [, tick] = useState(0);
+  const work = useWork();
+  const sent = enrolment.value?.code;
+  const waitS = sent === undefined ? 0 : Math.ceil((sent.resend_at - now()) / 1000);
+  useEffect(() => {
+    if (waitS <= 0) {
+      return;
+    }
+    const timer = setTimeout(() => tick((count) => count + 1), 1000);
+    return () => clearTimeout(timer);
+  });
+  const confirm = () => {
+    if (!/^[0-9]{6}$/.test(code)) {
+      setErrors([{ id: 'code', text: t.form }]);
+      return;
+    }
+    setErrors([]);
+    void work.run(async () => {
+      try {
+        go(nextScreen(seen(await api.activate(held(), code))), true);
+      } finally {
+        setCode('');
+      }
+    });
+  };
+  const resend = () =>
+    work.run(async () => {
+      await api.sendCode(held(), sent?.channel ?? (draft.value.email === '' ? 'sms' : 'email'));
+      await refresh();
+      setSent(true);
+    });
+  return (
+    <Page title={t.title(sent?.destination ?? draft.value.phone)} step={1} back="/enrol/phone">
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          confirm();
+        }}
+      >
+        <ErrorSummary errors={errors} />
+        <FaultAlert fault={work.fault} />
+        {isSent && work.fault === undefined && <p role="status">{t.sent}</p>}
+        <TextField
+          id="code"
+          label={t.label}
+          error={errors[0]?.text}
+          inputMode="numeric"
+          autoComplete="one-time-code"
+          maxLength={6}
+          isShort
+          value={code}
+          onInput={(typed) => setCode(typed.replace(/\D/g, ''))}
+        />
+        <Notice kind="warning">{t.never}</Notice>
+        <div class="actions">
+          <Button type="submit" isBusy={work.isBusy}>
+            {t.confirm}
+          </Button>
+          {waitS > 0 ? (
+            <p class="soft centre">{t.resendIn(waitS)}</p>
+          ) : (
+            <Button kind="second" onClick={resend} isBusy={work.isBusy}>
+              {t.resend}
+            </Button>
+          )}
+          <ButtonLink href="/enrol/phone" kind="plain">
+            {t.change}
+          </ButtonLink>
+        </div>
+      </form>
+    </Page>
+  );
+}

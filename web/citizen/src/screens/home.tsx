@@ -1,0 +1,404 @@
+/** S20, S23, S26, S29, S30: home, history, lock, checking a file, settings. */
+
+import { useEffect, useState } from 'preact/hooks';
+import * as citizen from '../api/citizen';
+import { now, Refused } from '../api/client';
+import type { Credential, SignatureRequest } from '../api/types';
+import { pictureOf } from '../camera/picture';
+import { qrReader, type ReadQr } from '../camera/qr';
+import { type Bytes, sha256, toHex } from '../device/bytes';
+import { clock, day, type Language, language, moment, words } from '../messages';
+import { go } from '../router';
+import { deviceKey, isBound, markUnbound, withSession } from '../state/session';
+import { bigText, setBigText, setLanguage } from '../state/settings';
+import { Guilloche } from '../ui/guilloche';
+import { Icon, type IconName } from '../ui/icons';
+import { Page } from '../ui/page';
+import { Alert, Busy, Button, ButtonLink, Choices, Facts, Notice } from '../ui/parts';
+import { Viewfinder } from '../ui/viewfinder';
+import { FaultAlert, useLook, useWork } from '../ui/work';
+import { FileButton } from './card';
+
+/** While the list is looked at. */
+const LIST_MS = 5_000;
+const DAY_MS = 86_400_000;
+
+/** S20. */
+export function HomeScreen() {
+  const t = words.value.homeScreen;
+  const [credential, setCredential] = useState<Credential | undefined>(undefined);
+  const [requests, setRequests] = useState<SignatureRequest[] | undefined>(undefined);
+  const [fault, setFault] = useState<unknown>(undefined);
+  useLook(async () => {
+    try {
+      const [own, list] = await withSession((token) =>
+        Promise.all([citizen.credential(token), citizen.requests(token)]),
+      );
+      setCredential(own);
+      setRequests(list);
+      setFault(undefined);
+    } catch (cause) {
+      if (cause instanceof Refused && cause.problem.code === 'device-unknown') {
+        await markUnbound();
+        go('/unbound', true);
+        return;
+      }
+      setFault(cause);
+    }
+  }, LIST_MS);
+  const waiting = requests?.filter(({ state }) => state === 'pending' || state === 'approved') ?? [];
+  return (
+    <Page title={t.title}>
+      <FaultAlert fault={fault} />
+      {credential === undefined && fault === undefined && <Busy text={words.value.busy} />}
+      {credential !== undefined && <CredentialCard credential={credential} />}
+      {(credential?.state === 'suspended' || credential?.pin_locked) && (
+        <Notice kind="warning">{t.resume}</Notice>
+      )}
+      <h2>{t.waiting}</h2>
+      {requests !== undefined && waiting.length === 0 && <p class="empty">{t.empty}</p>}
+      {waiting.length > 0 && (
+        <ul class="rows">
+          {waiting.map((request) => (
+            <li key={request.id}>
+              <a href={`/requests/${request.id}`}>
+                <span>
+                  <b>{request.kind === 'acceptance' ? words.value.acceptance.asks : request.portal_name}</b>
+                  {request.description !== undefined && <span class="row-text">{request.description}</span>}
+                  <span class="soft">
+                    {t.documents(request.documents.length)} ·{' '}
+                    {t.minutesLeft(Math.max(0, Math.floor((request.expires_at - now()) / 60_000)))}
+                  </span>
+                </span>
+                <Icon name="forward" />
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div class="actions">
+        <ButtonLink href="/scan" icon="qr">
+          {t.scan}
+        </ButtonLink>
+      </div>
+      <nav class="tiles" aria-label={t.title}>
+        <Tile href="/history" icon="history" text={t.history} />
+        <Tile href="/verify" icon="shield" text={t.verify} />
+        <Tile href="/settings" icon="settings" text={t.settings} />
+      </nav>
+      {credential?.state === 'active' && (
+        <ButtonLink href="/lock" kind="danger" icon="lock">
+          {t.lock}
+        </ButtonLink>
+      )}
+    </Page>
+  );
+}
+
+function Tile({ href, icon, text }: { href: string; icon: IconName; text: string }) {
+  return (
+    <a class="tile" href={href}>
+      <Icon name={icon} size={28} />
+      <span>{text}</span>
+    </a>
+  );
+}
+
+function CredentialCard({ credential }: { credential: Credential }) {
+  const t = words.value.homeScreen;
+  const { state, pin_locked, not_after, units_left } = credential;
+  const isGood = state === 'active' && !pin_locked;
+  const until = not_after ?? undefined;
+  const units = units_left ?? undefined;
+  return (
+    <section class={isGood ? 'credential' : 'credential off'}>
+      <Guilloche />
+      <p class="credential-state">
+        <Icon name={isGood ? 'check' : 'lock'} size={22} />
+        <span>{pin_locked ? t.pinLocked : t[state]}</span>
+      </p>
+      {until !== undefined && (
+        <p>
+          {t.until(day(until))}
+          {isGood && ` · ${t.daysLeft(Math.max(0, Math.ceil((until - now()) / DAY_MS)))}`}
+        </p>
+      )}
+      {isGood && <p>{units === undefined ? t.unlimited : units === 0 ? t.noUnits : t.unitsLeft(units)}</p>}
+    </section>
+  );
+}
+
+/** The browser has a key, the server does not know it: another phone was bound, or the credential is gone. */
+export function UnboundScreen() {
+  const t = words.value.homeScreen;
+  return (
+    <Page title={t.unknownDevice}>
+      <p>{t.unknownDeviceText}</p>
+      <ButtonLink href="/">{t.startOver}</ButtonLink>
+    </Page>
+  );
+}
+
+/** A portal's QR holds the address of a request here. */
+export function requestInQr(text: string, origin: string): string | undefined {
+  const found = /^(https?:\/\/[^/]+)\/requests\/(req_[A-Za-z0-9]+)$/.exec(text);
+  return found !== null && found[1] === origin ? found[2] : undefined;
+}
+
+export function ScanScreen() {
+  const t = words.value.scanToSign;
+  const [isOpen, setOpen] = useState(false);
+  const [problem, setProblem] = useState('');
+  const [reader] = useState<{ read?: Promise<ReadQr> }>({});
+  const found = (text: string) => {
+    const id = requestInQr(text, location.origin);
+    if (id === undefined) {
+      setProblem(t.other);
+    } else {
+      go(`/requests/${id}`);
+    }
+  };
+  const look = async (video: HTMLVideoElement) => {
+    reader.read ??= qrReader();
+    const text = await (await reader.read)(video);
+    if (text) {
+      found(text);
+    }
+  };
+  const photo = async (file: File | undefined) => {
+    try {
+      const text = file && (await (await qrReader())(await pictureOf(file)));
+      if (file !== undefined) {
+        found(text ?? '');
+      }
+    } catch {
+      setProblem(words.value.scan.photoUnread);
+    }
+  };
+  return (
+    <Page title={t.title} back="/home">
+      {problem !== '' && <Alert>{problem}</Alert>}
+      <p>{t.text}</p>
+      {isOpen && (
+        <Viewfinder
+          facing="environment"
+          shape="qr"
+          hint={words.value.scan.looking}
+          everyMs={250}
+          onLook={look}
+        />
+      )}
+      <div class="actions">
+        {!isOpen && (
+          <Button icon="camera" onClick={() => setOpen(true)}>
+            {words.value.scan.open}
+          </Button>
+        )}
+        <FileButton label={words.value.scan.photo} capture="environment" onFile={photo} />
+      </div>
+    </Page>
+  );
+}
+
+/** S23. */
+export function HistoryScreen() {
+  const t = words.value.history;
+  const [list, setList] = useState<SignatureRequest[] | undefined>(undefined);
+  const [open, setOpen] = useState<string | undefined>(undefined);
+  const work = useWork();
+  const load = () => work.run(async () => setList(await withSession(citizen.requests)));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once
+  useEffect(() => void load(), []);
+  const ended = list?.filter(({ state }) => state !== 'pending' && state !== 'approved');
+  return (
+    <Page title={t.title} back="/home">
+      {work.isBusy && <Busy text={words.value.busy} />}
+      <FaultAlert fault={work.fault} />
+      {work.fault !== undefined && <Button onClick={load}>{words.value.retry}</Button>}
+      {ended !== undefined && <p class="soft">{ended.length === 0 ? t.empty : t.lately}</p>}
+      {ended !== undefined && ended.length > 0 && (
+        <ul class="rows">
+          {ended.map((request) => (
+            <li key={request.id}>
+              <button
+                type="button"
+                aria-expanded={open === request.id}
+                onClick={() => setOpen(open === request.id ? undefined : request.id)}
+              >
+                <span>
+                  <span class={`chip ${request.state}`}>{t.states[request.state]}</span>
+                  <b>{request.kind === 'acceptance' ? words.value.acceptance.asks : request.portal_name}</b>
+                  {request.description !== undefined && <span class="row-text">{request.description}</span>}
+                  <span class="soft">{moment(request.signed_at ?? request.created_at)}</span>
+                </span>
+              </button>
+              {open === request.id && <Details request={request} />}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Page>
+  );
+}
+
+function Details({ request }: { request: SignatureRequest }) {
+  const t = words.value.history;
+  const isSigned = request.state === 'signed' || request.state === 'delivered';
+  return (
+    <div class="details">
+      <Facts
+        of={[
+          [t.requestId, <span class="mono">{request.id}</span>],
+          [words.value.confirm.code, request.code],
+          ...(request.signed_at === undefined ? [] : [[t.signedAt, moment(request.signed_at)] as const]),
+          ...request.documents.map(
+            (document) =>
+              [
+                document.name,
+                <span class="mono" title={t.digest}>
+                  {document.document_digest.value}
+                </span>,
+              ] as const,
+          ),
+        ]}
+      />
+      {isSigned && request.kind !== 'acceptance' && (
+        <>
+          <p>{t.notMeText}</p>
+          <ButtonLink href="/lock" kind="danger" icon="lock">
+            {t.notMe}
+          </ButtonLink>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** S26: no PIN is asked. */
+export function LockScreen() {
+  const t = words.value.lock;
+  const [lockedAt, setLockedAt] = useState<number | undefined>(undefined);
+  const work = useWork();
+  if (!isBound.value) {
+    return (
+      <Page title={words.value.homeScreen.lock}>
+        <p>{t.noKey}</p>
+        <ButtonLink href="/">{words.value.home}</ButtonLink>
+      </Page>
+    );
+  }
+  if (lockedAt !== undefined) {
+    return (
+      <Page title={t.done}>
+        <Notice kind="good" icon="lock">
+          {t.doneText(clock(lockedAt))}
+        </Notice>
+        <p>{t.unlockText}</p>
+        <ButtonLink href="/home">{words.value.home}</ButtonLink>
+      </Page>
+    );
+  }
+  const lock = () =>
+    work.run(async () => {
+      await withSession(citizen.suspend);
+      setLockedAt(Date.now());
+    });
+  return (
+    <Page title={t.title} back="/home">
+      <FaultAlert fault={work.fault} />
+      <p>{t.text}</p>
+      <p>{t.unlockText}</p>
+      <div class="actions">
+        <Button kind="danger" icon="lock" onClick={lock} isBusy={work.isBusy}>
+          {t.yes}
+        </Button>
+        <ButtonLink href="/home" kind="second">
+          {t.no}
+        </ButtonLink>
+      </div>
+    </Page>
+  );
+}
+
+/** S29, as far as a phone can without the server: the digest of a file, computed here. */
+export function VerifyScreen() {
+  const t = words.value.verify;
+  const [found, setFound] = useState<{ name: string; digest: string } | undefined>(undefined);
+  const work = useWork();
+  const choose = (file: File | undefined) =>
+    work.run(async () => {
+      if (file !== undefined) {
+        const bytes = new Uint8Array(await new Response(file).arrayBuffer()) as Bytes;
+        setFound({ name: file.name, digest: toHex(await sha256(bytes)) });
+      }
+    });
+  return (
+    <Page title={t.title} back={isBound.value ? '/home' : '/'}>
+      <p>{t.text}</p>
+      <p>{t.digestText}</p>
+      <FaultAlert fault={work.fault} />
+      {found !== undefined && (
+        <section class="panel" role="status">
+          <h2 class="file-name">{found.name}</h2>
+          <Facts of={[[t.digest, <span class="mono">{found.digest}</span>]]} />
+        </section>
+      )}
+      <FileButton label={t.choose} accept="application/pdf,.pdf" kind="primary" onFile={choose} />
+    </Page>
+  );
+}
+
+/** S30. */
+export function SettingsScreen() {
+  const t = words.value.settings;
+  const kind = isBound.value ? deviceKey.value?.wire.kind : undefined;
+  const device =
+    kind === 'webauthn' ? t.devicePasskey : kind === 'webcrypto' ? t.deviceBrowser : t.deviceNone;
+  return (
+    <Page title={t.title} back={isBound.value ? '/home' : '/'}>
+      <Choices<'normal' | 'big'>
+        id="size"
+        legend={t.size}
+        value={bigText.value ? 'big' : 'normal'}
+        onInput={(size) => setBigText(size === 'big')}
+        options={[
+          { value: 'normal', text: t.sizeNormal },
+          { value: 'big', text: t.sizeBig },
+        ]}
+      />
+      <Choices<Language>
+        id="language"
+        legend={t.language}
+        value={language.value}
+        onInput={(chosen) => void setLanguage(chosen)}
+        options={[
+          { value: 'vi', text: 'Tiếng Việt' },
+          { value: 'en', text: 'English' },
+        ]}
+      />
+      <h2>{t.device}</h2>
+      <p>{device}</p>
+      {isBound.value && (
+        <div class="actions">
+          <ButtonLink href="/change-device" kind="second" icon="phone">
+            {t.changeDevice}
+          </ButtonLink>
+          <ButtonLink href="/change-pin" kind="second" icon="lock">
+            {t.changePin}
+          </ButtonLink>
+        </div>
+      )}
+    </Page>
+  );
+}
+
+/** S24 and S25, until the server offers them. */
+export function NotHere({ what }: { what: 'device' | 'pin' }) {
+  const t = words.value.change;
+  return (
+    <Page title={what === 'device' ? t.deviceTitle : t.pinTitle} back={isBound.value ? '/settings' : '/mine'}>
+      <p>{what === 'device' ? t.deviceText : t.pinText}</p>
+      <ButtonLink href="/">{words.value.home}</ButtonLink>
+    </Page>
+  );
+}

@@ -1,0 +1,20 @@
+/**
+ * Every script that is served must parse as ES2017, which is what Chromium 64 and Safari 11 read. The one thing allowed beyond
+ * it is `import()`, which both have; `import.meta` and lookbehind in regular expressions are refused with the rest.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'acorn';
+
+const assets = new URL('../dist/assets/', import.meta.url).pathname;
+for (const name of readdirSync(assets).filter((found) => found.endsWith('.js'))) {
+  const text = readFileSync(join(assets, name), 'utf8').replace(/\bimport\(/g, 'lazy(');
+  try {
+    parse(text, { ecmaVersion: 2017, sourceType: 'module' });
+    console.log(`ES2017  ${name}`);
+  } catch (error) {
+    console.error(`${name}: ${error.message}: ${text.slice(error.pos - 40, error.pos + 40)}`);
+    process.exitCode = 1;
+  }
+}
