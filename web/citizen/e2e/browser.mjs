@@ -47,6 +47,7 @@ export async function phone(stage, video) {
     ],
   });
   const context = await browser.newContext({ viewport: SIZES[1], locale: 'vi-VN', baseURL: stage.url });
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const complaints = [];
   page.on('console', (message) => {

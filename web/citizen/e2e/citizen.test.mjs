@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { cardVideo, phone } from './browser.mjs';
-import { approve, ask, PORTAL, setUp, until } from './stage.mjs';
+import { approve, ask, OUT, PORTAL, setUp, until } from './stage.mjs';
 
 const PIN = '729461';
 const NUMBER = '079190000001';
@@ -28,6 +28,23 @@ after(async () => {
   stage?.stop();
 });
 
+/** Each scene needs the one before; when one fails, how the screen looked then is kept. */
+let isBroken = false;
+const scene = (name, options, play) =>
+  test(name, options, async (context) => {
+    if (isBroken) {
+      context.skip('an earlier scene failed');
+      return;
+    }
+    try {
+      await play();
+    } catch (error) {
+      isBroken = true;
+      await hand?.page.screenshot({ path: join(OUT, 'failed.png'), fullPage: true }).catch(() => undefined);
+      throw error;
+    }
+  });
+
 const ticket = () =>
   hand.page.evaluate(
     () =>
@@ -40,7 +57,7 @@ const ticket = () =>
       }),
   );
 
-test('a person enrols from the printed link to the active signature', { timeout: 240_000 }, async () => {
+scene('a person enrols from the printed link to the active signature', { timeout: 240_000 }, async () => {
   const { page, press, follow, heading, look } = hand;
   await page.goto('/c/vuon-lai-2026');
   await heading('Chữ ký số miễn phí 12 tháng');
@@ -179,7 +196,7 @@ test('a person enrols from the printed link to the active signature', { timeout:
   await look('home-empty');
 });
 
-test('the person signs two documents, and pdfsig accepts them', { timeout: 120_000 }, async () => {
+scene('the person signs two documents, and pdfsig accepts them', { timeout: 120_000 }, async () => {
   const { page, press, heading, look } = hand;
   const made = await ask(stage, NUMBER, ['Tờ khai', 'Bản cam kết'], 'sign-1');
   await page.getByRole('link', { name: new RegExp(PORTAL) }).waitFor({ timeout: 15_000 });
@@ -215,36 +232,40 @@ test('the person signs two documents, and pdfsig accepts them', { timeout: 120_0
   }
 });
 
-test('after the PIN the answer is lost: the server is asked, the person is not', {
-  timeout: 60_000,
-}, async () => {
-  const { page, press, heading } = hand;
-  const made = await ask(stage, NUMBER, ['Đơn thứ hai'], 'sign-2');
-  await page.goto(`/requests/${made.id}`);
-  await press('Xem tài liệu');
-  await hand.openDocuments();
-  await press('Đã xem, tiếp tục ký');
-  await heading('Nhập mã PIN để ký 1 tài liệu');
-  stage.faults.mute = (incoming) => incoming.url.endsWith('/approval');
-  await hand.pin(PIN);
-  await heading(/Đã ký xong lúc/);
-  stage.faults.mute = undefined;
+scene(
+  'after the PIN the answer is lost: the server is asked, the person is not',
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const { page, press, heading } = hand;
+    const made = await ask(stage, NUMBER, ['Đơn thứ hai'], 'sign-2');
+    await page.goto(`/requests/${made.id}`);
+    await press('Xem tài liệu');
+    await hand.openDocuments();
+    await press('Đã xem, tiếp tục ký');
+    await heading('Nhập mã PIN để ký 1 tài liệu');
+    stage.faults.mute = (incoming) => incoming.url.endsWith('/approval');
+    await hand.pin(PIN);
+    await heading(/Đã ký xong lúc/);
+    stage.faults.mute = undefined;
 
-  const other = await ask(stage, NUMBER, ['Đơn thứ ba'], 'sign-3');
-  await page.goto(`/requests/${other.id}`);
-  await press('Xem tài liệu');
-  await hand.openDocuments();
-  await press('Đã xem, tiếp tục ký');
-  await heading('Nhập mã PIN để ký 1 tài liệu');
-  stage.faults.offline = true;
-  await hand.pin(PIN);
-  await page.getByText(/Mất mạng/).waitFor();
-  stage.faults.offline = false;
-  const { state } = await (await stage.portal(`/signature-requests/${other.id}`)).json();
-  assert.equal(state, 'pending');
-});
+    const other = await ask(stage, NUMBER, ['Đơn thứ ba'], 'sign-3');
+    await page.goto(`/requests/${other.id}`);
+    await press('Xem tài liệu');
+    await hand.openDocuments();
+    await press('Đã xem, tiếp tục ký');
+    await heading('Nhập mã PIN để ký 1 tài liệu');
+    stage.faults.offline = true;
+    await hand.pin(PIN);
+    await page.getByText(/Mất mạng/).waitFor();
+    stage.faults.offline = false;
+    const { state } = await (await stage.portal(`/signature-requests/${other.id}`)).json();
+    assert.equal(state, 'pending');
+  },
+);
 
-test('the person refuses in two taps and sees it in the history', { timeout: 60_000 }, async () => {
+scene('the person refuses in two taps and sees it in the history', { timeout: 60_000 }, async () => {
   const { page, press, heading, look } = hand;
   const made = await ask(stage, NUMBER, ['Giấy lạ'], 'refuse-1');
   await page.goto(`/requests/${made.id}`);
@@ -269,7 +290,7 @@ test('the person refuses in two taps and sees it in the history', { timeout: 60_
   await look('history');
 });
 
-test('the other screens stand, and the lock asks for no PIN', { timeout: 60_000 }, async () => {
+scene('the other screens stand, and the lock asks for no PIN', { timeout: 60_000 }, async () => {
   const { page, press, follow, heading, look } = hand;
   for (const [path, name] of [
     ['/settings', 'settings'],
@@ -294,7 +315,7 @@ test('the other screens stand, and the lock asks for no PIN', { timeout: 60_000 
   await look('home-locked');
 });
 
-test('with large letters nothing is wider than the screen', { timeout: 60_000 }, async () => {
+scene('with large letters nothing is wider than the screen', { timeout: 60_000 }, async () => {
   const { page } = hand;
   await page.setViewportSize({ width: 320, height: 568 });
   await page.goto('/home');

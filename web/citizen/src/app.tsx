@@ -95,7 +95,11 @@ export function App() {
     return <Cover />;
   }
   if (enrolling !== undefined) {
-    return ticket.value !== undefined && enrolment.value !== undefined ? enrolling : <Resume />;
+    return ticket.value !== undefined && enrolment.value !== undefined ? (
+      enrolling
+    ) : (
+      <Resume at={at} key={at} />
+    );
   }
   if (bound !== undefined) {
     return isBound.value ? bound : <Mine />;

@@ -172,7 +172,6 @@ export function DetailsScreen() {
   const shown = enrolment.value;
 
   // A phone that lost its draft still has what the server stored.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the screen opens
   useEffect(() => {
     const owner = shown?.owner;
     if (owner !== undefined && form.identity_number === '') {

@@ -46,7 +46,6 @@ export function ConfirmScreen({ id }: { id: string }) {
       // Sent by an earlier visit of this page and not answered yet.
       setStage(found.state === 'approved' ? 'sent' : 'who');
     });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: loaded once for each request
   useEffect(() => {
     setRequest(undefined);
     void load();
@@ -176,7 +175,6 @@ function CheckCertificate({
 }) {
   const t = words.value.acceptance;
   const owner = enrolment.value?.owner;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once; a phone that was closed has no row yet
   useEffect(() => {
     if (owner === undefined && ticket.value !== undefined) {
       void refresh().catch(() => undefined);

@@ -262,7 +262,6 @@ export function ContractScreen() {
       await api.contractPdf(held());
       await refresh();
     });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(() => void prepare(), []);
   const sign = () => {
     if (contract === undefined || !isOpened || !isAgreed) {
@@ -400,7 +399,6 @@ export function SupplementScreen() {
   const t = words.value.supplement;
   const row = enrolment.value;
   const work = useWork();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(() => void work.run(async () => void (await refresh())), []);
   const open = row?.supplement.filter((ask) => !ask.repaired) ?? [];
   const next = row?.next ?? [];

@@ -207,7 +207,6 @@ export function HistoryScreen() {
   const [open, setOpen] = useState<string | undefined>(undefined);
   const work = useWork();
   const load = () => work.run(async () => setList(await withSession(citizen.requests)));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(() => void load(), []);
   const ended = list?.filter(({ state }) => state !== 'pending' && state !== 'approved');
   return (

@@ -5,7 +5,7 @@ import * as api from '../api/enrolment';
 import type { Campaign, Plan } from '../api/types';
 import { day, language, words } from '../messages';
 import { go } from '../router';
-import { change, draft, enrolment, leave, nextScreen, refresh, ticket } from '../state/enrolment';
+import { change, draft, enrolment, fits, leave, nextScreen, refresh, ticket } from '../state/enrolment';
 import { setSupport } from '../state/support';
 import { Icon, type IconName } from '../ui/icons';
 import { Page } from '../ui/page';
@@ -34,7 +34,6 @@ export function Landing({ code }: { code?: string }) {
         throw cause;
       }
     });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: loaded once for each campaign
   useEffect(() => void load(), [code]);
 
   const known = typeof campaign === 'object' ? campaign : undefined;
@@ -120,8 +119,8 @@ export function Mine() {
   );
 }
 
-/** Goes to where the enrolment under way is. */
-export function Resume() {
+/** Goes to where the enrolment under way is; a screen that was open when the page was closed (`at`) opens again if it fits. */
+export function Resume({ at }: { at?: string }) {
   const work = useWork();
   const look = () =>
     work.run(async () => {
@@ -130,7 +129,10 @@ export function Resume() {
         return;
       }
       try {
-        go(nextScreen(await refresh()), true);
+        const row = await refresh();
+        if (at === undefined || !fits(at, row)) {
+          go(nextScreen(row), true);
+        }
       } catch (cause) {
         if (isCode(cause, 'not-found', 'session-invalid', 'unauthenticated')) {
           await leave();
@@ -140,7 +142,6 @@ export function Resume() {
         throw cause;
       }
     });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(() => void look(), []);
   const t = words.value;
   return (
@@ -188,7 +189,6 @@ export function PlanScreen() {
           : (list.find(({ value }) => value === plan)?.value ?? list[0]?.value ?? ''),
       );
     });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(() => void load(), []);
   const choose = () => {
     const isCampaign = chosen === 'campaign';

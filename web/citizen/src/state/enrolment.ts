@@ -132,3 +132,13 @@ export function nextScreen(row: Enrolment): string {
   };
   return screens[step] ?? (row.state === 'complete' ? '/home' : '/enrol/ended');
 }
+
+/** Whether a screen has something to do for the row as it is: the next step, or one that leads to it. */
+export function fits(screen: string, row: Enrolment): boolean {
+  const doing: Record<string, (step: string) => boolean> = {
+    '/enrol/details': (step) => step === 'owner' || step.startsWith('repair:'),
+    '/enrol/photos': (step) => step.startsWith('photo:'),
+    '/enrol/contract': (step) => step === 'contract',
+  };
+  return nextScreen(row) === screen || row.next.some((step) => doing[screen]?.(step) === true);
+}

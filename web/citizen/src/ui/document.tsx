@@ -31,7 +31,6 @@ export function DocumentCard({ name, pages, digest, fetchBytes, isOpened, onOpen
       const url = isRight ? URL.createObjectURL(new Blob([bytes], { type: 'application/pdf' })) : '';
       setFile(isRight ? { url, bytes: bytes.length } : 'mismatch');
     });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the digest names the document; a new function does not
   useEffect(() => {
     setFile(undefined);
     void load();

@@ -139,7 +139,6 @@ function Progress({ at }: { at: number }) {
     <p class="progress">
       <span class="dots" aria-hidden="true">
         {Array.from({ length: STEPS }, (_, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the dots never change their order
           <i key={index} class={index < at ? 'full' : ''} />
         ))}
       </span>

@@ -43,7 +43,6 @@ export function PinPad({ onDone, isBusy }: { onDone: (pin: string) => void; isBu
     <div class="pin" role="group" aria-label={t.label}>
       <p class="pin-dots" role="status">
         {Array.from({ length: LENGTH }, (_, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the dots never change their order
           <i key={at} class={at < digits.length ? 'full' : ''} aria-hidden="true" />
         ))}
         <span class="hidden">{t.entered(digits.length)}</span>

@@ -28,7 +28,6 @@ export function Viewfinder({
   const look = useRef(onLook);
   look.current = onLook;
   const [state, setState] = useState<'opening' | 'open' | 'denied' | 'none'>('opening');
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the camera is opened once for each side
   useEffect(() => {
     let stream: MediaStream | undefined;
     let isOver = false;
@@ -73,7 +72,6 @@ export function Viewfinder({
   return (
     <div>
       <div class={`viewfinder ${shape}`}>
-        {/* biome-ignore lint/a11y/useMediaCaption: a live picture without sound has no words */}
         <video ref={video} playsInline muted aria-label={t.frame} class={facing === 'user' ? 'mirror' : ''} />
         <span class="aim" aria-hidden="true" />
       </div>
