@@ -26,5 +26,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  test: { environment: 'node', include: ['test/**/*.test.ts'] },
+  test: { environment: 'node', setupFiles: ['test/setup.ts'], include: ['test/**/*.test.ts'] },
 });

@@ -60,7 +60,7 @@ const ticket = () =>
 scene('a person enrols from the printed link to the active signature', { timeout: 240_000 }, async () => {
   const { page, press, follow, heading, look } = hand;
   await page.goto('/c/vuon-lai-2026');
-  await heading('Chữ ký số miễn phí 12 tháng');
+  await heading('Chữ ký số miễn phí 12 tháng cho người dân Phường Vườn Lài');
   await look('landing');
   await press('Bắt đầu đăng ký');
   await heading('Chọn gói');

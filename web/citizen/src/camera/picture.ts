@@ -78,7 +78,8 @@ export function judgePicture(source: Drawable): Quality {
 }
 
 /**
- * Dark: mean luminance below 55 of 255. Glare: more than 3 % of the middle is burnt out. Blurred: the variance of the
+ * Dark: mean luminance below 55 of 255. Glare: more than 3 % of the middle lies in burnt-out areas; the small
+ * white squares of a QR code are none. Blurred: the variance of the
  * Laplacian, the usual measure of sharpness, is below 40. Bounds are hints for a person, not a judgement: nobody is stopped.
  */
 export function judge(rgba: ArrayLike<number>, width: number, height: number): Quality {
@@ -86,16 +87,20 @@ export function judge(rgba: ArrayLike<number>, width: number, height: number): Q
   let sum = 0;
   let burnt = 0;
   let middle = 0;
+  const isBurnt = (at: number) => (light[at] ?? 0) > 252;
   for (let at = 0; at < light.length; at++) {
     const value =
       0.299 * (rgba[at * 4] ?? 0) + 0.587 * (rgba[at * 4 + 1] ?? 0) + 0.114 * (rgba[at * 4 + 2] ?? 0);
     light[at] = value;
     sum += value;
+  }
+  for (let at = 0; at < light.length; at++) {
     const x = (at % width) / width;
     const y = Math.floor(at / width) / height;
     if (x > 0.15 && x < 0.85 && y > 0.15 && y < 0.85) {
       middle++;
-      burnt += value > 252 ? 1 : 0;
+      const around = [at, at - 4, at + 4, at - 4 * width, at + 4 * width];
+      burnt += around.every(isBurnt) ? 1 : 0;
     }
   }
   let edges = 0;

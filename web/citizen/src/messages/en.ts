@@ -4,7 +4,7 @@ import type { Messages } from './vi';
 
 export const en: Messages = {
   brand: 'Ký số',
-  help: 'Call for help',
+  help: 'Get help',
   bigText: 'Large text',
   normalText: 'Normal text',
   otherLanguage: 'Tiếng Việt',
@@ -446,7 +446,7 @@ export const en: Messages = {
       failed: 'Failed',
     },
     notMe: 'I did not sign this',
-    notMeText: 'Lock your signature now, then call for help and read the request number below.',
+    notMeText: 'Lock your signature now, then call for help and read the request number above.',
     details: 'Details',
     requestId: 'Request number',
     signedAt: 'Signed at',

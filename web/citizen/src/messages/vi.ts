@@ -446,7 +446,7 @@ export const vi = {
       failed: 'Chưa ký được',
     } as Record<string, string>,
     notMe: 'Không phải tôi ký',
-    notMeText: 'Khóa chữ ký số ngay, rồi gọi hỗ trợ và đọc mã yêu cầu dưới đây.',
+    notMeText: 'Khóa chữ ký số ngay, rồi gọi hỗ trợ và đọc mã yêu cầu ở trên.',
     details: 'Chi tiết',
     requestId: 'Mã yêu cầu',
     signedAt: 'Ký lúc',

@@ -16,7 +16,7 @@ import { FaultAlert, useLook, useWork } from '../ui/work';
 
 type Stage =
   | { at: 'passkey' }
-  | { at: 'first'; problem?: string }
+  | { at: 'first'; problem?: 'weak' | 'personal' | 'differ' | 'refused' }
   | { at: 'second'; pin: string }
   | { at: 'binding' };
 
@@ -44,7 +44,7 @@ export function PinScreen() {
         await markBound();
         go('/enrol/acceptance', true);
       } else if (shown.binding !== undefined && shown.binding !== 'pending') {
-        setStage({ at: 'first', problem: t.refused });
+        setStage({ at: 'first', problem: 'refused' });
       }
     },
     1_000,
@@ -69,12 +69,12 @@ export function PinScreen() {
       if (stage.pin === pin) {
         void bind(pin);
       } else {
-        setStage({ at: 'first', problem: t.differ });
+        setStage({ at: 'first', problem: 'differ' });
       }
     } else if (isWeakPin(pin)) {
-      setStage({ at: 'first', problem: t.weak });
+      setStage({ at: 'first', problem: 'weak' });
     } else if (isPersonal(pin)) {
-      setStage({ at: 'first', problem: t.personal });
+      setStage({ at: 'first', problem: 'personal' });
     } else {
       setStage({ at: 'second', pin });
     }
@@ -99,7 +99,7 @@ export function PinScreen() {
       back={isSecond ? () => setStage({ at: 'first' }) : undefined}
     >
       <p>{isSecond ? t.againText : t.text}</p>
-      {problem !== undefined && <Alert>{problem}</Alert>}
+      {problem !== undefined && <Alert>{t[problem]}</Alert>}
       <FaultAlert fault={work.fault} />
       <PinPad key={stage.at} onDone={entered} isBusy={work.isBusy} />
     </Page>

@@ -33,14 +33,14 @@ const PATIENCE_MS = 20_000;
 export function CardScreen() {
   const t = words.value.scan;
   const [isOpen, setOpen] = useState(false);
-  const [hint, setHint] = useState(t.looking);
-  const [problem, setProblem] = useState('');
+  const [hint, setHint] = useState<'looking' | 'closer' | 'dark' | 'glare'>('looking');
+  const [problem, setProblem] = useState<'other' | 'tooLong' | 'photoUnread' | undefined>(undefined);
   const reader = useRef<Promise<ReadQr> | undefined>(undefined);
   const began = useRef(0);
   const found = (text: string): boolean => {
     const card = readCard(text);
     if (card === undefined) {
-      setProblem(t.other);
+      setProblem('other');
       return false;
     }
     change({ read: card, form: { ...EMPTY, ...draft.value.form, ...card } });
@@ -55,9 +55,9 @@ export function CardScreen() {
       return;
     }
     const { isDark, hasGlare } = judgePicture(video);
-    setHint(isDark ? t.dark : hasGlare ? t.glare : Date.now() - began.current > 6_000 ? t.closer : t.looking);
+    setHint(isDark ? 'dark' : hasGlare ? 'glare' : Date.now() - began.current > 6_000 ? 'closer' : 'looking');
     if (Date.now() - began.current > PATIENCE_MS) {
-      setProblem(t.tooLong);
+      setProblem('tooLong');
     }
   };
   const photo = async (file: File | undefined) => {
@@ -67,24 +67,24 @@ export function CardScreen() {
     try {
       const text = await (await qrReader())(await pictureOf(file));
       if (text === undefined) {
-        setProblem(t.photoUnread);
+        setProblem('photoUnread');
       } else {
         found(text);
       }
     } catch {
-      setProblem(t.photoUnread);
+      setProblem('photoUnread');
     }
   };
   const open = () => {
     began.current = Date.now();
-    setProblem('');
+    setProblem(undefined);
     setOpen(true);
   };
   return (
     <Page title={t.title} step={2}>
-      {problem !== '' && <Alert>{problem}</Alert>}
+      {problem !== undefined && <Alert>{t[problem]}</Alert>}
       {isOpen ? (
-        <Viewfinder facing="environment" shape="qr" hint={hint} everyMs={250} onLook={look} />
+        <Viewfinder facing="environment" shape="qr" hint={t[hint]} everyMs={250} onLook={look} />
       ) : (
         <>
           <CardPicture />
@@ -228,6 +228,7 @@ export function DetailsScreen() {
   };
   const units = communes(form.province_code);
   const isListed = errors.length > 0;
+  const labelOf = (id: string) => (id in EMPTY ? t[id as keyof OwnerForm] : words.value.phone.label);
   return (
     <Page title={isEditing ? t.title : t.titleRead} step={2} back="/enrol/card">
       <form
@@ -237,7 +238,7 @@ export function DetailsScreen() {
           confirm();
         }}
       >
-        <ErrorSummary errors={errors} />
+        <ErrorSummary errors={errors.map(({ id, text }) => ({ id, text: `${labelOf(id)}: ${text}` }))} />
         {!isListed && <FaultAlert fault={work.fault} />}
         <p>{isEditing ? t.typeText : t.readText}</p>
         {isEditing ? (

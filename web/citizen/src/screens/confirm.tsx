@@ -19,13 +19,16 @@ import { deviceKey, withSession } from '../state/session';
 import { DocumentCard } from '../ui/document';
 import { Icon } from '../ui/icons';
 import { Page } from '../ui/page';
-import { Alert, Busy, Button, ButtonLink, Facts, Notice } from '../ui/parts';
+import { Alert, Busy, Button, ButtonLink, Facts, Notice as NoticeBox } from '../ui/parts';
 import { PinPad } from '../ui/pin_pad';
-import { FaultAlert, useWork } from '../ui/work';
+import { FaultAlert, useLook, useWork } from '../ui/work';
 
 /** The least time between the first look at the documents and the PIN. */
 const LOOK_MS = 3_000;
 const POLL_MS = 700;
+
+/** What became of the try before: kept as a fact, so that it is said in the language in use. */
+type Notice = { wrongPin: number } | 'not-signed';
 
 type Stage = 'who' | 'what' | 'secret' | 'sent' | 'refuse';
 
@@ -34,7 +37,7 @@ export function ConfirmScreen({ id }: { id: string }) {
   const [request, setRequest] = useState<SignatureRequest | undefined>(undefined);
   const [credential, setCredential] = useState<Credential | undefined>(undefined);
   const [stage, setStage] = useState<Stage>('who');
-  const [notice, setNotice] = useState<string | undefined>(undefined);
+  const [notice, setNotice] = useState<Notice | undefined>(undefined);
   const work = useWork();
   const load = () =>
     work.run(async () => {
@@ -71,7 +74,7 @@ export function ConfirmScreen({ id }: { id: string }) {
           setRequest(answer);
           if (answer.state === 'pending') {
             const isWrong = answer.tries_left !== undefined && answer.nonce !== request.nonce;
-            setNotice(isWrong ? t.confirm.wrongPin(answer.tries_left ?? 0) : t.confirm.notSigned);
+            setNotice(isWrong ? { wrongPin: answer.tries_left ?? 0 } : 'not-signed');
             setStage('secret');
           }
         }}
@@ -150,9 +153,9 @@ function Who({
         </section>
       )}
       {credential?.units_left === 0 && <Alert>{words.value.homeScreen.noUnits}</Alert>}
-      <Notice kind="warning" icon="call">
+      <NoticeBox kind="warning" icon="call">
         {t.warning}
-      </Notice>
+      </NoticeBox>
       <div class="actions">
         <Button onClick={onSee}>{t.see}</Button>
         <Button kind="danger" onClick={onRefuse}>
@@ -238,7 +241,7 @@ function What({
   const isAcceptance = request.kind === 'acceptance';
   return (
     <Page title={isBlind ? t.blindTitle : t.whatTitle} back={onBack}>
-      {isBlind && <Notice kind="warning">{t.blindText(request.portal_name)}</Notice>}
+      {isBlind && <NoticeBox kind="warning">{t.blindText(request.portal_name)}</NoticeBox>}
       {code !== false && !isRight && <Alert>{t.codeWrong}</Alert>}
       {request.documents.map((document) =>
         document.preview === 'blind' ? (
@@ -276,7 +279,7 @@ function What({
           </Button>
         )}
         {isRight && (
-          <Button kind={isBlind ? 'second' : 'primary'} onClick={proceed} isBusy={isSeen && isTooSoon}>
+          <Button kind={isBlind ? 'second' : 'primary'} onClick={proceed} isOff={isSeen && isTooSoon}>
             {isBlind ? t.blindGo : t.go}
           </Button>
         )}
@@ -300,7 +303,7 @@ function Secret({
   onSent,
   onChanged,
 }: Step & {
-  notice: string | undefined;
+  notice: Notice | undefined;
   onBack: () => void;
   onRefuse: () => void;
   onSent: () => void;
@@ -339,7 +342,7 @@ function Secret({
       back={onBack}
     >
       {!isAcceptance && <p class="soft">{request.portal_name}</p>}
-      {said !== undefined && <Alert>{said}</Alert>}
+      {said !== undefined && <Alert>{said === 'not-signed' ? t.notSigned : t.wrongPin(said.wrongPin)}</Alert>}
       <FaultAlert fault={work.fault} />
       {work.isBusy && <Busy text={t.signing} />}
       <PinPad onDone={sign} isBusy={work.isBusy} />
@@ -440,14 +443,16 @@ function Result({ request }: Step) {
   const who = request.portal_name;
   const isSigned = request.state === 'signed' || request.state === 'delivered';
   const isAcceptance = request.kind === 'acceptance';
-  useEffect(() => {
-    // The enrolment is over: what was typed for it is not kept any longer.
-    if (isAcceptance && isSigned) {
-      void refresh()
-        .then((row) => (row.state === 'complete' ? leave() : undefined))
-        .catch(() => undefined);
-    }
-  }, [isAcceptance, isSigned]);
+  // The enrolment is over: what was typed for it is not kept any longer.
+  useLook(
+    async () => {
+      if ((await refresh()).state === 'complete') {
+        await leave();
+      }
+    },
+    1_000,
+    isAcceptance && isSigned && ticket.value !== undefined,
+  );
   if (isSigned) {
     return (
       <Page

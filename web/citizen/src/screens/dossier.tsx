@@ -110,23 +110,23 @@ interface Shot {
 function Capture({ kind }: { kind: PhotoKind }) {
   const t = words.value.photos;
   const [isOpen, setOpen] = useState(false);
-  const [hint, setHint] = useState('');
+  const [hint, setHint] = useState<'ready' | 'dark' | 'glare' | 'blurred' | undefined>(undefined);
   const [shot, setShot] = useState<Shot | undefined>(undefined);
-  const [problem, setProblem] = useState('');
+  const [problem, setProblem] = useState<'small' | 'unreadable' | undefined>(undefined);
   const [video, setVideo] = useState<HTMLVideoElement | undefined>(undefined);
   const work = useWork();
   const isFace = kind === 'face';
   const look = async (shown: HTMLVideoElement) => {
     const { isDark, hasGlare, isBlurred } = judgePicture(shown);
-    setHint(isDark ? t.dark : hasGlare ? t.glare : isBlurred ? t.blurred : t.ready);
+    setHint(isDark ? 'dark' : hasGlare ? 'glare' : isBlurred ? 'blurred' : 'ready');
   };
   const keep = (source: HTMLVideoElement | HTMLImageElement) => {
     const canvas = drawn(source, LONG_SIDE_MAX);
     if (Math.max(canvas.width, canvas.height) < LONG_SIDE_MIN) {
-      setProblem(t.small);
+      setProblem('small');
       return;
     }
-    setProblem('');
+    setProblem(undefined);
     setShot({ canvas, quality: judgePicture(canvas) });
     setOpen(false);
   };
@@ -137,7 +137,10 @@ function Capture({ kind }: { kind: PhotoKind }) {
     try {
       keep(await pictureOf(file));
     } catch (cause) {
-      setProblem(cause instanceof Unreadable ? t.unreadable : words.value.fault.unexpected);
+      if (!(cause instanceof Unreadable)) {
+        throw cause;
+      }
+      setProblem('unreadable');
     }
   };
   const send = () =>
@@ -156,7 +159,7 @@ function Capture({ kind }: { kind: PhotoKind }) {
     <Button
       icon="camera"
       onClick={() => {
-        setProblem('');
+        setProblem(undefined);
         setShot(undefined);
         setOpen(true);
       }}
@@ -196,13 +199,13 @@ function Capture({ kind }: { kind: PhotoKind }) {
   }
   return (
     <Page title={t[kind]} step={4}>
-      {problem !== '' && <Alert>{problem}</Alert>}
+      {problem !== undefined && <Alert>{t[problem]}</Alert>}
       <p>{text}</p>
       {isOpen ? (
         <Viewfinder
           facing={isFace ? 'user' : 'environment'}
           shape={isFace ? 'face' : 'card'}
-          hint={hint}
+          hint={hint === undefined ? '' : t[hint]}
           everyMs={500}
           onLook={look}
           onReady={setVideo}

@@ -7,6 +7,7 @@ import type { Credential, SignatureRequest } from '../api/types';
 import { pictureOf } from '../camera/picture';
 import { qrReader, type ReadQr } from '../camera/qr';
 import { type Bytes, sha256, toHex } from '../device/bytes';
+import { PasskeyDeclined } from '../device/key';
 import { clock, day, type Language, language, moment, words } from '../messages';
 import { go } from '../router';
 import { deviceKey, isBound, markUnbound, withSession } from '../state/session';
@@ -29,27 +30,35 @@ export function HomeScreen() {
   const [credential, setCredential] = useState<Credential | undefined>(undefined);
   const [requests, setRequests] = useState<SignatureRequest[] | undefined>(undefined);
   const [fault, setFault] = useState<unknown>(undefined);
-  useLook(async () => {
-    try {
-      const [own, list] = await withSession((token) =>
-        Promise.all([citizen.credential(token), citizen.requests(token)]),
-      );
-      setCredential(own);
-      setRequests(list);
-      setFault(undefined);
-    } catch (cause) {
-      if (cause instanceof Refused && cause.problem.code === 'device-unknown') {
-        await markUnbound();
-        go('/unbound', true);
-        return;
+  useLook(
+    async () => {
+      try {
+        const [own, list] = await withSession((token) =>
+          Promise.all([citizen.credential(token), citizen.requests(token)]),
+        );
+        setCredential(own);
+        setRequests(list);
+        setFault(undefined);
+      } catch (cause) {
+        if (cause instanceof Refused && cause.problem.code === 'device-unknown') {
+          await markUnbound();
+          go('/unbound', true);
+          return;
+        }
+        setFault(cause);
       }
-      setFault(cause);
-    }
-  }, LIST_MS);
+    },
+    LIST_MS,
+    !(fault instanceof PasskeyDeclined),
+  );
   const waiting = requests?.filter(({ state }) => state === 'pending' || state === 'approved') ?? [];
   return (
     <Page title={t.title}>
       <FaultAlert fault={fault} />
+      {fault instanceof PasskeyDeclined && (
+        // Asked again only when the person wants it, not every few seconds.
+        <Button onClick={() => setFault(undefined)}>{words.value.retry}</Button>
+      )}
       {credential === undefined && fault === undefined && <Busy text={words.value.busy} />}
       {credential !== undefined && <CredentialCard credential={credential} />}
       {(credential?.state === 'suspended' || credential?.pin_locked) && (
@@ -117,13 +126,13 @@ function CredentialCard({ credential }: { credential: Credential }) {
         <Icon name={isGood ? 'check' : 'lock'} size={22} />
         <span>{pin_locked ? t.pinLocked : t[state]}</span>
       </p>
-      {until !== undefined && (
+      {until !== undefined && <p>{t.until(day(until))}</p>}
+      {isGood && until !== undefined && (
         <p>
-          {t.until(day(until))}
-          {isGood && ` · ${t.daysLeft(Math.max(0, Math.ceil((until - now()) / DAY_MS)))}`}
+          {t.daysLeft(Math.max(0, Math.ceil((until - now()) / DAY_MS)))} ·{' '}
+          {units === undefined ? t.unlimited : units === 0 ? t.noUnits : t.unitsLeft(units)}
         </p>
       )}
-      {isGood && <p>{units === undefined ? t.unlimited : units === 0 ? t.noUnits : t.unitsLeft(units)}</p>}
     </section>
   );
 }
@@ -148,12 +157,12 @@ export function requestInQr(text: string, origin: string): string | undefined {
 export function ScanScreen() {
   const t = words.value.scanToSign;
   const [isOpen, setOpen] = useState(false);
-  const [problem, setProblem] = useState('');
+  const [problem, setProblem] = useState<'other' | 'unread' | undefined>(undefined);
   const [reader] = useState<{ read?: Promise<ReadQr> }>({});
   const found = (text: string) => {
     const id = requestInQr(text, location.origin);
     if (id === undefined) {
-      setProblem(t.other);
+      setProblem('other');
     } else {
       go(`/requests/${id}`);
     }
@@ -172,12 +181,12 @@ export function ScanScreen() {
         found(text ?? '');
       }
     } catch {
-      setProblem(words.value.scan.photoUnread);
+      setProblem('unread');
     }
   };
   return (
     <Page title={t.title} back="/home">
-      {problem !== '' && <Alert>{problem}</Alert>}
+      {problem !== undefined && <Alert>{problem === 'other' ? t.other : words.value.scan.photoUnread}</Alert>}
       <p>{t.text}</p>
       {isOpen && (
         <Viewfinder

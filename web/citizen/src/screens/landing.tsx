@@ -43,11 +43,16 @@ export function Landing({ code }: { code?: string }) {
     change({ campaign: isOpen ? known?.code : undefined, plan: known?.plan.code ?? draft.value.plan });
     go('/enrol/plan');
   };
-  const title =
-    known === undefined ? t.general : known.price_vnd === 0 ? t.free(known.plan.months) : known.name;
+  // The campaign's own name is Vietnamese; in another language the title says what it is about, and the name follows.
+  const isTranslated = language.value !== 'vi' && known?.price_vnd === 0;
+  const title = known === undefined ? t.general : isTranslated ? t.free(known.plan.months) : known.name;
   return (
     <Page title={title} isCover>
-      {known !== undefined && <p class="lead">{known.name}</p>}
+      {known !== undefined && title !== known.name && (
+        <p class="lead" lang="vi">
+          {known.name}
+        </p>
+      )}
       <p>{t.purpose}</p>
       {work.isBusy && <Busy text={words.value.busy} />}
       <FaultAlert fault={work.fault} />
@@ -130,7 +135,10 @@ export function Resume({ at }: { at?: string }) {
       }
       try {
         const row = await refresh();
-        if (at === undefined || !fits(at, row)) {
+        if (row.state === 'complete') {
+          await leave();
+          go('/home', true);
+        } else if (at === undefined || !fits(at, row)) {
           go(nextScreen(row), true);
         }
       } catch (cause) {

@@ -11,6 +11,7 @@ export function Button({
   kind = 'primary',
   type = 'button',
   isBusy = false,
+  isOff = false,
   icon,
 }: {
   children: ComponentChildren;
@@ -18,14 +19,16 @@ export function Button({
   kind?: 'primary' | 'second' | 'plain' | 'danger';
   type?: 'button' | 'submit';
   isBusy?: boolean;
+  /** Not yet: shown, but does nothing. */
+  isOff?: boolean;
   icon?: IconName;
 }) {
   return (
     <button
       type={type}
       class={`button ${kind}`}
-      aria-disabled={isBusy}
-      onClick={isBusy ? undefined : onClick}
+      aria-disabled={isBusy || isOff}
+      onClick={isBusy || isOff ? undefined : onClick}
     >
       {icon && <Icon name={icon} />}
       <span>{isBusy ? words.value.busy : children}</span>
