@@ -13,11 +13,12 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use kyso_pki::algorithm::{Digest, KeyAlgorithm, SignatureAlgorithm};
 
 use crate::activation::{
-    Activation, ApprovalKey, BindingRequest, Pin, Purpose, Rebinding, Refusal, SealedPin, Subject,
+    Activation, ApprovalKey, BindingCode, BindingRequest, BindingStatement, CODE_DIGITS, Opening,
+    PIN_DIGITS, Pin, Purpose, Refusal, SealedPin, Subject,
 };
 use crate::backend::{Fault, MacKey, Vault, random};
 use crate::error::Error;
-use crate::keystore::{Outcome, RebindingOutcome};
+use crate::keystore::{BindingOutcome, Outcome};
 use crate::memory::Memory;
 use crate::row::{
     CitizenFields, CitizenKey, FAILURES_MAX, PinVerifier, PooledKey, SPENT_MAX, Spent, WrappedKey,
@@ -29,6 +30,7 @@ const CREDENTIAL_BYTES_MAX: usize = 128;
 
 const CITIZEN_DOMAIN: &[u8] = b"kyso.row.citizen.v1\0";
 const POOLED_DOMAIN: &[u8] = b"kyso.row.pooled.v1\0";
+const CODE_DOMAIN: &[u8] = b"kyso.binding-code.v1\0";
 
 /// An approval whose row is raised; consumed by [`crate::Keystore::sign_for_citizen`].
 pub struct Attempt {
@@ -46,17 +48,23 @@ impl Attempt {
     }
 }
 
-/// A change of device or PIN whose row is raised; consumed by [`crate::Keystore::rebind`].
-pub struct RebindingAttempt {
+/// A binding whose row is raised; consumed by [`crate::Keystore::bind`].
+pub struct BindingAttempt {
     raised: CitizenKey,
-    rebinding: Arc<Rebinding>,
+    request: Arc<BindingRequest>,
     try_digest: [u8; 32],
-    current: Pin,
+    presented: Presented,
     next: Pin,
 }
 
-impl RebindingAttempt {
-    /// The row to store durably before [`crate::Keystore::rebind`].
+/// What a binding costs a try for: the code that was sent, or the PIN in force.
+enum Presented {
+    Code(BindingCode),
+    Pin(Pin),
+}
+
+impl BindingAttempt {
+    /// The row to store durably before [`crate::Keystore::bind`].
     pub fn raised(&self) -> &CitizenKey {
         &self.raised
     }
@@ -117,30 +125,99 @@ fn create_from(
     seal(vault, fields)
 }
 
-/// Binds an unclaimed key to its first device and PIN.
-pub(crate) fn bind(
+/// The code that whoever binds the unclaimed key for this nonce must know. Computed, so that nobody stores it.
+pub(crate) fn binding_code(
     vault: &mut dyn Vault,
     key: &CitizenKey,
     credential_id: &str,
-    request: &BindingRequest,
-    now: i64,
-) -> Result<CitizenKey, Fault> {
+    nonce: &str,
+) -> Result<BindingCode, Fault> {
     check_authentic(vault, key, credential_id)?;
     if key.fields.device.is_some() {
         return Err(Error::AlreadyClaimed.into());
     }
+    code_for(vault, credential_id, nonce)
+}
+
+/// Authenticates the row against the binding, opens what is sealed, and raises the failure count.
+pub(crate) fn begin_binding(
+    vault: &mut dyn Vault,
+    key: &CitizenKey,
+    credential_id: &str,
+    request: &Arc<BindingRequest>,
+    now: i64,
+) -> Result<BindingAttempt, Fault> {
+    // Step 1: the row is ours, unchanged, and of this credential.
+    check_authentic(vault, key, credential_id)?;
+    // Step 2: the statement is current, signed by the device to be bound, and by the one in force if there is one.
     let statement = request.check(now).map_err(Error::from)?;
-    if statement.purpose != Purpose::Enrol {
-        return Err(Error::from(Refusal::Other { field: "purpose" }).into());
+    check_consent(key, credential_id, request, &statement)?;
+    // Step 3: raise, unless the row was raised for this very try.
+    let compared = match &request.consent {
+        None => &request.sealed_pin,
+        Some(consent) => &consent.current_pin,
+    };
+    let try_digest = try_digest(&statement_digest(&request.statement), compared);
+    let fields = raise(&key.fields, &try_digest)?;
+    // Step 4: what is sealed opens, and the new PIN is fit. What does not costs no try: nothing was compared.
+    let (next, presented) = match &request.consent {
+        None => {
+            let (next, code) = open_pin_and_code(vault, &request.sealed_pin, &request.statement)?;
+            (next, Presented::Code(code))
+        }
+        Some(consent) => {
+            let next = open_pin(vault, &request.sealed_pin, &request.statement)?;
+            let current = open_pin(vault, &consent.current_pin, &request.statement)?;
+            (next, Presented::Pin(current))
+        }
+    };
+    next.check_strength()?;
+    let raised = match fields {
+        Some(fields) => seal(vault, fields)?,
+        None => key.clone(),
+    };
+    Ok(BindingAttempt {
+        raised,
+        request: Arc::clone(request),
+        try_digest,
+        presented,
+        next,
+    })
+}
+
+/// Compares the code or the PIN in force and, if it is right, puts device and PIN into the row.
+pub(crate) fn bind(
+    vault: &mut dyn Vault,
+    memory: &Memory,
+    attempt: &BindingAttempt,
+    stored: &CitizenKey,
+) -> Result<BindingOutcome, Fault> {
+    check_stored(memory, &attempt.raised, stored, &attempt.try_digest)?;
+    let credential = &stored.fields.credential;
+    let is_right = match &attempt.presented {
+        Presented::Code(code) => code_for(vault, credential, &attempt.request.nonce)?.is(code),
+        Presented::Pin(pin) => is_right_pin(vault, &stored.fields, pin)?,
+    };
+    if !is_right {
+        return Ok(match tries_left(stored) {
+            0 => BindingOutcome::Locked {
+                key: stored.clone(),
+            },
+            tries_left => BindingOutcome::Wrong {
+                tries_left,
+                key: stored.clone(),
+            },
+        });
     }
-    check_subject(&statement.subject, credential_id)?;
-    let pin = open_pin(vault, &request.sealed_pin, &request.statement)?;
-    pin.check_strength()?;
-    let mut fields = key.fields.clone();
-    fields.pin = Some(make_verifier(vault, credential_id, &pin)?);
-    fields.device = Some(request.device.clone());
+    let mut fields = stored.fields.clone();
+    fields.pin = Some(make_verifier(vault, credential, &attempt.next)?);
+    fields.device = Some(attempt.request.device.clone());
+    fields.failures = 0;
+    fields.attempt = None;
     fields.version += 1;
-    seal(vault, fields)
+    Ok(BindingOutcome::Bound {
+        key: seal(vault, fields)?,
+    })
 }
 
 /// Authenticates the row against the activation, opens the PIN, and raises the failure count.
@@ -231,83 +308,6 @@ pub(crate) fn sign(
     })
 }
 
-/// Starts a change of device or PIN.
-pub(crate) fn begin_rebinding(
-    vault: &mut dyn Vault,
-    key: &CitizenKey,
-    credential_id: &str,
-    rebinding: &Arc<Rebinding>,
-    now: i64,
-) -> Result<RebindingAttempt, Fault> {
-    check_authentic(vault, key, credential_id)?;
-    let device = key.fields.device.as_ref().ok_or(Error::Unclaimed)?;
-    let binding = &rebinding.binding;
-    let statement = binding.check(now).map_err(Error::from)?;
-    if statement.subject != Subject::Credential(credential_id.to_owned()) {
-        return Err(Error::from(Refusal::Other { field: "subject" }).into());
-    }
-    // A new PIN is chosen on the bound device, a new device is another one; neither is a first binding.
-    let purpose_fits = match statement.purpose {
-        Purpose::ChangePin => binding.device == *device,
-        Purpose::ChangeDevice => binding.device != *device,
-        Purpose::Enrol => false,
-    };
-    if !purpose_fits {
-        return Err(Error::from(Refusal::Other { field: "purpose" }).into());
-    }
-    let digest = statement_digest(&binding.statement);
-    let try_digest = try_digest(&digest, &rebinding.current_pin);
-    let fields = raise(&key.fields, &try_digest)?;
-    let next = open_pin(vault, &binding.sealed_pin, &binding.statement)?;
-    next.check_strength()?;
-    let current = open_pin(vault, &rebinding.current_pin, &binding.statement)?;
-    let raised = match fields {
-        Some(fields) => seal(vault, fields)?,
-        None => key.clone(),
-    };
-    Ok(RebindingAttempt {
-        raised,
-        rebinding: Arc::clone(rebinding),
-        try_digest,
-        current,
-        next,
-    })
-}
-
-/// Finishes a change of device or PIN.
-pub(crate) fn rebind(
-    vault: &mut dyn Vault,
-    memory: &Memory,
-    attempt: &RebindingAttempt,
-    stored: &CitizenKey,
-) -> Result<RebindingOutcome, Fault> {
-    check_stored(memory, &attempt.raised, stored, &attempt.try_digest)?;
-    if !is_right_pin(vault, &stored.fields, &attempt.current)? {
-        return Ok(match tries_left(stored) {
-            0 => RebindingOutcome::Locked {
-                key: stored.clone(),
-            },
-            tries_left => RebindingOutcome::WrongPin {
-                tries_left,
-                key: stored.clone(),
-            },
-        });
-    }
-    let mut fields = stored.fields.clone();
-    fields.pin = Some(make_verifier(
-        vault,
-        &stored.fields.credential,
-        &attempt.next,
-    )?);
-    fields.device = Some(attempt.rebinding.binding.device.clone());
-    fields.failures = 0;
-    fields.attempt = None;
-    fields.version += 1;
-    Ok(RebindingOutcome::Bound {
-        key: seal(vault, fields)?,
-    })
-}
-
 /// The public key PINs are sealed to on this backend.
 pub(crate) fn approval_key(vault: &mut dyn Vault) -> Result<ApprovalKey, Fault> {
     Ok(ApprovalKey::new(
@@ -376,14 +376,36 @@ fn check_mac(vault: &mut dyn Vault, domain: &[u8], body: &[u8], mac: &[u8]) -> R
     verify_slices_are_equal(&expected, mac).map_err(|_| Error::RowForged.into())
 }
 
-fn check_subject(subject: &Subject, credential_id: &str) -> Result<(), Error> {
-    match subject {
-        Subject::Credential(id) if id != credential_id => {
-            Err(Refusal::Other { field: "subject" }.into())
-        }
+/// A first binding is of an unclaimed key and comes with a code, which the sealed text has; any other comes with the consent of
+/// the device in force, for this credential by name.
+fn check_consent(
+    key: &CitizenKey,
+    credential_id: &str,
+    request: &BindingRequest,
+    statement: &BindingStatement,
+) -> Result<(), Error> {
+    let other = |field| Err(Refusal::Other { field }.into());
+    let is_named = statement.subject == Subject::Credential(credential_id.to_owned());
+    let (bound, consent) = match (statement.purpose, &key.fields.device, &request.consent) {
+        (Purpose::Enrol, Some(_), _) => return Err(Error::AlreadyClaimed),
+        (Purpose::Enrol, None, Some(_)) => return other("purpose"),
         // An enrolment ends in this credential; which one is the caller's row, compared in `BindingRequest::check`.
-        _ => Ok(()),
+        (Purpose::Enrol, None, None) => match statement.subject {
+            Subject::Credential(_) if !is_named => return other("subject"),
+            _ => return Ok(()),
+        },
+        (_, None, _) => return Err(Error::Unclaimed),
+        (_, Some(_), None) => return other("purpose"),
+        (_, Some(bound), Some(consent)) => (bound, consent),
+    };
+    if !is_named {
+        return other("subject");
     }
+    // A new PIN is chosen on the bound device, a new device is another one.
+    if (statement.purpose == Purpose::ChangePin) != (request.device == *bound) {
+        return other("purpose");
+    }
+    Ok(bound.verify(&request.statement, &consent.signature)?)
 }
 
 /// The raised fields, or `None` if the row was raised for this very try.
@@ -423,13 +445,66 @@ fn tries_left(key: &CitizenKey) -> u8 {
 }
 
 fn open_pin(vault: &mut dyn Vault, sealed: &SealedPin, statement: &[u8]) -> Result<Pin, Fault> {
-    sealed.check_shape()?;
+    open_sealed(vault, sealed, statement, PIN_DIGITS, |opening| {
+        opening.pin(sealed)
+    })
+}
+
+fn open_pin_and_code(
+    vault: &mut dyn Vault,
+    sealed: &SealedPin,
+    statement: &[u8],
+) -> Result<(Pin, BindingCode), Fault> {
+    open_sealed(
+        vault,
+        sealed,
+        statement,
+        PIN_DIGITS + CODE_DIGITS,
+        |opening| opening.pin_and_code(sealed),
+    )
+}
+
+fn open_sealed<T>(
+    vault: &mut dyn Vault,
+    sealed: &SealedPin,
+    statement: &[u8],
+    digits: usize,
+    open: impl FnOnce(&Opening<'_>) -> Result<T, Error>,
+) -> Result<T, Fault> {
+    sealed.check_shape(digits)?;
     let public_key = vault.approval_public_key()?;
-    let point = public_key.point().ok_or(Error::Primitive {
+    let approval_point = public_key.point().ok_or(Error::Primitive {
         what: "the approval key",
     })?;
-    let value = vault.agree(&sealed.enc)?;
-    Ok(Pin::open(sealed, &value, &point, statement)?)
+    let diffie_hellman = vault.agree(&sealed.enc)?;
+    Ok(open(&Opening {
+        diffie_hellman: &diffie_hellman,
+        approval_point: &approval_point,
+        statement,
+    })?)
+}
+
+/// Truncated HMAC over credential and nonce, as RFC 4226 truncates, but without its bias.
+fn code_for(vault: &mut dyn Vault, credential_id: &str, nonce: &str) -> Result<BindingCode, Fault> {
+    let length = (credential_id.len() as u16).to_be_bytes();
+    // One MAC in 10^29 gives no code; the next one does.
+    for counter in 0..=u8::MAX {
+        let message = [
+            CODE_DOMAIN,
+            &length,
+            credential_id.as_bytes(),
+            nonce.as_bytes(),
+            &[counter],
+        ]
+        .concat();
+        if let Some(code) = BindingCode::from_mac(&vault.authenticate(MacKey::Row, &message)?) {
+            return Ok(code);
+        }
+    }
+    Err(Error::Primitive {
+        what: "a binding code",
+    }
+    .into())
 }
 
 fn make_verifier(

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use kyso_pki::algorithm::{Digest, KeyAlgorithm, SignatureAlgorithm};
 use kyso_pki::public_key::PublicKey;
 
-use crate::activation::{Activation, ApprovalKey, BindingRequest, Rebinding};
+use crate::activation::{Activation, ApprovalKey, BindingCode, BindingRequest};
 use crate::backend::pkcs11::Token;
 use crate::backend::software::Software;
 use crate::backend::threads::{Opener, Threads};
 use crate::backend::{BackendName, check_label};
-use crate::citizen::{self, Attempt, RebindingAttempt};
+use crate::citizen::{self, Attempt, BindingAttempt};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
 use crate::row::{CitizenKey, PooledKey};
@@ -106,22 +106,22 @@ pub enum Outcome {
     },
 }
 
-/// How a rebinding ended. `key` is the row to store.
+/// How a binding ended. `key` is the row to store.
 #[derive(Debug)]
-pub enum RebindingOutcome {
-    /// The new device or PIN is in force.
+pub enum BindingOutcome {
+    /// Device and PIN are in force.
     Bound {
         /// The row.
         key: CitizenKey,
     },
-    /// The current PIN was wrong.
-    WrongPin {
+    /// The code of a first binding, or the PIN in force, was wrong.
+    Wrong {
         /// How many tries are left.
         tries_left: u8,
         /// The row, as raised.
         key: CitizenKey,
     },
-    /// The current PIN was wrong for the last time.
+    /// It was wrong for the last time.
     Locked {
         /// The row, as raised.
         key: CitizenKey,
@@ -254,51 +254,57 @@ impl Keystore {
         Ok(with_public_key(key))
     }
 
-    /// Binds an unclaimed key to its first device and PIN: a statement of purpose `enrol`, signed by that device.
+    /// The code for a first binding with this nonce: truncated HMAC under a key of the keystore over credential and nonce. The
+    /// worker sends it to the citizen's verified contact and stores it nowhere; the phone seals it beside the chosen PIN.
     ///
     /// # Errors
-    /// [`Error::PinWeak`], [`Error::PinUnreadable`], [`Error::AlreadyClaimed`], [`Error::Refused`], and those of the row.
-    pub async fn bind(
+    /// [`Error::AlreadyClaimed`], and those of the row.
+    pub async fn binding_code(
+        &self,
+        key: &CitizenKey,
+        credential_id: &str,
+        nonce: &str,
+    ) -> Result<BindingCode> {
+        let (key, credential_id, nonce) = (key.clone(), credential_id.to_owned(), nonce.to_owned());
+        self.threads(key.backend())?
+            .run(move |vault| citizen::binding_code(vault, &key, &credential_id, &nonce))
+            .await
+    }
+
+    /// Starts a binding: the first one, which needs the code that was sent, or a change, which needs the PIN in force and the
+    /// signature of the device in force. It costs a try like an approval does.
+    ///
+    /// Store [`BindingAttempt::raised`] durably, then call [`Keystore::bind`].
+    ///
+    /// # Errors
+    /// [`Error::PinWeak`], [`Error::PinUnreadable`], [`Error::AlreadyClaimed`], [`Error::Unclaimed`], [`Error::Locked`],
+    /// [`Error::Refused`], and those of the row: all without costing a try.
+    pub async fn begin_binding(
         &self,
         key: &CitizenKey,
         credential_id: &str,
         request: BindingRequest,
         now: i64,
-    ) -> Result<CitizenKey> {
-        let (key, credential_id) = (key.clone(), credential_id.to_owned());
+    ) -> Result<BindingAttempt> {
+        let (key, credential_id, request) =
+            (key.clone(), credential_id.to_owned(), Arc::new(request));
         self.threads(key.backend())?
-            .run(move |vault| citizen::bind(vault, &key, &credential_id, &request, now))
+            .run(move |vault| citizen::begin_binding(vault, &key, &credential_id, &request, now))
             .await
     }
 
-    /// Starts a change of device or PIN, which needs the PIN in force and costs a try like an approval does.
+    /// Finishes a binding. `stored` is the row read back.
     ///
-    /// Store [`RebindingAttempt::raised`] durably, then call [`Keystore::rebind`].
-    pub async fn begin_rebinding(
+    /// # Errors
+    /// [`Error::RowStale`] if it is not exactly [`BindingAttempt::raised`], or if a rival try was compared at this version.
+    pub async fn bind(
         &self,
-        key: &CitizenKey,
-        credential_id: &str,
-        rebinding: Rebinding,
-        now: i64,
-    ) -> Result<RebindingAttempt> {
-        let (key, credential_id, rebinding) =
-            (key.clone(), credential_id.to_owned(), Arc::new(rebinding));
-        self.threads(key.backend())?
-            .run(move |vault| {
-                citizen::begin_rebinding(vault, &key, &credential_id, &rebinding, now)
-            })
-            .await
-    }
-
-    /// Finishes a change of device or PIN. `stored` is the row read back.
-    pub async fn rebind(
-        &self,
-        attempt: RebindingAttempt,
+        attempt: BindingAttempt,
         stored: &CitizenKey,
-    ) -> Result<RebindingOutcome> {
+    ) -> Result<BindingOutcome> {
         let (stored, memory) = (stored.clone(), Arc::clone(&self.inner.memory));
         self.threads(stored.backend())?
-            .run(move |vault| citizen::rebind(vault, &memory, &attempt, &stored))
+            .run(move |vault| citizen::bind(vault, &memory, &attempt, &stored))
             .await
     }
 

@@ -21,10 +21,15 @@
 //! verifier, failure count, version, last try, used approvals; all under an HMAC whose key never leaves.
 //!
 //! ```text
-//!  unclaimed ──bind──► bound ──begin──► raised ──sign_for_citizen──► bound   (right PIN: count 0, version + 1)
-//!                        ▲                 ├── wrong PIN ──► bound           (count stays raised)
-//!                        └──rebind─────────┴── fifth wrong PIN ──► locked    (for good)
+//!  unclaimed ──begin_binding──► raised ──bind──► bound       (right code; a wrong one counts, the fifth locks)
+//!  bound ──begin──► raised ──sign_for_citizen──► bound       (right PIN: count 0, version + 1)
+//!    ▲                ├── wrong PIN ──► bound                (count stays raised)
+//!    └──bind──────────┴── fifth wrong PIN ──► locked         (for good; begin_binding raises as begin does)
 //! ```
+//!
+//! Whoever binds a key first shows that they hold the citizen's contact: a code, computed here for one nonce, sent by the
+//! worker, typed next to the PIN and sealed with it. Whoever binds another device or PIN shows the signature of the device in
+//! force and the PIN in force.
 //!
 //! # Invariants
 //!
@@ -73,8 +78,7 @@
 //!
 //! - Whoever can write rows and restart the worker can put back an older row and so win five tries: the ledger, which
 //!   holds version and count, must be compared at the start (a restore is a ceremony).
-//! - A first binding is believed if its statement names the enrolment the caller expects. Which citizen that is was decided
-//!   by registration, not here.
+//! - Which contact a code goes to was decided by registration, not here.
 //! - A try raised for an approval that then expires before it is compared is spent. The next right PIN gives it back.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -89,16 +93,15 @@ mod row;
 mod service;
 
 pub use activation::{
-    Activation, ApprovalKey, ApprovalStatement, BindingRequest, BindingStatement, DeviceKey,
-    DeviceKind, DeviceSignature, Expected, ExpectedDocument, Rebinding, Refusal, SealedPin,
-    SessionStatement, seal_pin,
+    Activation, ApprovalKey, ApprovalStatement, BindingCode, BindingRequest, BindingStatement,
+    Consent, DeviceKey, DeviceKind, DeviceSignature, Expected, ExpectedDocument, Refusal,
+    SealedPin, SessionStatement, seal_pin, seal_pin_and_code,
 };
 pub use backend::{BackendName, UnknownBackend};
-pub use citizen::{Attempt, RebindingAttempt};
+pub use citizen::{Attempt, BindingAttempt};
 pub use error::{Error, Result};
 pub use keystore::{
-    Keystore, KeystoreConfig, Outcome, Pkcs11Config, RebindingOutcome, SoftwareConfig,
-    WrapMechanism,
+    BindingOutcome, Keystore, KeystoreConfig, Outcome, Pkcs11Config, SoftwareConfig, WrapMechanism,
 };
 pub use row::{CitizenKey, FAILURES_MAX, PooledKey};
 pub use service::{Role, ServiceKey, UnknownRole};

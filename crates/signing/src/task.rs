@@ -4,7 +4,7 @@ use kyso_store::{Job, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::credential::BindingState;
+use crate::credential::{BindingPurpose, BindingState};
 use crate::request::{RequestKind, RequestState};
 use crate::{BindingId, CredentialId, DeliveryId, Error, RequestId, Result};
 
@@ -47,6 +47,7 @@ pub enum Done {
         binding: BindingId,
         credential: CredentialId,
         enrolment: String,
+        purpose: BindingPurpose,
         state: BindingState,
     },
     /// A request moved; `Pending` means a wrong PIN brought it back.
@@ -60,7 +61,7 @@ pub enum Done {
         credential: CredentialId,
         enrolment: String,
     },
-    /// Five wrong PINs: the citizen should hear it on every channel.
+    /// Five wrong PINs, at approving or at a change: the citizen should hear it on every channel.
     PinLocked {
         credential: CredentialId,
         citizen: String,

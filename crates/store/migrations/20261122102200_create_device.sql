@@ -1,4 +1,5 @@
 -- What a phone sent to bind itself or to change its PIN: an intention, executed by the worker, which alone holds keys.
+-- `consent` is the signature of the device in force, for a change.
 -- The sealed PINs are erased as soon as the binding has ended.
 CREATE TABLE binding (
     id            TEXT   PRIMARY KEY,
@@ -11,6 +12,7 @@ CREATE TABLE binding (
     device_key    BYTEA  NOT NULL,
     device_digest BYTEA  NOT NULL,
     signature     BYTEA  NOT NULL,
+    consent       BYTEA,
     sealed_pin    BYTEA,
     current_pin   BYTEA,
     refusal       TEXT,
@@ -19,6 +21,7 @@ CREATE TABLE binding (
     ended_at      BIGINT,
     CHECK ((state = 'pending') = (sealed_pin IS NOT NULL)),
     CHECK (current_pin IS NULL OR state = 'pending'),
+    CHECK ((purpose = 'first') = (consent IS NULL)),
     CHECK ((state = 'refused') = (refusal IS NOT NULL)),
     CHECK ((state = 'pending') = (ended_at IS NULL))
 );

@@ -12,8 +12,10 @@ mod statement;
 use kyso_pki::algorithm::Digest;
 
 pub use device::{DeviceKey, DeviceKind, DeviceSignature};
-pub(crate) use pin::Pin;
-pub use pin::{ApprovalKey, PIN_DIGITS, SealedPin, seal_pin};
+pub use pin::{
+    ApprovalKey, BindingCode, CODE_DIGITS, PIN_DIGITS, SealedPin, seal_pin, seal_pin_and_code,
+};
+pub(crate) use pin::{Opening, Pin};
 pub use statement::{
     APPROVAL_TYPE, ApprovalStatement, BINDING_TYPE, BindingStatement, Channel, DOCUMENTS_MAX,
     LIFETIME_MS_MAX, Preview, Purpose, SESSION_TYPE, SKEW_MS_MAX, STATEMENT_BYTES_MAX,
@@ -216,21 +218,32 @@ fn check_documents(
     Ok(())
 }
 
-/// A first binding of a key to a device and a PIN.
+/// A binding of a key to a device and a PIN: the first one, or another device or PIN in place of those in force.
 #[derive(Debug, Clone)]
 pub struct BindingRequest {
-    /// Canonical bytes of a [`BindingStatement`] of purpose [`Purpose::Enrol`].
+    /// Canonical bytes of a [`BindingStatement`].
     pub statement: Vec<u8>,
     /// The device to bind.
     pub device: DeviceKey,
     /// Its signature over the statement.
     pub signature: DeviceSignature,
-    /// The chosen PIN, sealed for this statement.
+    /// The chosen PIN, sealed for this statement; a first binding seals the code that was sent with it.
     pub sealed_pin: SealedPin,
+    /// For a change: what the binding in force says to it. None with [`Purpose::Enrol`].
+    pub consent: Option<Consent>,
     /// The enrolment or credential the statement must name.
     pub subject: Subject,
     /// The nonce the server gave out.
     pub nonce: String,
+}
+
+/// The consent of whoever holds device and PIN in force. Without it nothing changes: a lost phone means another credential.
+#[derive(Debug, Clone)]
+pub struct Consent {
+    /// The signature of the device in force over the same statement.
+    pub signature: DeviceSignature,
+    /// The PIN in force, sealed for the same statement.
+    pub current_pin: SealedPin,
 }
 
 impl BindingRequest {
@@ -251,15 +264,6 @@ impl BindingRequest {
         }
         Ok(statement)
     }
-}
-
-/// A change of device or PIN: the new binding, and the PIN in force.
-#[derive(Debug, Clone)]
-pub struct Rebinding {
-    /// The new binding; its purpose is [`Purpose::ChangeDevice`] or [`Purpose::ChangePin`], its subject the credential.
-    pub binding: BindingRequest,
-    /// The PIN in force, sealed for the same statement.
-    pub current_pin: SealedPin,
 }
 
 #[cfg(test)]

@@ -162,8 +162,8 @@ async fn a_row_that_was_not_raised_is_never_compared(world: World) {
     assert!(matches!(
         refused,
         Err(Error::RowStale {
-            stored: 2,
-            raised: 3
+            stored: 3,
+            raised: 4
         })
     ));
 
@@ -300,7 +300,7 @@ async fn nothing_prints_a_pin_or_a_key(world: World) {
     let row = format!("{:?}", citizen.row);
     assert_eq!(
         row,
-        format!("CitizenKey({} p-256, version 2)", world.backend)
+        format!("CitizenKey({} p-256, version 3)", world.backend)
     );
     let pooled = world
         .keystore

@@ -1,11 +1,13 @@
 //! The life of a citizen's key, on both backends.
 
 use kyso_keystore::activation::{Purpose, Subject};
-use kyso_keystore::{CitizenKey, Error, Outcome, PooledKey, RebindingOutcome, Refusal, seal_pin};
+use kyso_keystore::{
+    BindingOutcome, CitizenKey, Error, Outcome, PooledKey, Refusal, seal_pin, seal_pin_and_code,
+};
 use kyso_pki::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use tokio::task::JoinSet;
 
-use crate::world::{Citizen, ES256, NOW, PIN, Phone, World, digests, mount, one};
+use crate::world::{Citizen, ES256, NONCE, NOW, PIN, Phone, World, digests, mount, one};
 
 mount!(
     every_algorithm_signs_what_was_approved_in_order,
@@ -17,8 +19,10 @@ mount!(
     beginning_the_same_approval_again_costs_no_try,
     a_changed_pin_replaces_the_old_one,
     a_changed_device_replaces_the_old_one,
-    a_rebinding_needs_the_pin_in_force_and_costs_tries,
-    a_rebinding_that_is_not_right_in_every_part_is_refused,
+    a_first_binding_needs_the_code_that_was_sent_and_a_wrong_one_counts,
+    a_change_needs_the_pin_in_force_and_costs_tries,
+    a_change_without_the_consent_of_the_device_in_force_is_refused,
+    a_change_that_is_not_right_in_every_part_is_refused,
     pooled_pairs_become_citizens_keys,
     rows_survive_a_reopening,
     a_passkey_approves_as_a_browser_key_does,
@@ -83,13 +87,19 @@ async fn a_fresh_key_is_unclaimed_and_signs_nothing(world: World) {
 }
 
 async fn a_key_is_bound_once_to_a_device_and_a_pin(world: World) {
-    let citizen = world.citizen(KeyAlgorithm::P256).await;
-    assert_eq!(citizen.row.version(), 2);
+    let unclaimed = world.unclaimed(KeyAlgorithm::P256).await;
+    let again = unclaimed.binding(&world.keystore, "246813").await;
+    let mut citizen = unclaimed.clone();
+    let first = unclaimed.binding(&world.keystore, PIN).await;
+    citizen.bind(&world.keystore, first).await.unwrap();
+    // Raised and bound; the count is back.
+    assert_eq!((citizen.row.version(), citizen.row.failures()), (3, 0));
     assert_eq!(citizen.row.device(), Some(&citizen.phone.key));
-    let again = citizen.binding(&world.keystore, "246813").await;
+    let refused = citizen.bind(&world.keystore, again).await;
+    assert!(matches!(refused, Err(Error::AlreadyClaimed)));
     let refused = world
         .keystore
-        .bind(&citizen.row, &citizen.credential, again, NOW)
+        .binding_code(&citizen.row, &citizen.credential, "another")
         .await;
     assert!(matches!(refused, Err(Error::AlreadyClaimed)));
 }
@@ -97,20 +107,21 @@ async fn a_key_is_bound_once_to_a_device_and_a_pin(world: World) {
 async fn a_binding_that_is_not_right_in_every_part_is_refused(world: World) {
     let citizen = world.unclaimed(KeyAlgorithm::P256).await;
     let keystore = &world.keystore;
-    let bind = async |request, now| {
+    let begin = async |request, now| {
         keystore
-            .bind(&citizen.row, &citizen.credential, request, now)
+            .begin_binding(&citizen.row, &citizen.credential, request, now)
             .await
+            .map(|_| ())
     };
     for weak in ["000000", "123456", "654321"] {
         assert!(matches!(
-            bind(citizen.binding(keystore, weak).await, NOW).await,
+            begin(citizen.binding(keystore, weak).await, NOW).await,
             Err(Error::PinWeak)
         ));
     }
     for no_pin in ["12345", "1357924", "13579x", "１３５７９２"] {
         assert!(matches!(
-            bind(citizen.binding(keystore, no_pin).await, NOW).await,
+            begin(citizen.binding(keystore, no_pin).await, NOW).await,
             Err(Error::PinUnreadable)
         ));
     }
@@ -125,47 +136,130 @@ async fn a_binding_that_is_not_right_in_every_part_is_refused(world: World) {
     let mut other_signature = good.clone();
     other_signature.signature = Phone::browser().sign(&good.statement);
     for request in [other_nonce, other_subject, other_device, other_signature] {
-        assert!(matches!(bind(request, NOW).await, Err(Error::Refused(_))));
+        assert!(matches!(begin(request, NOW).await, Err(Error::Refused(_))));
     }
     assert!(matches!(
-        bind(good.clone(), NOW + 60_000).await,
+        begin(good.clone(), NOW + 60_000).await,
         Err(Error::Refused(Refusal::Expired { .. }))
     ));
     assert!(matches!(
-        bind(good.clone(), NOW - 60_000).await,
+        begin(good.clone(), NOW - 60_000).await,
         Err(Error::Refused(Refusal::FutureDated { .. }))
     ));
 
-    let mut pin_of_another_statement = good.clone();
-    pin_of_another_statement.sealed_pin = seal_pin(
-        &keystore.approval_public_key().await.unwrap(),
-        b"another",
-        PIN,
-    )
-    .unwrap();
-    assert!(matches!(
-        bind(pin_of_another_statement, NOW).await,
-        Err(Error::PinUnreadable)
-    ));
+    // Sealed for another statement; or as an approval seals, without a code.
+    let approval_key = keystore.approval_public_key().await.unwrap();
+    let code = keystore
+        .binding_code(&citizen.row, &citizen.credential, NONCE)
+        .await
+        .unwrap();
+    for sealed in [
+        seal_pin_and_code(&approval_key, b"another", PIN, code.as_str()),
+        seal_pin(&approval_key, &good.statement, PIN),
+        seal_pin(
+            &approval_key,
+            &good.statement,
+            &format!("{PIN}{}", code.as_str()),
+        ),
+    ] {
+        let mut request = good.clone();
+        request.sealed_pin = sealed.unwrap();
+        assert!(matches!(
+            begin(request, NOW).await,
+            Err(Error::PinUnreadable)
+        ));
+    }
 
     let elsewhere = Subject::Credential("cred_of_another".into());
-    let elsewhere = citizen
-        .binding_as(keystore, &citizen.phone, Purpose::Enrol, elsewhere, PIN)
-        .await;
+    let mut elsewhere = citizen.request(&citizen.phone, Purpose::Enrol, elsewhere);
+    elsewhere.sealed_pin =
+        seal_pin_and_code(&approval_key, &elsewhere.statement, PIN, code.as_str()).unwrap();
     assert!(matches!(
-        bind(elsewhere, NOW).await,
+        begin(elsewhere, NOW).await,
         Err(Error::Refused(Refusal::Other { field: "subject" }))
     ));
-    let subject = Subject::Credential(citizen.credential.clone());
     let change = citizen
-        .binding_as(keystore, &citizen.phone, Purpose::ChangePin, subject, PIN)
+        .change(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
         .await;
+    assert!(matches!(begin(change, NOW).await, Err(Error::Unclaimed)));
+    let mut with_consent = good.clone();
+    with_consent.consent = citizen
+        .change(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
+        .await
+        .consent;
     assert!(matches!(
-        bind(change, NOW).await,
+        begin(with_consent, NOW).await,
         Err(Error::Refused(Refusal::Other { field: "purpose" }))
     ));
 
-    bind(good, NOW).await.unwrap();
+    begin(good, NOW).await.unwrap();
+}
+
+async fn a_first_binding_needs_the_code_that_was_sent_and_a_wrong_one_counts(world: World) {
+    let keystore = &world.keystore;
+    let mut citizen = world.unclaimed(KeyAlgorithm::P256).await;
+    let code = keystore
+        .binding_code(&citizen.row, &citizen.credential, NONCE)
+        .await
+        .unwrap();
+    let code = code.as_str().to_owned();
+    assert!(code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit()));
+    // Another nonce or another credential has another code: twenty that all agree would be no chance.
+    let other = world.unclaimed(KeyAlgorithm::P256).await;
+    let mut codes = std::collections::HashSet::from([code.clone()]);
+    for nonce in 0..10 {
+        for citizen in [&citizen, &other] {
+            let nonce = format!("nonce {nonce}");
+            let code = keystore
+                .binding_code(&citizen.row, &citizen.credential, &nonce)
+                .await;
+            codes.insert(code.unwrap().as_str().to_owned());
+        }
+    }
+    assert!(codes.len() > 15, "{codes:?}");
+    let refused = keystore
+        .binding_code(&citizen.row, &other.credential, NONCE)
+        .await;
+    assert!(matches!(refused, Err(Error::RowOfOtherCredential)));
+
+    let wrong = |by: u32| format!("{:06}", (code.parse::<u32>().unwrap() + by) % 1_000_000);
+    for left in [4, 3, 2, 1] {
+        let guess = citizen.binding_with(keystore, PIN, &wrong(left)).await;
+        let outcome = citizen.bind(keystore, guess.clone()).await.unwrap();
+        assert!(
+            matches!(outcome, BindingOutcome::Wrong { tries_left, .. } if u32::from(tries_left) == left)
+        );
+        assert!(citizen.row.device().is_none());
+        // The same guess again is the same try.
+        let again = citizen.bind(keystore, guess).await.unwrap();
+        assert!(
+            matches!(again, BindingOutcome::Wrong { tries_left, .. } if u32::from(tries_left) == left)
+        );
+    }
+    // The right code binds, and the next citizen of this test does not have as many tries.
+    let mut lucky = citizen.clone();
+    let right = lucky.binding(keystore, PIN).await;
+    let outcome = lucky.bind(keystore, right.clone()).await.unwrap();
+    assert!(matches!(outcome, BindingOutcome::Bound { .. }));
+    assert_eq!(lucky.row.failures(), 0);
+    // The row as it was before, handed in again: one comparison per version.
+    let refused = citizen
+        .bind(
+            keystore,
+            citizen.binding_with(keystore, PIN, &wrong(5)).await,
+        )
+        .await;
+    assert!(matches!(refused, Err(Error::RowStale { .. })));
+
+    let mut citizen = other;
+    for _ in 0..5 {
+        let guess = citizen.binding_with(keystore, PIN, "000000").await;
+        citizen.bind(keystore, guess).await.unwrap();
+    }
+    assert!(citizen.row.is_locked());
+    let right = citizen.binding(keystore, PIN).await;
+    let refused = citizen.bind(keystore, right).await;
+    assert!(matches!(refused, Err(Error::Locked { .. })));
 }
 
 async fn a_wrong_pin_counts_down_and_the_fifth_locks_for_good(world: World) {
@@ -265,35 +359,24 @@ async fn beginning_the_same_approval_again_costs_no_try(world: World) {
     assert_eq!(another.raised().failures(), 2);
 }
 
-async fn rebind(
+async fn change(
     world: &World,
     citizen: &mut Citizen,
     phone: &Phone,
     purpose: Purpose,
     current: &str,
     new: &str,
-) -> RebindingOutcome {
-    let keystore = &world.keystore;
-    let rebinding = citizen
-        .rebinding(keystore, phone, purpose, current, new)
+) -> BindingOutcome {
+    let request = citizen
+        .change(&world.keystore, phone, purpose, current, new)
         .await;
-    let attempt = keystore
-        .begin_rebinding(&citizen.row, &citizen.credential, rebinding, NOW)
-        .await
-        .unwrap();
-    citizen.row = attempt.raised().clone();
-    let outcome = keystore.rebind(attempt, &citizen.row).await.unwrap();
-    let (RebindingOutcome::Bound { key }
-    | RebindingOutcome::WrongPin { key, .. }
-    | RebindingOutcome::Locked { key }) = &outcome;
-    citizen.row = key.clone();
-    outcome
+    citizen.bind(&world.keystore, request).await.unwrap()
 }
 
 async fn a_changed_pin_replaces_the_old_one(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     let phone = citizen.phone.clone();
-    let outcome = rebind(
+    let outcome = change(
         &world,
         &mut citizen,
         &phone,
@@ -302,7 +385,7 @@ async fn a_changed_pin_replaces_the_old_one(world: World) {
         "246813",
     )
     .await;
-    assert!(matches!(outcome, RebindingOutcome::Bound { .. }));
+    assert!(matches!(outcome, BindingOutcome::Bound { .. }));
     let outcome = citizen
         .sign(&world.keystore, "req_1", &one(), PIN, ES256)
         .await
@@ -319,7 +402,7 @@ async fn a_changed_device_replaces_the_old_one(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     let old = citizen.clone();
     let new_phone = Phone::passkey();
-    let outcome = rebind(
+    let outcome = change(
         &world,
         &mut citizen,
         &new_phone,
@@ -328,7 +411,7 @@ async fn a_changed_device_replaces_the_old_one(world: World) {
         PIN,
     )
     .await;
-    assert!(matches!(outcome, RebindingOutcome::Bound { .. }));
+    assert!(matches!(outcome, BindingOutcome::Bound { .. }));
     assert_eq!(citizen.row.device(), Some(&new_phone.key));
 
     // The old phone still has its key and knows the PIN.
@@ -347,11 +430,11 @@ async fn a_changed_device_replaces_the_old_one(world: World) {
     assert!(matches!(outcome, Outcome::Signed { .. }));
 }
 
-async fn a_rebinding_needs_the_pin_in_force_and_costs_tries(world: World) {
+async fn a_change_needs_the_pin_in_force_and_costs_tries(world: World) {
     let mut citizen = world.citizen(KeyAlgorithm::P256).await;
     for left in [4, 3, 2, 1] {
         let thief = Phone::browser();
-        let outcome = rebind(
+        let outcome = change(
             &world,
             &mut citizen,
             &thief,
@@ -360,12 +443,10 @@ async fn a_rebinding_needs_the_pin_in_force_and_costs_tries(world: World) {
             "246813",
         )
         .await;
-        assert!(
-            matches!(outcome, RebindingOutcome::WrongPin { tries_left, .. } if tries_left == left)
-        );
+        assert!(matches!(outcome, BindingOutcome::Wrong { tries_left, .. } if tries_left == left));
     }
     assert_eq!(citizen.row.device(), Some(&citizen.phone.key));
-    let outcome = rebind(
+    let outcome = change(
         &world,
         &mut citizen,
         &Phone::browser(),
@@ -374,9 +455,9 @@ async fn a_rebinding_needs_the_pin_in_force_and_costs_tries(world: World) {
         "246813",
     )
     .await;
-    assert!(matches!(outcome, RebindingOutcome::Locked { .. }));
-    let rebinding = citizen
-        .rebinding(
+    assert!(matches!(outcome, BindingOutcome::Locked { .. }));
+    let request = citizen
+        .change(
             &world.keystore,
             &Phone::browser(),
             Purpose::ChangeDevice,
@@ -386,40 +467,47 @@ async fn a_rebinding_needs_the_pin_in_force_and_costs_tries(world: World) {
         .await;
     let refused = world
         .keystore
-        .begin_rebinding(&citizen.row, &citizen.credential, rebinding, NOW)
+        .begin_binding(&citizen.row, &citizen.credential, request, NOW)
         .await;
     assert!(matches!(refused, Err(Error::Locked { .. })));
 }
 
-async fn a_rebinding_that_is_not_right_in_every_part_is_refused(world: World) {
+async fn a_change_that_is_not_right_in_every_part_is_refused(world: World) {
     let citizen = world.citizen(KeyAlgorithm::P256).await;
     let keystore = &world.keystore;
-    let begin = async |rebinding, now| {
+    let begin = async |request, now| {
         keystore
-            .begin_rebinding(&citizen.row, &citizen.credential, rebinding, now)
+            .begin_binding(&citizen.row, &citizen.credential, request, now)
             .await
+            .map(|_| ())
     };
     let other_phone = Phone::browser();
     let cases = [
         (&other_phone, Purpose::ChangePin),
         (&citizen.phone, Purpose::ChangeDevice),
-        (&citizen.phone, Purpose::Enrol),
     ];
     for (phone, purpose) in cases {
-        let rebinding = citizen
-            .rebinding(keystore, phone, purpose, PIN, "246813")
+        let request = citizen
+            .change(keystore, phone, purpose, PIN, "246813")
             .await;
         assert!(matches!(
-            begin(rebinding, NOW).await,
+            begin(request, NOW).await,
             Err(Error::Refused(Refusal::Other { field: "purpose" }))
         ));
     }
+    let enrol = citizen
+        .change(keystore, &other_phone, Purpose::Enrol, PIN, "246813")
+        .await;
+    assert!(matches!(
+        begin(enrol, NOW).await,
+        Err(Error::AlreadyClaimed)
+    ));
     let weak = citizen
-        .rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "111111")
+        .change(keystore, &citizen.phone, Purpose::ChangePin, PIN, "111111")
         .await;
     assert!(matches!(begin(weak, NOW).await, Err(Error::PinWeak)));
     let late = citizen
-        .rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
+        .change(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
         .await;
     assert!(matches!(
         begin(late, NOW + 60_000).await,
@@ -429,21 +517,49 @@ async fn a_rebinding_that_is_not_right_in_every_part_is_refused(world: World) {
     let mut elsewhere = citizen.clone();
     elsewhere.credential = "cred_of_another".into();
     let elsewhere = elsewhere
-        .rebinding(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
+        .change(keystore, &citizen.phone, Purpose::ChangePin, PIN, "246813")
         .await;
     assert!(matches!(
         begin(elsewhere, NOW).await,
         Err(Error::Refused(Refusal::Other { field: "subject" }))
     ));
+}
 
-    let unclaimed = world.unclaimed(KeyAlgorithm::P256).await;
-    let rebinding = unclaimed
-        .rebinding(keystore, &unclaimed.phone, Purpose::ChangePin, PIN, PIN)
-        .await;
-    let refused = keystore
-        .begin_rebinding(&unclaimed.row, &unclaimed.credential, rebinding, NOW)
-        .await;
-    assert!(matches!(refused, Err(Error::Unclaimed)));
+/// Whoever knows the PIN and has another phone, but not the one in force, changes nothing and costs nobody a try.
+async fn a_change_without_the_consent_of_the_device_in_force_is_refused(world: World) {
+    let mut citizen = world.citizen(KeyAlgorithm::P256).await;
+    let keystore = &world.keystore;
+    let before = citizen.row.clone();
+    let thief = Phone::browser();
+    for (phone, purpose) in [
+        (&thief, Purpose::ChangeDevice),
+        (&citizen.phone.clone(), Purpose::ChangePin),
+    ] {
+        let honest = citizen
+            .change(keystore, phone, purpose, PIN, "246813")
+            .await;
+        // Signed by the new device alone; by a device nobody knows; over another statement.
+        for signature in [
+            thief.sign(&honest.statement),
+            Phone::passkey().sign(&honest.statement),
+            citizen.phone.sign(b"another statement"),
+        ] {
+            let mut request = honest.clone();
+            request.consent.as_mut().unwrap().signature = signature;
+            let refused = citizen.bind(keystore, request).await;
+            assert!(
+                matches!(
+                    refused,
+                    Err(Error::Refused(Refusal::DeviceSignature { .. }))
+                ),
+                "{refused:?}"
+            );
+        }
+        let mut request = honest.clone();
+        request.consent = None;
+        assert!(citizen.bind(keystore, request).await.is_err());
+    }
+    assert_eq!(citizen.row, before);
 }
 
 async fn pooled_pairs_become_citizens_keys(world: World) {
@@ -462,10 +578,7 @@ async fn pooled_pairs_become_citizens_keys(world: World) {
         phone: Phone::browser(),
     };
     let request = citizen.binding(keystore, PIN).await;
-    citizen.row = keystore
-        .bind(&citizen.row, "cred_pool", request, NOW)
-        .await
-        .unwrap();
+    citizen.bind(keystore, request).await.unwrap();
     let outcome = citizen
         .sign(keystore, "req_1", &one(), PIN, ES256)
         .await
@@ -521,11 +634,7 @@ async fn a_passkey_approves_as_a_browser_key_does(world: World) {
     let mut citizen = world.unclaimed(KeyAlgorithm::P256).await;
     citizen.phone = Phone::passkey();
     let request = citizen.binding(&world.keystore, PIN).await;
-    citizen.row = world
-        .keystore
-        .bind(&citizen.row, &citizen.credential, request, NOW)
-        .await
-        .unwrap();
+    citizen.bind(&world.keystore, request).await.unwrap();
     let stored = CitizenKey::from_bytes(citizen.row.as_bytes()).unwrap();
     assert_eq!(stored.device(), Some(&citizen.phone.key));
     let outcome = citizen

@@ -15,16 +15,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kyso_keystore::activation::{Channel, Preview, Purpose, StatementDocument, Subject};
 use kyso_keystore::{
-    Activation, ApprovalStatement, Attempt, BackendName, BindingRequest, BindingStatement,
-    CitizenKey, DeviceKey, DeviceKind, DeviceSignature, Expected, ExpectedDocument, Keystore,
-    KeystoreConfig, Outcome, Pkcs11Config, Rebinding, SealedPin, SoftwareConfig, WrapMechanism,
-    seal_pin,
+    Activation, ApprovalStatement, Attempt, BackendName, BindingOutcome, BindingRequest,
+    BindingStatement, CitizenKey, Consent, DeviceKey, DeviceKind, DeviceSignature, Expected,
+    ExpectedDocument, Keystore, KeystoreConfig, Outcome, Pkcs11Config, SealedPin, SoftwareConfig,
+    WrapMechanism, seal_pin, seal_pin_and_code,
 };
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use tempfile::TempDir;
 
 pub const NOW: i64 = 1_764_000_000_000;
 pub const PIN: &str = "135792";
+/// The nonce of every binding that is not given another.
+pub const NONCE: &str = "nonce_binding";
 pub const TOKEN_PIN: &str = "1234";
 const RP_ID: &str = "ky.example.vn";
 const ORIGIN: &str = "https://ky.example.vn";
@@ -57,11 +59,8 @@ impl World {
     pub async fn citizen(&self, algorithm: KeyAlgorithm) -> Citizen {
         let mut citizen = self.unclaimed(algorithm).await;
         let request = citizen.binding(&self.keystore, PIN).await;
-        citizen.row = self
-            .keystore
-            .bind(&citizen.row, &citizen.credential, request, NOW)
-            .await
-            .unwrap();
+        let outcome = citizen.bind(&self.keystore, request).await.unwrap();
+        assert!(matches!(outcome, BindingOutcome::Bound { .. }));
         citizen
     }
 
@@ -240,64 +239,88 @@ pub struct Citizen {
 }
 
 impl Citizen {
-    /// The first binding of this citizen's phone.
+    /// The first binding of this citizen's phone, with the code that was sent.
     pub async fn binding(&self, keystore: &Keystore, pin: &str) -> BindingRequest {
-        self.binding_as(
-            keystore,
-            &self.phone,
-            Purpose::Enrol,
-            Subject::Enrolment("enr_1".into()),
-            pin,
-        )
-        .await
+        let code = keystore
+            .binding_code(&self.row, &self.credential, NONCE)
+            .await
+            .unwrap();
+        self.binding_with(keystore, pin, code.as_str()).await
     }
 
-    pub async fn binding_as(
-        &self,
-        keystore: &Keystore,
-        phone: &Phone,
-        purpose: Purpose,
-        subject: Subject,
-        pin: &str,
-    ) -> BindingRequest {
-        let statement = BindingStatement {
-            subject: subject.clone(),
-            purpose,
-            device_key: phone.key.spki.clone(),
-            nonce: "nonce_binding".into(),
-            issued_at: NOW,
-            expires_at: NOW + 60_000,
-        }
-        .to_bytes();
+    /// The first binding of this citizen's phone, with a code somebody typed.
+    pub async fn binding_with(&self, keystore: &Keystore, pin: &str, code: &str) -> BindingRequest {
+        let subject = Subject::Enrolment("enr_1".into());
+        let mut request = self.request(&self.phone, Purpose::Enrol, subject);
         let approval_key = keystore.approval_public_key_of(&self.row).await.unwrap();
-        BindingRequest {
-            signature: phone.sign(&statement),
-            sealed_pin: seal_pin(&approval_key, &statement, pin).unwrap(),
-            statement,
-            device: phone.key.clone(),
-            subject,
-            nonce: "nonce_binding".into(),
-        }
+        request.sealed_pin =
+            seal_pin_and_code(&approval_key, &request.statement, pin, code).unwrap();
+        request
     }
 
-    pub async fn rebinding(
+    /// Another device or PIN, with the consent of this citizen's phone.
+    pub async fn change(
         &self,
         keystore: &Keystore,
         phone: &Phone,
         purpose: Purpose,
         current_pin: &str,
         new_pin: &str,
-    ) -> Rebinding {
+    ) -> BindingRequest {
         let subject = Subject::Credential(self.credential.clone());
-        let binding = self
-            .binding_as(keystore, phone, purpose, subject, new_pin)
-            .await;
+        let mut request = self.request(phone, purpose, subject);
         let approval_key = keystore.approval_public_key_of(&self.row).await.unwrap();
-        let current_pin = seal_pin(&approval_key, &binding.statement, current_pin).unwrap();
-        Rebinding {
-            binding,
+        let sealed = |pin| seal_pin(&approval_key, &request.statement, pin).unwrap();
+        let (next, current_pin) = (sealed(new_pin), sealed(current_pin));
+        request.consent = Some(Consent {
+            signature: self.phone.sign(&request.statement),
             current_pin,
+        });
+        request.sealed_pin = next;
+        request
+    }
+
+    /// A statement signed by the phone to be bound, with nothing sealed yet.
+    pub fn request(&self, phone: &Phone, purpose: Purpose, subject: Subject) -> BindingRequest {
+        let statement = BindingStatement {
+            subject: subject.clone(),
+            purpose,
+            device_key: phone.key.spki.clone(),
+            nonce: NONCE.into(),
+            issued_at: NOW,
+            expires_at: NOW + 60_000,
         }
+        .to_bytes();
+        BindingRequest {
+            signature: phone.sign(&statement),
+            sealed_pin: SealedPin {
+                enc: vec![],
+                ciphertext: vec![],
+            },
+            statement,
+            device: phone.key.clone(),
+            consent: None,
+            subject,
+            nonce: NONCE.into(),
+        }
+    }
+
+    /// Begins a binding, stores the raised row, finishes and stores, as the worker does.
+    pub async fn bind(
+        &mut self,
+        keystore: &Keystore,
+        request: BindingRequest,
+    ) -> kyso_keystore::Result<BindingOutcome> {
+        let attempt = keystore
+            .begin_binding(&self.row, &self.credential, request, NOW)
+            .await?;
+        self.row = CitizenKey::from_bytes(attempt.raised().as_bytes()).unwrap();
+        let outcome = keystore.bind(attempt, &self.row).await?;
+        let (BindingOutcome::Bound { key }
+        | BindingOutcome::Wrong { key, .. }
+        | BindingOutcome::Locked { key }) = &outcome;
+        self.row = CitizenKey::from_bytes(key.as_bytes()).unwrap();
+        Ok(outcome)
     }
 
     /// What the phone sends for a request over these digests.

@@ -1,8 +1,12 @@
 //! Binding a phone and a PIN to a key: asked by the web role, done by the worker.
+//!
+//! The keystore believes no row about who may: a first binding seals a code which only the worker knew and sent to the citizen, a
+//! change of device or PIN is signed by the device in force and comes with the PIN in force. A code or PIN costs a try of the key
+//! row, durable before it is compared. Who has lost the phone has the credential revoked and enrols anew.
 
 use kyso_keystore::activation::{Purpose, Subject};
 use kyso_keystore::{
-    BindingRequest, BindingStatement, CitizenKey, Keystore, Rebinding, RebindingOutcome, Refusal,
+    BindingCode, BindingOutcome, BindingRequest, BindingStatement, CitizenKey, Keystore, Refusal,
 };
 use kyso_store::Job;
 
@@ -12,8 +16,31 @@ use crate::DeviceId;
 use crate::task::Done;
 
 impl Credentials {
+    /// The code that a first binding with this nonce must know, for the message to the citizen; `None` once the key is bound or gone.
+    ///
+    /// # Errors
+    /// The keystore's and the store's.
+    pub async fn binding_code(
+        &self,
+        keys: &Keystore,
+        credential: &CredentialId,
+        nonce: &str,
+    ) -> Result<Option<BindingCode>> {
+        let Some(key) = table::key(&self.inner.store, *credential).await? else {
+            return Ok(None);
+        };
+        match keys
+            .binding_code(&key, &credential.to_string(), nonce)
+            .await
+        {
+            Ok(code) => Ok(Some(code)),
+            Err(kyso_keystore::Error::AlreadyClaimed) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Stores what a phone sent to bind itself, for the worker. Who may ask is the caller's business: the enrolment's own
-    /// session for the first binding, the bound device's for a new PIN, an identity check for a new device.
+    /// session for the first binding, the session of the device in force for a change.
     ///
     /// # Errors
     /// [`Error::BindingRefused`] when the statement, its nonce or its signature is not in order, [`Error::ChallengeInvalid`],
@@ -30,9 +57,9 @@ impl Credentials {
         if row.pin_locked_at.is_some() {
             return Err(Error::PinLocked);
         }
-        if (purpose == BindingPurpose::First) == intention.current_pin.is_some() {
+        if (purpose == BindingPurpose::First) == intention.consent.is_some() {
             return Err(Error::BindingRefused {
-                code: "current-pin".into(),
+                code: "consent".into(),
             });
         }
         let now = self.inner.now(self.inner.store.now());
@@ -40,6 +67,15 @@ impl Credentials {
         keystore_request(&intention, subject, said.nonce.clone())
             .check(now)
             .map_err(refused)?;
+        if let Some(consent) = &intention.consent {
+            let bound = device_table::bound_to(&self.inner.store, row.id)
+                .await?
+                .ok_or(Error::CredentialUnbound)?;
+            bound
+                .key
+                .verify(&intention.statement, &consent.signature)
+                .map_err(refused)?;
+        }
         let holder = device_table::taken(&self.inner.store, &intention.device).await?;
         match (purpose, holder) {
             (BindingPurpose::PinChange, Some(holder)) if holder == row.id => {}
@@ -114,91 +150,55 @@ impl Credentials {
         if !self.inner.is_newest_key(work.credential, &key).await? {
             return self.try_again(job, "key-changed").await;
         }
+        self.execute(keys, job, id, work, &key).await
+    }
+
+    /// A code or a PIN in force costs a try like an approval does: the raised row is durable before anything is compared.
+    async fn execute(
+        &self,
+        keys: &Keystore,
+        job: &Job,
+        id: BindingId,
+        work: BindingWork,
+        key: &CitizenKey,
+    ) -> Result<Option<Done>> {
         let now = self.inner.now(self.inner.store.now());
-        match work.purpose {
-            BindingPurpose::First => self.bind_first(keys, job, id, work, &key, now).await,
-            BindingPurpose::DeviceChange | BindingPurpose::PinChange => {
-                self.rebind(keys, job, id, work, &key, now).await
-            }
-        }
-    }
-
-    async fn bind_first(
-        &self,
-        keys: &Keystore,
-        job: &Job,
-        id: BindingId,
-        work: BindingWork,
-        key: &CitizenKey,
-        now: i64,
-    ) -> Result<Option<Done>> {
-        let request = work.request()?;
-        failpoint!("signing.bind.before-bind");
-        let bound = keys
-            .bind(key, &work.credential.to_string(), request, now)
-            .await;
-        failpoint!("signing.bind.after-bind");
-        match bound {
-            Ok(bound) => self.store_binding(job, id, &work, key, &bound).await,
-            Err(error) => self.refuse_binding_for(job, id, &work, error).await,
-        }
-    }
-
-    /// A new device or PIN costs a try like an approval does: the raised row is durable before the current PIN is compared.
-    async fn rebind(
-        &self,
-        keys: &Keystore,
-        job: &Job,
-        id: BindingId,
-        work: BindingWork,
-        key: &CitizenKey,
-        now: i64,
-    ) -> Result<Option<Done>> {
-        let current_pin = work
-            .intention
-            .current_pin
-            .clone()
-            .ok_or_else(|| device_table::corrupt("binding", &id))?;
-        let rebinding = Rebinding {
-            binding: work.request()?,
-            current_pin,
-        };
-        failpoint!("signing.rebind.before-begin");
+        failpoint!("signing.bind.before-begin");
         let attempt = match keys
-            .begin_rebinding(key, &work.credential.to_string(), rebinding, now)
+            .begin_binding(key, &work.credential.to_string(), work.request()?, now)
             .await
         {
             Ok(attempt) => attempt,
             Err(error) => return self.refuse_binding_for(job, id, &work, error).await,
         };
-        failpoint!("signing.rebind.after-begin");
+        failpoint!("signing.bind.after-begin");
         let owner = id.to_string();
         let raised = attempt.raised().clone();
         if work.attempt.as_deref() != Some(&owner) || raised != *key {
             let mut tx = self.inner.store.write().await?;
             if !table::raise_one(&mut tx, work.credential, &owner, key, &raised).await? {
+                drop(tx);
                 return self.try_again(job, "attempt-in-flight").await;
             }
             record_key(&mut tx, work.credential, &raised, "raised");
             tx.commit().await?;
         }
-        failpoint!("signing.rebind.before-compare");
-        let outcome = keys.rebind(attempt, &raised).await;
-        failpoint!("signing.rebind.after-compare");
+        failpoint!("signing.bind.before-compare");
+        let outcome = keys.bind(attempt, &raised).await;
+        failpoint!("signing.bind.after-compare");
         match outcome {
-            Ok(RebindingOutcome::Bound { key: bound }) => {
+            Ok(BindingOutcome::Bound { key: bound }) => {
                 self.store_binding(job, id, &work, &raised, &bound).await
             }
-            Ok(RebindingOutcome::WrongPin {
+            Ok(BindingOutcome::Wrong {
                 tries_left,
                 key: counted,
             }) => {
-                self.refuse_wrong_pin(job, id, &work, &raised, &counted, i64::from(tries_left))
+                self.refuse_wrong(job, id, &work, &raised, &counted, i64::from(tries_left))
                     .await
             }
-            Ok(RebindingOutcome::Locked { key: locked }) => {
-                self.refuse_wrong_pin(job, id, &work, &raised, &locked, 0)
-                    .await
+            Ok(BindingOutcome::Locked { key: locked }) => {
+                self.refuse_wrong(job, id, &work, &raised, &locked, 0).await
             }
             Err(error) => self.refuse_binding_for(job, id, &work, error).await,
         }
@@ -292,7 +292,8 @@ impl Credentials {
         )))
     }
 
-    async fn refuse_wrong_pin(
+    /// The count goes to disk with the binding's end.
+    async fn refuse_wrong(
         &self,
         job: &Job,
         id: BindingId,
@@ -301,10 +302,11 @@ impl Credentials {
         key: &CitizenKey,
         tries_left: i64,
     ) -> Result<Option<Done>> {
-        let code = if key.is_locked() {
-            "pin-locked"
-        } else {
-            "wrong-pin"
+        let code = match (work.purpose, key.is_locked()) {
+            (BindingPurpose::First, false) => "code-wrong",
+            (BindingPurpose::First, true) => "code-locked",
+            (_, false) => "wrong-pin",
+            (_, true) => "pin-locked",
         };
         let mut tx = self.inner.store.write().await?;
         if !table::settle_one(&mut tx, work.credential, &id.to_string(), raised, key).await? {
@@ -314,8 +316,24 @@ impl Credentials {
         record_key(&mut tx, work.credential, key, code);
         self.end_refused(&mut tx, job, id, work, code, Some(tries_left))
             .await?;
+        let is_news = key.is_locked() && work.purpose != BindingPurpose::First;
+        if is_news {
+            record(
+                &mut tx,
+                "signing.credential.pin-locked",
+                work.credential,
+                "system",
+                detail([("binding", json!(id))]),
+            );
+        }
         tx.commit().await?;
         self.inner.key_is(work.credential, table::version(key));
+        if is_news {
+            return Ok(Some(Done::PinLocked {
+                credential: work.credential,
+                citizen: work.citizen.clone(),
+            }));
+        }
         Ok(Some(work.done(
             id,
             BindingState::Refused {
@@ -369,6 +387,7 @@ impl BindingWork {
             binding,
             credential: self.credential,
             enrolment: self.enrolment.clone(),
+            purpose: self.purpose,
             state,
         }
     }
@@ -392,6 +411,7 @@ fn keystore_request(
         device: intention.device.clone(),
         signature: intention.signature.clone(),
         sealed_pin: intention.sealed_pin.clone(),
+        consent: intention.consent.clone(),
         subject,
         nonce,
     }

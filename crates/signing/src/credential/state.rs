@@ -3,7 +3,7 @@
 use std::fmt;
 
 use kyso_authority::CertificateId;
-use kyso_keystore::{DeviceKey, DeviceSignature, SealedPin};
+use kyso_keystore::{Consent, DeviceKey, DeviceSignature, SealedPin};
 use kyso_pki::algorithm::KeyAlgorithm;
 use kyso_pki::name::SubjectName;
 
@@ -203,10 +203,11 @@ pub struct BindingIntention {
     pub device: DeviceKey,
     /// By the new device key over the statement.
     pub signature: DeviceSignature,
-    /// The PIN, sealed to the keystore's approval key with the statement's digest as associated data.
+    /// The PIN, sealed to the keystore's approval key with the statement's digest as associated data; for a first binding the code
+    /// that was sent is sealed with it.
     pub sealed_pin: SealedPin,
-    /// The PIN in force, sealed for the same statement: for a change of device or PIN.
-    pub current_pin: Option<SealedPin>,
+    /// For a change of device or PIN: the device in force signs the same statement, and the PIN in force is sealed for it.
+    pub consent: Option<Consent>,
 }
 
 /// Where a stored binding is.
@@ -216,7 +217,7 @@ pub enum BindingState {
     Pending,
     /// The device and PIN are in force.
     Bound,
-    /// With a stable code: `pin-weak`, `device-already-bound`, `binding-refused`, …
+    /// With a stable code: `pin-weak`, `code-wrong`, `wrong-pin`, `device-already-bound`, …
     Refused { code: String },
 }
 
@@ -228,7 +229,7 @@ pub struct Binding {
     /// The id the device has once bound; the phone names it in its session statements.
     pub device: DeviceId,
     pub state: BindingState,
-    /// After a wrong current PIN: how many tries are left.
+    /// After a wrong code or a wrong current PIN: how many tries are left.
     pub tries_left: Option<i64>,
     pub created_at: i64,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kyso_keystore::{CitizenKey, PooledKey};
+use kyso_keystore::{CitizenKey, Consent, PooledKey};
 use kyso_pki::algorithm::KeyAlgorithm;
 use kyso_store::{BlobId, Row, Store, Tx, Value};
 
@@ -143,14 +143,14 @@ const COUNT_POOLED: &str = "-- credential.count_pooled_keys
 SELECT COUNT(*) AS pooled FROM pooled_key WHERE algorithm = $1 AND credential_id IS NULL";
 
 const INSERT_BINDING: &str = "-- credential.insert_binding
-INSERT INTO binding (id, credential_id, purpose, state, nonce, statement, device_id, device_key, device_digest, signature, sealed_pin, current_pin, created_at)
-VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+INSERT INTO binding (id, credential_id, purpose, state, nonce, statement, device_id, device_key, device_digest, signature, sealed_pin, consent, current_pin, created_at)
+VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 const BINDING: &str = "-- credential.binding
 SELECT id, credential_id, device_id, state, refusal, tries_left, created_at FROM binding WHERE id = $1";
 
 const BINDING_WORK: &str = "-- credential.binding_work
-SELECT b.purpose, b.nonce, b.statement, b.device_id, b.device_key, b.signature, b.sealed_pin, b.current_pin,
+SELECT b.purpose, b.nonce, b.statement, b.device_id, b.device_key, b.signature, b.sealed_pin, b.consent, b.current_pin,
     c.id, c.enrolment, c.citizen, c.key_row, c.attempt
 FROM binding b JOIN credential c ON c.id = b.credential_id WHERE b.id = $1 AND b.state = 'pending'";
 
@@ -612,7 +612,8 @@ pub(crate) async fn insert_binding(
     nonce: &str,
     intention: &BindingIntention,
 ) -> Result<()> {
-    let args: [Value; 12] = [
+    let consent = intention.consent.as_ref();
+    let args: [Value; 13] = [
         binding.id.into(),
         binding.credential.into(),
         purpose.as_str().into(),
@@ -623,7 +624,12 @@ pub(crate) async fn insert_binding(
         device_digest(&intention.device).into(),
         signature_bytes(&intention.signature).into(),
         pin_bytes(&intention.sealed_pin).into(),
-        intention.current_pin.as_ref().map(pin_bytes).into(),
+        consent
+            .map(|consent| signature_bytes(&consent.signature))
+            .into(),
+        consent
+            .map(|consent| pin_bytes(&consent.current_pin))
+            .into(),
         binding.created_at.into(),
     ];
     Ok(tx.change("binding", 1, INSERT_BINDING, &args).await?)
@@ -667,9 +673,12 @@ pub(crate) async fn binding_work(store: &Store, id: BindingId) -> Result<Option<
         return Ok(None);
     };
     let broken = || corrupt("binding", &id);
-    let current_pin = match row.opt_bytes("current_pin")? {
-        Some(stored) => Some(pin_from(&stored).ok_or_else(broken)?),
-        None => None,
+    let consent = match (row.opt_bytes("consent")?, row.opt_bytes("current_pin")?) {
+        (Some(signature), Some(pin)) => Some(Consent {
+            signature: signature_from(&signature).ok_or_else(broken)?,
+            current_pin: pin_from(&pin).ok_or_else(broken)?,
+        }),
+        _ => None,
     };
     Ok(Some(BindingWork {
         purpose: BindingPurpose::from_stored(&row.text("purpose")?).ok_or_else(broken)?,
@@ -680,7 +689,7 @@ pub(crate) async fn binding_work(store: &Store, id: BindingId) -> Result<Option<
             device: device_key_from(&row.bytes("device_key")?).ok_or_else(broken)?,
             signature: signature_from(&row.bytes("signature")?).ok_or_else(broken)?,
             sealed_pin: pin_from(&row.bytes("sealed_pin")?).ok_or_else(broken)?,
-            current_pin,
+            consent,
         },
         credential: row.id("id")?,
         enrolment: row.text("enrolment")?,

@@ -44,6 +44,14 @@ impl Devices {
         Ok(nonce)
     }
 
+    /// When an open nonce ends, milliseconds since 1970; `None` if it is unknown, used or too old.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub async fn challenge_ends(&self, nonce: &str) -> Result<Option<i64>> {
+        table::challenge_ends(&self.inner.store, nonce).await
+    }
+
     /// Opens a session for the bound device that signed this `kyso.session.v1` statement over an open challenge. The statement
     /// names the device by its id (`dev_…`) or by its key (base64url of SHA-256 of the SPKI).
     ///

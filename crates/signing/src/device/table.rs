@@ -12,6 +12,7 @@ use crate::{CredentialId, DeviceId, Error, Result};
 pub(crate) const STATEMENTS: &[&str] = &[
     ADD_CHALLENGE,
     USE_CHALLENGE,
+    CHALLENGE_ENDS,
     FORGET_CHALLENGES,
     INSERT,
     BY_KEY,
@@ -29,6 +30,9 @@ INSERT INTO device_challenge (nonce, expires_at) VALUES ($1, $2)";
 
 const USE_CHALLENGE: &str = "-- device.use_challenge
 DELETE FROM device_challenge WHERE nonce = $1 AND expires_at > $2";
+
+const CHALLENGE_ENDS: &str = "-- device.challenge_ends
+SELECT expires_at FROM device_challenge WHERE nonce = $1 AND expires_at > $2";
 
 const FORGET_CHALLENGES: &str = "-- device.forget_challenges
 DELETE FROM device_challenge WHERE expires_at <= $1";
@@ -80,6 +84,14 @@ pub(crate) async fn use_challenge(tx: &mut Tx, nonce: &str) -> Result<bool> {
         .execute(USE_CHALLENGE, &[nonce.into(), now.into()])
         .await?
         == 1)
+}
+
+/// When an open nonce ends; `None` if it is unknown, spent or too old.
+pub(crate) async fn challenge_ends(store: &Store, nonce: &str) -> Result<Option<i64>> {
+    let row = store
+        .optional(CHALLENGE_ENDS, &[nonce.into(), store.now().into()])
+        .await?;
+    Ok(row.map(|row| row.int("expires_at")).transpose()?)
 }
 
 /// Removes nonces and sessions that ended; nothing refers to them.

@@ -305,7 +305,12 @@ async fn an_approval_by_the_old_device_after_a_device_change_is_refused(office: 
         .unwrap();
     let mut new = Phone::new(&office, phone.credential.clone());
     let intention = new
-        .binding_intention(&office, Purpose::ChangeDevice, "161803", Some(PIN))
+        .binding_intention(
+            &office,
+            Purpose::ChangeDevice,
+            "161803",
+            Some((&phone, PIN)),
+        )
         .await;
     let binding = office
         .signing

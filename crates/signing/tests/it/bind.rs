@@ -1,7 +1,7 @@
 //! Binding phones and PINs, and the sessions of bound phones.
 
 use kyso_keystore::activation::{Purpose, Subject};
-use kyso_keystore::{BindingStatement, SessionStatement, seal_pin};
+use kyso_keystore::{BindingStatement, SessionStatement, seal_pin, seal_pin_and_code};
 use kyso_signing::credential::{BindingIntention, BindingState};
 use kyso_signing::portal::Scopes;
 use kyso_signing::{Error, KeyAlgorithm};
@@ -14,6 +14,9 @@ everywhere!(
     a_weak_pin_is_refused_by_the_keystore_and_another_may_follow,
     a_binding_needs_an_open_challenge_and_its_own_enrolment,
     a_binding_forged_or_altered_is_refused,
+    a_first_binding_needs_the_code_only_the_worker_knows,
+    a_web_role_that_writes_rows_at_will_binds_no_phone_of_its_own,
+    a_change_needs_the_device_in_force_whoever_knows_the_pin,
     a_new_pin_needs_the_old_one_and_a_wrong_one_counts,
     five_wrong_pins_at_changing_the_pin_lock_too,
     a_session_opens_once_per_challenge_rotates_and_ends,
@@ -138,7 +141,7 @@ fn intention_with_nonce(phone: &Phone, office: &Office, nonce: &str) -> BindingI
         device: phone.device.clone(),
         signature: phone.sign(&statement),
         sealed_pin: seal_pin(&office.approval_key, &statement, PIN).unwrap(),
-        current_pin: None,
+        consent: None,
         statement,
     }
 }
@@ -213,12 +216,258 @@ fn base64url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// What somebody sends who has the enrolment's token and guesses the code.
+async fn guess(phone: &Phone, office: &Office, code: &str) -> BindingIntention {
+    let mut intention = phone
+        .binding_intention(office, Purpose::Enrol, PIN, None)
+        .await;
+    intention.sealed_pin =
+        seal_pin_and_code(&office.approval_key, &intention.statement, PIN, code).unwrap();
+    intention
+}
+
+async fn a_first_binding_needs_the_code_only_the_worker_knows(office: Office) {
+    let phone = opened(&office).await;
+    let credentials = &office.signing.credentials;
+    let thief = Phone::new(&office, phone.credential.clone());
+    // One guess is wrong, and costs a try; the citizen's own code then binds and gives the tries back.
+    let before = guess(&thief, &office, "000000").await;
+    let binding = credentials
+        .request_binding(&phone.credential.id, before)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("code-wrong")
+    );
+    assert_eq!(
+        credentials.binding(&binding.id).await.unwrap().tries_left,
+        Some(4)
+    );
+    // The code of another challenge is another code.
+    let honest = phone
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+    let other = office.signing.devices.challenge().await.unwrap();
+    let code = credentials
+        .binding_code(&office.keys, &phone.credential.id, &other)
+        .await
+        .unwrap()
+        .unwrap();
+    let moved = guess(&thief, &office, code.as_str()).await;
+    let binding = credentials
+        .request_binding(&phone.credential.id, moved)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("code-wrong")
+    );
+    let binding = credentials
+        .request_binding(&phone.credential.id, honest)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        BindingState::Bound
+    );
+    // Nobody is told a code for a key that is bound.
+    let late = credentials
+        .binding_code(&office.keys, &phone.credential.id, &other)
+        .await
+        .unwrap();
+    assert!(late.is_none());
+
+    // Five guesses, and the key is of no use to anybody.
+    let phone = opened(&office).await;
+    let thief = Phone::new(&office, phone.credential.clone());
+    for tries_left in (0..5).rev() {
+        let guess = guess(&thief, &office, "000000").await;
+        let binding = credentials
+            .request_binding(&phone.credential.id, guess)
+            .await
+            .unwrap();
+        let code = match tries_left {
+            0 => "code-locked",
+            _ => "code-wrong",
+        };
+        assert_eq!(state_after_work(&office, &binding).await, refused(code));
+        let ended = credentials.binding(&binding.id).await.unwrap();
+        assert_eq!(ended.tries_left, Some(tries_left));
+    }
+    let refused = phone.ask_to_bind(&office, PIN).await;
+    assert!(matches!(refused, Err(Error::PinLocked)), "{refused:?}");
+    office.check().await;
+}
+
+/// It has the enrolment's session, forwards everything, and writes rows; it does not have the code.
+async fn a_web_role_that_writes_rows_at_will_binds_no_phone_of_its_own(office: Office) {
+    let phone = opened(&office).await;
+    let credentials = &office.signing.credentials;
+    let attacker = Phone::new(&office, phone.credential.clone());
+    let honest = phone
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+
+    // Its own device with the PIN and code the citizen sealed: sealed for another statement.
+    let mut stolen = attacker
+        .binding_intention(&office, Purpose::Enrol, PIN, None)
+        .await;
+    stolen.sealed_pin = honest.sealed_pin.clone();
+    let binding = credentials
+        .request_binding(&phone.credential.id, stolen)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("pin-unreadable")
+    );
+
+    // Its own device written over the citizen's, signature and all.
+    let binding = credentials
+        .request_binding(&phone.credential.id, honest)
+        .await
+        .unwrap();
+    let mut forged = guess(&attacker, &office, "123321").await;
+    forged.sealed_pin =
+        seal_pin_and_code(&office.approval_key, &forged.statement, PIN, "123321").unwrap();
+    overwrite(&office, &binding.id, &forged).await;
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("approval-mismatch"),
+        "the nonce is another"
+    );
+    let binding = credentials
+        .request_binding(&phone.credential.id, guess(&phone, &office, "000000").await)
+        .await
+        .unwrap();
+    overwrite(&office, &binding.id, &forged).await;
+    office
+        .database
+        .tamper(&format!(
+            "UPDATE binding SET nonce = '{}' WHERE id = '{}'",
+            BindingStatement::parse(&forged.statement).unwrap().nonce,
+            binding.id
+        ))
+        .await;
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("code-wrong"),
+        "all is in order but the code"
+    );
+
+    // The tries written back into the row: it is not authentic any more, so nothing is compared.
+    office
+        .database
+        .tamper(&format!(
+            "UPDATE credential SET pin_locked_at = NULL, attempt = NULL WHERE id = '{}'",
+            phone.credential.id
+        ))
+        .await;
+    let key = credentials.key(&phone.credential.id).await.unwrap();
+    assert_eq!(key.failures(), 1);
+    assert!(key.device().is_none());
+    office.check().await;
+}
+
+/// A binding's row as somebody else wants it.
+async fn overwrite(
+    office: &Office,
+    binding: &kyso_signing::BindingId,
+    intention: &BindingIntention,
+) {
+    let kyso_keystore::DeviceSignature::WebCrypto { signature } = &intention.signature else {
+        unreachable!()
+    };
+    let key = serde_json::json!({ "kind": "webcrypto", "spki": base64url(&intention.device.spki) });
+    let signature = serde_json::json!({ "kind": "webcrypto", "signature": base64url(signature) });
+    let pin = serde_json::json!({ "enc": base64url(&intention.sealed_pin.enc), "ciphertext": base64url(&intention.sealed_pin.ciphertext) });
+    let mut tx = office.store.write().await.unwrap();
+    let sql = "-- test.overwrite
+UPDATE binding SET statement = $2, device_key = $3, signature = $4, sealed_pin = $5 WHERE id = $1";
+    let args: [kyso_store::Value; 5] = [
+        binding.into(),
+        (&intention.statement).into(),
+        key.to_string().into_bytes().into(),
+        signature.to_string().into_bytes().into(),
+        pin.to_string().into_bytes().into(),
+    ];
+    tx.change("binding", 1, sql, &args).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn a_change_needs_the_device_in_force_whoever_knows_the_pin(office: Office) {
+    let phone = office.citizen().await;
+    let credentials = &office.signing.credentials;
+    let thief = Phone::new(&office, phone.credential.clone());
+    let before = credentials.key(&phone.credential.id).await.unwrap();
+
+    // Only the new device signs, twice: the web role refuses.
+    let alone = thief
+        .binding_intention(
+            &office,
+            Purpose::ChangeDevice,
+            "161803",
+            Some((&thief, PIN)),
+        )
+        .await;
+    let wrong = credentials
+        .request_binding(&phone.credential.id, alone.clone())
+        .await;
+    assert!(
+        matches!(&wrong, Err(Error::BindingRefused { code }) if code == "device-signature"),
+        "{wrong:?}"
+    );
+    let mut without = alone.clone();
+    without.consent = None;
+    let wrong = credentials
+        .request_binding(&phone.credential.id, without)
+        .await;
+    assert!(
+        matches!(&wrong, Err(Error::BindingRefused { code }) if code == "consent"),
+        "{wrong:?}"
+    );
+
+    // A web role that believes its own device row takes it in; the keystore looks into the key row.
+    let stored = serde_json::json!({ "kind": "webcrypto", "spki": base64url(&thief.device.spki) });
+    let mut tx = office.store.write().await.unwrap();
+    let sql = "-- test.swap_device\nUPDATE device SET device_key = $2 WHERE credential_id = $1";
+    tx.change(
+        "device",
+        1,
+        sql,
+        &[
+            phone.credential.id.into(),
+            stored.to_string().into_bytes().into(),
+        ],
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let binding = credentials
+        .request_binding(&phone.credential.id, alone)
+        .await
+        .unwrap();
+    assert_eq!(
+        state_after_work(&office, &binding).await,
+        refused("device-signature")
+    );
+    // Nothing was compared, so it cost no try.
+    assert_eq!(credentials.key(&phone.credential.id).await.unwrap(), before);
+    office.check().await;
+}
+
 async fn a_new_pin_needs_the_old_one_and_a_wrong_one_counts(office: Office) {
     let portal = office.portal("P", Scopes::ALL).await;
     let mut phone = office.citizen().await;
     let credentials = &office.signing.credentials;
     let intention = phone
-        .binding_intention(&office, Purpose::ChangePin, "161803", Some("314159"))
+        .binding_intention(
+            &office,
+            Purpose::ChangePin,
+            "161803",
+            Some((&phone, "314159")),
+        )
         .await;
     let binding = credentials
         .request_binding(&phone.credential.id, intention)
@@ -244,7 +493,7 @@ async fn a_new_pin_needs_the_old_one_and_a_wrong_one_counts(office: Office) {
     ));
 
     let intention = phone
-        .binding_intention(&office, Purpose::ChangePin, "161803", Some(PIN))
+        .binding_intention(&office, Purpose::ChangePin, "161803", Some((&phone, PIN)))
         .await;
     let binding = credentials
         .request_binding(&phone.credential.id, intention)
@@ -284,7 +533,12 @@ async fn five_wrong_pins_at_changing_the_pin_lock_too(office: Office) {
     let credentials = &office.signing.credentials;
     for tries_left in (0..5).rev() {
         let intention = phone
-            .binding_intention(&office, Purpose::ChangePin, "161803", Some("314159"))
+            .binding_intention(
+                &office,
+                Purpose::ChangePin,
+                "161803",
+                Some((&phone, "314159")),
+            )
             .await;
         let binding = credentials
             .request_binding(&phone.credential.id, intention)
@@ -302,7 +556,7 @@ async fn five_wrong_pins_at_changing_the_pin_lock_too(office: Office) {
         );
     }
     let intention = phone
-        .binding_intention(&office, Purpose::ChangePin, "161803", Some(PIN))
+        .binding_intention(&office, Purpose::ChangePin, "161803", Some((&phone, PIN)))
         .await;
     let refused = credentials
         .request_binding(&phone.credential.id, intention)

@@ -268,7 +268,12 @@ async fn killed_anywhere_while_opening_there_is_one_key_and_one_certificate(offi
 }
 
 async fn killed_while_binding_the_phone_is_bound_once(office: Office) {
-    for place in ["signing.bind.before-bind", "signing.bind.after-bind"] {
+    for place in [
+        "signing.bind.before-begin",
+        "signing.bind.after-begin",
+        "signing.bind.before-compare",
+        "signing.bind.after-compare",
+    ] {
         let opening = office.opening(KeyAlgorithm::P256);
         let credential = office
             .signing

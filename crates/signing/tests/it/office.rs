@@ -10,9 +10,9 @@ use kyso_authority::ceremony::{Plan, Root};
 use kyso_authority::{Authority, AuthorityConfig};
 use kyso_keystore::activation::{Channel, Preview, Purpose, StatementDocument, Subject};
 use kyso_keystore::{
-    ApprovalKey, ApprovalStatement, BackendName, BindingStatement, DeviceKey, DeviceKind,
+    ApprovalKey, ApprovalStatement, BackendName, BindingStatement, Consent, DeviceKey, DeviceKind,
     DeviceSignature, Keystore, KeystoreConfig, Pkcs11Config, SessionStatement, SoftwareConfig,
-    WrapMechanism, seal_pin,
+    WrapMechanism, seal_pin, seal_pin_and_code,
 };
 use kyso_signing::credential::{Binding, BindingIntention, BindingState, Credential, Opening};
 use kyso_signing::device::Session;
@@ -412,7 +412,7 @@ impl Phone {
         office: &Office,
         purpose: Purpose,
         pin: &str,
-        current: Option<&str>,
+        in_force: Option<(&Phone, &str)>,
     ) -> BindingIntention {
         let nonce = office.signing.devices.challenge().await.unwrap();
         let subject = match purpose {
@@ -424,16 +424,34 @@ impl Phone {
             subject,
             purpose,
             device_key: self.device.spki.clone(),
-            nonce,
+            nonce: nonce.clone(),
             issued_at: now,
             expires_at: now + 300_000,
         }
         .to_bytes();
+        let key = &self.approval_key;
+        let sealed_pin = match purpose {
+            Purpose::Enrol => {
+                let code = office
+                    .signing
+                    .credentials
+                    .binding_code(&office.keys, &self.credential.id, &nonce)
+                    .await
+                    .unwrap();
+                // A phone that is bound already has been sent none.
+                let code = code.map_or("000000".into(), |code| code.as_str().to_owned());
+                seal_pin_and_code(key, &statement, pin, &code)
+            }
+            _ => seal_pin(key, &statement, pin),
+        };
         BindingIntention {
             device: self.device.clone(),
             signature: self.sign(&statement),
-            sealed_pin: seal_pin(&self.approval_key, &statement, pin).unwrap(),
-            current_pin: current.map(|pin| seal_pin(&self.approval_key, &statement, pin).unwrap()),
+            sealed_pin: sealed_pin.unwrap(),
+            consent: in_force.map(|(phone, pin)| Consent {
+                signature: phone.sign(&statement),
+                current_pin: seal_pin(key, &statement, pin).unwrap(),
+            }),
             statement,
         }
     }
