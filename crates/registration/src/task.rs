@@ -15,6 +15,15 @@ pub enum Task {
         /// `sms` or `email`, so that a dead gateway does not stand in the way of the other.
         channel: String,
     },
+    /// Send the code of a first binding. The server reads it with [`crate::Registration::device_code_to_send`].
+    SendDeviceCode {
+        /// Whose phone.
+        enrolment: EnrolmentId,
+        /// Of which challenge; the code follows from it in the keystore only.
+        nonce: String,
+        /// As in [`Task::SendCode`].
+        channel: String,
+    },
     /// Tell the citizen what happened. The server reads it with [`crate::Registration::notice`].
     Notify {
         /// Whom.
@@ -71,6 +80,8 @@ impl Event {
 
 /// Kind of [`Task::SendCode`]: the server's, because it calls another machine.
 pub const SEND_CODE: &str = "registration.send-code";
+/// Kind of [`Task::SendDeviceCode`]: the server's.
+pub const SEND_DEVICE_CODE: &str = "registration.send-device-code";
 /// Kind of [`Task::Notify`]: the server's.
 pub const NOTIFY: &str = "registration.notify";
 /// Kind of [`Task::SealContract`].
@@ -84,14 +95,15 @@ pub const EXPIRE: &str = "registration.expire";
 
 /// The kinds [`crate::Registration::work`] runs.
 pub const KINDS: &[&str] = &[SEAL_CONTRACT, OPEN_CREDENTIAL, ACCEPT, EXPIRE];
-/// The kinds the server runs with `code_to_send`/`code_sent` and `notice`.
-pub const OUTBOUND_KINDS: &[&str] = &[SEND_CODE, NOTIFY];
+/// The kinds the server runs with `code_to_send`/`code_sent`, `device_code_to_send` and `notice`.
+pub const OUTBOUND_KINDS: &[&str] = &[SEND_CODE, SEND_DEVICE_CODE, NOTIFY];
 
 impl Task {
     /// The job kind.
     pub fn kind(&self) -> &'static str {
         match self {
             Task::SendCode { .. } => SEND_CODE,
+            Task::SendDeviceCode { .. } => SEND_DEVICE_CODE,
             Task::Notify { .. } => NOTIFY,
             Task::SealContract { .. } => SEAL_CONTRACT,
             Task::OpenCredential { .. } => OPEN_CREDENTIAL,
@@ -104,6 +116,7 @@ impl Task {
     pub fn key(&self) -> String {
         match self {
             Task::SendCode { code, .. } => code.to_string(),
+            Task::SendDeviceCode { nonce, .. } => nonce.clone(),
             Task::Notify {
                 enrolment,
                 event,

@@ -5,7 +5,6 @@
 //! ends the enrolment with a code the citizen is told.
 
 use kyso_keystore::Keystore;
-use kyso_signing::credential::BindingState;
 use kyso_signing::request::RequestKind;
 use kyso_store::Job;
 
@@ -74,11 +73,8 @@ impl Registration {
         use kyso_signing::task::Done as Signed;
         for one in done {
             match one {
-                Signed::Binding {
-                    enrolment,
-                    state: BindingState::Bound,
-                    ..
-                }
+                // Also one that was refused: five wrong codes end the enrolment.
+                Signed::Binding { enrolment, .. }
                 | Signed::CredentialActivated { enrolment, .. } => {
                     if let Ok(id) = enrolment.parse() {
                         self.advance(&id).await?;
@@ -141,7 +137,9 @@ impl Registration {
                 Ok(After::Again { in_ms: SWEEP_MS })
             }
             // The server sends these itself.
-            Task::SendCode { .. } | Task::Notify { .. } => Ok(After::Finish),
+            Task::SendCode { .. } | Task::SendDeviceCode { .. } | Task::Notify { .. } => {
+                Ok(After::Finish)
+            }
         }
     }
 

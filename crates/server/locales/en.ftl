@@ -5,6 +5,14 @@ activation-code-mail = Your activation code is: { $code }
 
     It is valid for { $minutes } minutes. Do not read it to anyone; our staff never ask for it.
     If you did not apply for a digital signature, ignore this message.
+device-code-sms = { $code } binds THIS phone to your Ky So signature. Never read it to anyone, staff included. Expires in { $minutes } minutes.
+    @{ $domain } #{ $code }
+device-code-subject = Your Ky So code for this phone
+device-code-mail = Your code to bind this phone is: { $code }
+
+    Type it in Ky So together with the PIN you choose. Whoever has this code can bind a phone to your digital signature:
+    do not read it to anyone; our staff never ask for it. It is valid for { $minutes } minutes.
+    If you are not setting up a phone now, ignore this message.
 approved-sms = Ky So: dossier { $reference } is approved. Open the Ky So icon to set your PIN and sign the acceptance record. Ky So never sends links.
 approved-subject = Dossier { $reference } is approved
 approved-mail = Dossier { $reference } is approved.

@@ -5,6 +5,14 @@ activation-code-mail = Mã kích hoạt của ông/bà là: { $code }
 
     Mã có hiệu lực trong { $minutes } phút. Không đọc mã này cho bất kỳ ai; nhân viên không bao giờ hỏi mã.
     Nếu ông/bà không đăng ký chữ ký số, hãy bỏ qua thư này.
+device-code-sms = { $code } la ma gan dien thoai NAY voi chu ky so Ky So. KHONG doc cho bat ky ai, ke ca nhan vien. Het han sau { $minutes } phut.
+    @{ $domain } #{ $code }
+device-code-subject = Mã gắn điện thoại với Ký Số
+device-code-mail = Mã gắn điện thoại này với chữ ký số của ông/bà là: { $code }
+
+    Nhập mã trong Ký Số cùng với mã PIN ông/bà chọn. Ai có mã này đều có thể gắn điện thoại với chữ ký số của ông/bà:
+    không đọc mã cho bất kỳ ai; nhân viên không bao giờ hỏi mã. Mã có hiệu lực trong { $minutes } phút.
+    Nếu lúc này ông/bà không cài đặt điện thoại, hãy bỏ qua thư này.
 approved-sms = Ky So: Ho so { $reference } da duoc duyet. Mo bieu tuong Ky So (hoac quet ma tren to huong dan) de ky nghiem thu. Ky So khong gui duong dan.
 approved-subject = Hồ sơ { $reference } đã được duyệt
 approved-mail = Hồ sơ { $reference } đã được duyệt.

@@ -269,6 +269,9 @@ impl Worker {
     async fn message_job(self, job: Job) -> Result<(), Error> {
         let delivery = match RegistrationTask::read(&job.payload) {
             Some(RegistrationTask::SendCode { code, .. }) => self.send_code(&code, &job).await?,
+            Some(RegistrationTask::SendDeviceCode {
+                enrolment, nonce, ..
+            }) => self.send_device_code(&enrolment, &nonce, &job).await?,
             Some(RegistrationTask::Notify {
                 enrolment, event, ..
             }) => self.notify(&enrolment, event, &job).await?,
@@ -306,6 +309,36 @@ impl Worker {
             registration.code_sent(code).await?;
         }
         Ok(delivery)
+    }
+
+    /// The code exists from here to the relay, and in the message.
+    async fn send_device_code(
+        &self,
+        enrolment: &EnrolmentId,
+        nonce: &str,
+        job: &Job,
+    ) -> Result<Delivery, Error> {
+        let registration = &self.platform.registration;
+        let Some(waiting) = registration
+            .device_code_to_send(&self.keys, enrolment, nonce)
+            .await?
+        else {
+            return Ok(Delivery::Accepted);
+        };
+        let minutes = waiting.minutes.to_string();
+        let letter = Letter {
+            channel: waiting.channel,
+            destination: &waiting.destination,
+            name: "device-code",
+            language: &waiting.language,
+            variables: &[
+                ("code", &waiting.code),
+                ("minutes", &minutes),
+                ("domain", self.platform.domain()),
+            ],
+            reference: &job.id.to_string(),
+        };
+        Ok(self.outbound.send(&letter).await)
     }
 
     /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured.

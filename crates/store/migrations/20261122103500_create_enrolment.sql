@@ -50,6 +50,7 @@ CREATE TABLE enrolment (
     citizen_id        TEXT    REFERENCES citizen (id),
     credential_id     TEXT,
     certified_at      BIGINT,
+    device_code_at    BIGINT,
     binding_id        TEXT,
     bound_at          BIGINT,
     acceptance_id     TEXT,

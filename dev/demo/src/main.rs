@@ -118,7 +118,14 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
     let phone = Phone::new(&provider.url)?;
     let enrolment = enrol(&stage, &phone, &catcher, &directory).await?;
     vet(&stage, &provider, &portal, &enrolment).await?;
-    let session = accept(&stage, &phone, &enrolment).await?;
+    let session = accept(
+        &stage,
+        &phone,
+        &enrolment,
+        &catcher,
+        &Owner::invented(1).email,
+    )
+    .await?;
     let signed = sign(&stage, &provider, &portal, &phone, &session, &directory).await?;
     let accepted = judge(
         &stage, options, &provider, &phone, &session, &signed, &directory,
@@ -410,7 +417,13 @@ async fn vet(
         .await
 }
 
-async fn accept(stage: &Stage, phone: &Phone, enrolment: &Enrolment) -> Result<Session, Failure> {
+async fn accept(
+    stage: &Stage,
+    phone: &Phone,
+    enrolment: &Enrolment,
+    catcher: &Catcher,
+    email: &str,
+) -> Result<Session, Failure> {
     stage.act("5. The certificate, the PIN, the acceptance");
     stage
         .step(
@@ -433,13 +446,19 @@ async fn accept(stage: &Stage, phone: &Phone, enrolment: &Enrolment) -> Result<S
         .await?;
     stage
         .step(
-            "the phone binds itself and a PIN, sealed to the keystore",
+            "a code by mail, then the phone binds itself and a PIN, both sealed to the keystore",
             async {
-                let shown = phone.bind(enrolment, PIN).await?;
+                let after = catcher.messages(email).last().map_or(0, |mail| mail.id);
+                let challenge = phone.ask_device_code(enrolment).await?;
+                let code = code_after(catcher, after, email).await?;
+                let shown = phone.bind(enrolment, &challenge, PIN, &code).await?;
                 if shown["binding"] != "bound" {
                     return Err(format!("the binding was refused: {}", shown["binding"]).into());
                 }
-                Ok(((), "the server forwarded a PIN that it cannot read".into()))
+                Ok((
+                    (),
+                    "the server forwarded a PIN and a code that it cannot read".into(),
+                ))
             },
         )
         .await?;
@@ -675,6 +694,20 @@ async fn json_of(request: reqwest::RequestBuilder) -> Result<Value, Failure> {
         Ok(value)
     } else {
         Err(format!("{status}: {value}").into())
+    }
+}
+
+/// The code of the first mail after `after` that has one.
+async fn code_after(catcher: &Catcher, mut after: u64, to: &str) -> Result<String, Failure> {
+    loop {
+        let mail = catcher
+            .wait_for(to, after, Duration::from_secs(20))
+            .await
+            .ok_or("no mail with a code arrived in 20 s")?;
+        if let Some(code) = six_digits(&mail.text) {
+            return Ok(code);
+        }
+        after = mail.id;
     }
 }
 

@@ -45,6 +45,11 @@ pub enum Error {
 /// Shorthand.
 type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// HPKE info of a sealed PIN.
+const PIN: &[u8] = b"kyso.pin.v1";
+/// HPKE info of a PIN sealed together with the code of a first binding.
+const PIN_AND_CODE: &[u8] = b"kyso.pin-and-code.v1";
+
 /// A phone in somebody's hand.
 pub struct Phone {
     client: reqwest::Client,
@@ -246,11 +251,19 @@ impl Phone {
         self.step(enrolment, "submission", &json!({})).await
     }
 
-    /// Binds this phone and a PIN, and waits until the keystore has done it.
-    pub async fn bind(&self, enrolment: &Enrolment, pin: &str) -> Result<Value> {
-        let challenge = self
-            .step(enrolment, "device-challenges", &json!({}))
-            .await?;
+    /// Asks for a nonce; the code that goes with it is sent to the owner.
+    pub async fn ask_device_code(&self, enrolment: &Enrolment) -> Result<Value> {
+        self.step(enrolment, "device-challenges", &json!({})).await
+    }
+
+    /// Binds this phone and a PIN with the code that came for the challenge, and waits until the keystore has done it.
+    pub async fn bind(
+        &self,
+        enrolment: &Enrolment,
+        challenge: &Value,
+        pin: &str,
+        code: &str,
+    ) -> Result<Value> {
         let spki = URL_SAFE_NO_PAD.encode(self.key.spki());
         let statement =
             statement::binding(&enrolment.id, &spki, &text(&challenge["nonce"]), self.now());
@@ -258,7 +271,7 @@ impl Phone {
             "statement": URL_SAFE_NO_PAD.encode(&statement),
             "device": self.device(),
             "signature": self.signature(&statement)?,
-            "sealed_pin": self.seal_pin(pin, &statement).await?,
+            "sealed_pin": self.seal(PIN_AND_CODE, &format!("{pin}{code}"), &statement).await?,
         });
         let path = format!("/v1/enrolments/{}/device", enrolment.id);
         self.json(Method::PUT, &path, Some(&enrolment.token), &body)
@@ -355,7 +368,7 @@ impl Phone {
         Ok(json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
             "signature": self.signature(&statement)?,
-            "sealed_pin": self.seal_pin(pin, &statement).await?,
+            "sealed_pin": self.seal(PIN, pin, &statement).await?,
         }))
     }
 
@@ -450,14 +463,14 @@ impl Phone {
         Ok(json!({ "signature": URL_SAFE_NO_PAD.encode(self.key.sign(statement)?) }))
     }
 
-    async fn seal_pin(&self, pin: &str, statement: &[u8]) -> Result<Value> {
+    async fn seal(&self, info: &[u8], digits: &str, statement: &[u8]) -> Result<Value> {
         let key = answer(self.request(Method::GET, "/v1/approval-key", None)).await?;
         let spki = URL_SAFE_NO_PAD
             .decode(text(&key["public_key"]))
             .unwrap_or_default();
         let point = point_of(&spki).ok_or(Error::Unsafe("the approval key is not a P-256 key"))?;
         let aad = digest(&SHA256, statement);
-        let sealed = hpke::seal(point, b"kyso.pin.v1", aad.as_ref(), pin.as_bytes())?;
+        let sealed = hpke::seal(point, info, aad.as_ref(), digits.as_bytes())?;
         Ok(json!({
             "enc": URL_SAFE_NO_PAD.encode(sealed.enc),
             "ciphertext": URL_SAFE_NO_PAD.encode(sealed.ciphertext),

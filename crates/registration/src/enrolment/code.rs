@@ -4,6 +4,8 @@
 //! enrolment; so a thief of a session has 15 of a million an hour. What bounds SMS pumping: codes an hour per enrolment
 //! and per destination, in a counter that decides races.
 
+use kyso_store::Tx;
+
 use super::begin::lock_open;
 use super::table::{self, Code};
 use super::{CodeToSend, CodeView, View, view};
@@ -40,21 +42,7 @@ impl Registration {
             }
             table::end_code(&mut tx, &live, "void").await?;
         }
-        let limits = [
-            (
-                secret::subject("code", &id.to_string()),
-                config.codes_per_person_hour,
-            ),
-            (
-                secret::subject("code", &destination),
-                config.codes_per_destination_hour,
-            ),
-        ];
-        for (subject, most) in limits {
-            table::allow(&mut tx, &subject, most)
-                .await?
-                .map_err(|at| Error::CodeLimit { at })?;
-        }
+        self.allow_message(&mut tx, id, &destination).await?;
         let code_id: CodeId = tx.id();
         let context = code_id.to_string();
         let (code, salt) = (secret::digits(DIGITS), secret::bytes());
@@ -88,6 +76,35 @@ impl Registration {
             .ok_or(Error::CodeNone)?;
         tx.commit().await?;
         Ok(code_view(&live))
+    }
+
+    /// Uses one of the messages with a code that this enrolment and this destination may be sent in an hour.
+    ///
+    /// # Errors
+    /// [`Error::CodeLimit`].
+    pub(super) async fn allow_message(
+        &self,
+        tx: &mut Tx,
+        id: &EnrolmentId,
+        destination: &str,
+    ) -> Result<()> {
+        let config = self.config();
+        let limits = [
+            (
+                secret::subject("code", &id.to_string()),
+                config.codes_per_person_hour,
+            ),
+            (
+                secret::subject("code", destination),
+                config.codes_per_destination_hour,
+            ),
+        ];
+        for (subject, most) in limits {
+            table::allow(tx, &subject, most)
+                .await?
+                .map_err(|at| Error::CodeLimit { at })?;
+        }
+        Ok(())
     }
 
     /// Enters the code.

@@ -1,5 +1,8 @@
 //! From the certificate to the active credential: phone and PIN, the acceptance record, its signature.
 //!
+//! Whoever holds the enrolment's token may ask to bind a phone; that it is the citizen who does is shown by a code, which the
+//! worker computes in the keystore and sends to the contact that was proved and approved. Five wrong codes end the enrolment.
+//!
 //! Signing knows how far the credential is; this crate asks it ([`Registration::advance`]) whenever somebody looks,
 //! whenever signing reports, and from the `Accept` job, so a report lost in a crash only delays.
 
@@ -15,8 +18,9 @@ use kyso_store::{Tx, failpoint};
 use super::contract::{subscriber, typeset};
 use super::state::{Change, State};
 use super::table::{self, Enrolment};
-use super::{DeviceChallenge, View, begin, next_steps, view};
+use super::{CodeToSend, DeviceChallenge, View, begin, next_steps, view};
 use crate::campaign::{self, Allowance};
+use crate::citizen::{Channel, masked};
 use crate::ledger::line;
 use crate::task::Event;
 use crate::{EnrolmentId, Error, Registration, Result, Task};
@@ -52,17 +56,90 @@ impl Registration {
         Ok(shown)
     }
 
-    /// A nonce for binding phone and PIN.
+    /// A nonce for binding phone and PIN; the code that goes with it is sent to the citizen.
     ///
     /// # Errors
-    /// [`Error::EnrolmentState`] before the certificate is there or after the phone is bound.
+    /// [`Error::EnrolmentState`] before the certificate is there or after the phone is bound, [`Error::CodeTooSoon`],
+    /// [`Error::CodeLimit`].
     pub async fn device_challenge(&self, id: &EnrolmentId) -> Result<DeviceChallenge> {
         let (_, credential) = self.certified(id).await?;
         let nonce = self.signing().devices.challenge().await?;
+        let expires_at = self.signing().devices.challenge_ends(&nonce).await?;
+        let mut tx = self.store().write().await?;
+        let row = table::lock(&mut tx, id).await?;
+        if row.state != State::Certified {
+            return Err(Error::EnrolmentState { state: row.state });
+        }
+        let now = tx.now();
+        if let Some(sent_at) = row.device_code_at {
+            let at = sent_at + self.config().code_resend_ms;
+            if now < at {
+                return Err(Error::CodeTooSoon { at });
+            }
+        }
+        let (channel, destination) = contact(&row)?;
+        self.allow_message(&mut tx, id, &destination).await?;
+        table::set_device_code(&mut tx, id).await?;
+        enqueue(
+            &mut tx,
+            &Task::SendDeviceCode {
+                enrolment: *id,
+                nonce: nonce.clone(),
+                channel: channel.as_str().into(),
+            },
+        );
+        line(
+            "registration.device-code.requested",
+            &id.to_string(),
+            "citizen",
+        )
+        .with("channel", channel.as_str())
+        .record(&mut tx);
+        tx.commit().await?;
         Ok(DeviceChallenge {
             nonce,
             credential: credential.to_string(),
+            channel,
+            destination: masked(channel, &destination),
+            expires_at: expires_at.unwrap_or(now),
+            resend_at: now + self.config().code_resend_ms,
         })
+    }
+
+    /// The code of a `SendDeviceCode` job; `None` if it is used, too old or not needed any more, and the job is simply done.
+    ///
+    /// It is computed while it is sent and stored nowhere: who reads every row, and holds the data key, does not learn it.
+    ///
+    /// # Errors
+    /// The keystore's and the store's.
+    pub async fn device_code_to_send(
+        &self,
+        keys: &Keystore,
+        id: &EnrolmentId,
+        nonce: &str,
+    ) -> Result<Option<CodeToSend>> {
+        let mut tx = self.store().read().await?;
+        let (row, now) = (table::by_id(&mut tx, id).await?, tx.now());
+        drop(tx);
+        let Some(credential) = credential_of(&row).filter(|_| row.state == State::Certified) else {
+            return Ok(None);
+        };
+        let Some(expires_at) = self.signing().devices.challenge_ends(nonce).await? else {
+            return Ok(None);
+        };
+        let (channel, destination) = contact(&row)?;
+        let code = self
+            .signing()
+            .credentials
+            .binding_code(keys, &credential, nonce)
+            .await?;
+        Ok(code.map(|code| CodeToSend {
+            channel,
+            destination,
+            code: code.as_str().to_owned(),
+            minutes: (expires_at - now + 59_999) / 60_000,
+            language: row.language,
+        }))
     }
 
     /// Binds phone and PIN: stored here, done by the worker; [`View::binding`] says how it went.
@@ -241,6 +318,9 @@ impl Registration {
             (State::Accepting, _) if known.activated_at.is_some() => self.completed(id).await?,
             (_, CredentialState::Revoked | CredentialState::Expired | CredentialState::Failed) => {
                 self.fail(id, "credential-ended").await?;
+            }
+            (State::Certified, _) if known.pin_locked_at.is_some() => {
+                self.fail(id, "code-locked").await?;
             }
             // Five wrong PINs before the first signature: nothing is lost but the certificate.
             (State::Accepting, _) if known.pin_locked_at.is_some() => {
@@ -464,6 +544,16 @@ fn months_later(at: i64, months: i64) -> i64 {
         end += DAY_MS;
     }
     end
+}
+
+/// Where codes go: the contact that the citizen proved by entering the activation code.
+fn contact(row: &Enrolment) -> Result<(Channel, String)> {
+    let (channel, destination) = match row.activated_channel {
+        Some(Channel::Email) => (Channel::Email, row.email.clone()),
+        _ => (Channel::Sms, row.phone.clone()),
+    };
+    let destination = destination.ok_or(Error::NotFound { what: "contact" })?;
+    Ok((channel, destination))
 }
 
 #[cfg(test)]

@@ -180,13 +180,21 @@ pub struct AskView {
     pub repaired: bool,
 }
 
-/// A nonce for the binding statement.
+/// A nonce for the binding statement; its code is on its way to the citizen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceChallenge {
     /// Base64url.
     pub nonce: String,
     /// The credential the binding is for.
     pub credential: String,
+    /// How the code travels.
+    pub channel: Channel,
+    /// Where to, with its middle hidden.
+    pub destination: String,
+    /// Until when nonce and code can be used.
+    pub expires_at: i64,
+    /// When the next one may be asked for.
+    pub resend_at: i64,
 }
 
 /// A code to send: yielded to the sender only, and only until it says it was sent.

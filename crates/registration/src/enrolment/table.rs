@@ -38,6 +38,7 @@ pub(crate) struct Enrolment {
     pub(crate) approved_at: Option<i64>,
     pub(crate) citizen_id: Option<CitizenId>,
     pub(crate) credential_id: Option<String>,
+    pub(crate) device_code_at: Option<i64>,
     pub(crate) binding_id: Option<String>,
     pub(crate) acceptance_id: Option<String>,
     pub(crate) completed_at: Option<i64>,
@@ -50,7 +51,7 @@ macro_rules! columns {
 identity_number, issue_date, issue_place, card_expires_on, birth_date, sex, nationality, province_code, province_name,
 commune_code, commune_name, address_detail, owner_source, paid_at, has_place, activated_at, activated_channel, submitted_at,
 round, risk, flags, officers_required, locked_by, locked_until, supplement_until, approved_at, citizen_id, credential_id,
-certified_at, binding_id, acceptance_id, completed_at, end_code"
+certified_at, device_code_at, binding_id, acceptance_id, completed_at, end_code"
     };
 }
 
@@ -112,6 +113,9 @@ UPDATE enrolment SET state = 'closed', ended_at = $2, end_code = $3 WHERE id = $
 
 const CERTIFY: &str = "-- enrolment_certify
 UPDATE enrolment SET state = 'certified', credential_id = $2, certified_at = $3 WHERE id = $1 AND state = 'approved'";
+
+const SET_DEVICE_CODE: &str = "-- enrolment_set_device_code
+UPDATE enrolment SET device_code_at = $2 WHERE id = $1 AND state = 'certified'";
 
 const SET_BINDING: &str = "-- enrolment_set_binding
 UPDATE enrolment SET binding_id = $2 WHERE id = $1 AND state = 'certified'";
@@ -269,6 +273,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     END,
     CLOSE,
     CERTIFY,
+    SET_DEVICE_CODE,
     SET_BINDING,
     BIND,
     SET_ACCEPTANCE,
@@ -476,6 +481,13 @@ pub(crate) async fn certify(tx: &mut Tx, id: &EnrolmentId, credential: &str) -> 
             CERTIFY,
             &[id.into(), credential.into(), now.into()],
         )
+        .await?)
+}
+
+pub(crate) async fn set_device_code(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
+    let now = tx.now();
+    Ok(tx
+        .change(TABLE, 1, SET_DEVICE_CODE, &[id.into(), now.into()])
         .await?)
 }
 
@@ -999,6 +1011,7 @@ pub(crate) fn enrolment(row: &Row) -> Result<Enrolment> {
         approved_at: row.opt_int("approved_at")?,
         citizen_id: row.opt_id("citizen_id")?,
         credential_id: row.opt_text("credential_id")?,
+        device_code_at: row.opt_int("device_code_at")?,
         binding_id: row.opt_text("binding_id")?,
         acceptance_id: row.opt_text("acceptance_id")?,
         completed_at: row.opt_int("completed_at")?,

@@ -8,6 +8,9 @@ use crate::office::{DAY, Office, PIN, Phone};
 crate::everywhere!(
     a_weak_pin_is_refused_and_another_try_is_free,
     nothing_is_bound_before_the_certificate_or_after_the_binding,
+    the_code_of_a_first_binding_goes_to_the_proved_contact_and_into_no_row,
+    codes_of_first_bindings_are_bounded,
+    five_wrong_codes_end_the_enrolment,
     the_certificate_says_who_and_ends_with_the_plan,
     a_refused_acceptance_ends_certificate_and_enrolment,
     an_acceptance_that_expires_is_asked_for_again,
@@ -55,6 +58,105 @@ async fn nothing_is_bound_before_the_certificate_or_after_the_binding(office: Of
             state: State::Accepting
         })
     ));
+}
+
+async fn the_code_of_a_first_binding_goes_to_the_proved_contact_and_into_no_row(office: Office) {
+    let person = office.certified().await;
+    let challenge = office
+        .registration
+        .device_challenge(&person.id)
+        .await
+        .unwrap();
+    let code = |nonce: String| async {
+        let nonce = nonce;
+        office
+            .registration
+            .device_code_to_send(&office.keys, &person.id, &nonce)
+            .await
+            .unwrap()
+    };
+    let sent = code(challenge.nonce.clone()).await.unwrap();
+    let view = office.show(&person).await;
+    assert_eq!(
+        (sent.channel, Some(sent.destination)),
+        (kyso_registration::citizen::Channel::Sms, view.phone)
+    );
+    assert!(sent.code.len() == 6 && sent.code.bytes().all(|digit| digit.is_ascii_digit()));
+    // Sent again after a crash of the relay it is the same; for a nonce nobody gave out there is none.
+    let again = code(challenge.nonce.clone()).await.unwrap();
+    assert_eq!(again.code, sent.code);
+    assert!(code("AAAAAAAAAAAAAAAAAAAAAA".into()).await.is_none());
+    // The job names the challenge, and nothing else was written.
+    let jobs = office
+        .store
+        .all(
+            "-- test.jobs\nSELECT payload FROM job WHERE kind = 'registration.send-device-code'",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(jobs.len(), 1);
+    let payload = jobs[0].text("payload").unwrap();
+    assert!(!payload.contains(&sent.code), "{payload}");
+    let phone = Phone::new(&office, &person);
+    phone.bind(&office, PIN).await;
+    office.work().await;
+    // Used, late, or of a phone that is bound: there is nothing to send.
+    assert!(code(challenge.nonce).await.is_none());
+    office.check().await;
+}
+
+async fn codes_of_first_bindings_are_bounded(office: Office) {
+    let person = office.certified().await;
+    let challenge = || office.registration.device_challenge(&person.id);
+    challenge().await.unwrap();
+    let soon = challenge().await.map(drop);
+    assert!(matches!(soon, Err(Error::CodeTooSoon { .. })), "{soon:?}");
+    let mut sent = 1;
+    loop {
+        office.advance(45_000);
+        match challenge().await {
+            Ok(_) => sent += 1,
+            Err(Error::CodeLimit { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    // The activation code went to the same number.
+    assert!(sent <= office.config.codes_per_destination_hour, "{sent}");
+    office.check().await;
+}
+
+async fn five_wrong_codes_end_the_enrolment(office: Office) {
+    let person = office.certified().await;
+    let phone = Phone::new(&office, &person);
+    for wrong in 0..5 {
+        // The limit of codes an hour is another test's.
+        office.advance(3_600_000);
+        let guess = phone
+            .intention_with(&office, PIN, Some("000000"))
+            .await
+            .unwrap();
+        office
+            .registration
+            .bind_device(&person.id, guess)
+            .await
+            .unwrap();
+        office.work().await;
+        if wrong < 4 {
+            let view = office.show(&person).await;
+            assert_eq!(
+                (view.state, view.binding.as_deref()),
+                (State::Certified, Some("code-wrong"))
+            );
+        }
+    }
+    let view = office.show(&person).await;
+    assert_eq!(
+        (view.state, view.reasons),
+        (State::Failed, vec!["code-locked".to_owned()])
+    );
+    office.work().await;
+    office.check().await;
 }
 
 async fn the_certificate_says_who_and_ends_with_the_plan(office: Office) {

@@ -12,13 +12,14 @@ use kyso_keystore::activation::{
 use kyso_keystore::{
     ApprovalKey, ApprovalStatement, BackendName, BindingStatement, DeviceKey, DeviceKind,
     DeviceSignature, Keystore, KeystoreConfig, SessionStatement, SoftwareConfig, seal_pin,
+    seal_pin_and_code,
 };
 use kyso_registration::campaign::{Allowance, Campaign, Desk, Plan};
 use kyso_registration::citizen::{Channel, NewAddress, NewOwner};
 use kyso_registration::enrolment::{ContractSignature, Kind, Start, State, Step, View};
 use kyso_registration::ra::{NewOfficer, Officer, OfficerRole};
 use kyso_registration::task::{KINDS, OUTBOUND_KINDS};
-use kyso_registration::{EnrolmentId, Registration, RegistrationConfig, Task};
+use kyso_registration::{EnrolmentId, Error, Registration, RegistrationConfig, Task};
 use kyso_signing::credential::BindingIntention;
 use kyso_signing::request::{Approval, RequestView};
 use kyso_signing::{KeyAlgorithm, RequestId, Signing, SigningConfig};
@@ -616,10 +617,29 @@ impl Phone {
         office: &Office,
         pin: &str,
     ) -> kyso_registration::Result<BindingIntention> {
-        let challenge = office
-            .registration
-            .device_challenge(&self.enrolment)
-            .await?;
+        self.intention_with(office, pin, None).await
+    }
+
+    /// With the code that was sent, or with a guess.
+    pub async fn intention_with(
+        &self,
+        office: &Office,
+        pin: &str,
+        guess: Option<&str>,
+    ) -> kyso_registration::Result<BindingIntention> {
+        let registration = &office.registration;
+        let challenge = match registration.device_challenge(&self.enrolment).await {
+            Err(Error::CodeTooSoon { at }) => {
+                office.advance(at - office.now());
+                registration.device_challenge(&self.enrolment).await?
+            }
+            other => other?,
+        };
+        let message = registration
+            .device_code_to_send(&office.keys, &self.enrolment, &challenge.nonce)
+            .await?
+            .expect("a code is sent");
+        let code = guess.unwrap_or(&message.code);
         let statement = BindingStatement {
             subject: Subject::Enrolment(self.enrolment.to_string()),
             purpose: Purpose::Enrol,
@@ -632,8 +652,8 @@ impl Phone {
         Ok(BindingIntention {
             device: self.device.clone(),
             signature: self.sign(&statement),
-            sealed_pin: seal_pin(&self.approval_key, &statement, pin).unwrap(),
-            current_pin: None,
+            sealed_pin: seal_pin_and_code(&self.approval_key, &statement, pin, code).unwrap(),
+            consent: None,
             statement,
         })
     }

@@ -158,6 +158,7 @@ pub struct BindingWire {
     statement: String,
     device: DeviceKeyWire,
     signature: DeviceSignatureWire,
+    /// PIN and code, one after the other (twelve digits), sealed with info `kyso.pin-and-code.v1`.
     sealed_pin: SealedPinWire,
 }
 
@@ -287,12 +288,21 @@ pub struct StartedWire {
     enrolment: EnrolmentWire,
 }
 
-/// What a device binding statement needs.
+/// What a device binding statement needs. The code that goes with it is on its way to the citizen.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceChallengeWire {
+    /// Good until `expires_at`, once.
     nonce: String,
     /// The credential that is being bound.
     credential: String,
+    /// How the code travels: `sms` or `email`.
+    channel: &'static str,
+    /// Where to, with its middle hidden.
+    destination: String,
+    /// Milliseconds since 1970.
+    expires_at: i64,
+    /// When the next one may be asked for.
+    resend_at: i64,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -520,7 +530,7 @@ pub async fn abandon_enrolment(
     Ok(Json(app.platform.registration.abandon(&id).await?.into()))
 }
 
-/// A nonce for binding this phone and a PIN.
+/// A nonce for binding this phone and a PIN; the six digits that go with it are sent to the contact of the dossier.
 #[utoipa::path(post, path = "/v1/enrolments/{id}/device-challenges", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 201, body = DeviceChallengeWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn create_binding_challenge(
@@ -531,6 +541,10 @@ pub async fn create_binding_challenge(
     let wire = DeviceChallengeWire {
         nonce: challenge.nonce,
         credential: challenge.credential,
+        channel: challenge.channel.as_str(),
+        destination: challenge.destination,
+        expires_at: challenge.expires_at,
+        resend_at: challenge.resend_at,
     };
     Ok((StatusCode::CREATED, Json(wire)))
 }
@@ -549,7 +563,7 @@ pub async fn bind_device(
         device: wire.device.read(&app.relying_party)?,
         signature: wire.signature.read()?,
         sealed_pin: wire.sealed_pin.read()?,
-        current_pin: None,
+        consent: None,
     };
     let view = app
         .platform

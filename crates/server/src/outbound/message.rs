@@ -1,7 +1,8 @@
 //! The words of SMS and mail, from `locales/<language>.ftl`.
 //!
 //! Every message has three entries: `<name>-sms`, `<name>-subject`, `<name>-mail`. An SMS is GSM-7, so that it
-//! costs one segment where it can, and never holds a link (ux: links in SMS train people for phishing).
+//! costs one segment where it can, and never holds a link (ux: links in SMS train people for phishing). The code of a first
+//! binding ends with `@domain #code`, so that a browser offers it on our pages only (WICG, origin-bound one-time codes).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -77,8 +78,9 @@ fn bundle(language: Language) -> FluentBundle<FluentResource> {
 mod tests {
     use super::*;
 
-    const MESSAGES: [&str; 7] = [
+    const MESSAGES: [&str; 8] = [
         "activation-code",
+        "device-code",
         "approved",
         "supplement",
         "rejected",
@@ -86,7 +88,8 @@ mod tests {
         "locked",
         "request",
     ];
-    const VARIABLES: [(&str, &str); 4] = [
+    const VARIABLES: [(&str, &str); 5] = [
+        ("domain", "ky.example.vn"),
         ("code", "493021"),
         ("minutes", "5"),
         ("reference", "8K2F-31"),

@@ -189,6 +189,13 @@ impl Platform {
         }
     }
 
+    /// The name in our public address, without scheme and port.
+    pub fn domain(&self) -> &str {
+        let url = &self.loaded.config.server.public_url;
+        let host = url.split("://").nth(1).unwrap_or(url);
+        host.split([':', '/']).next().unwrap_or(host)
+    }
+
     /// Whether the database answers.
     pub async fn reaches_database(&self) -> bool {
         self.store

@@ -192,18 +192,41 @@ impl World {
 
     /// Asks for a code by mail and enters what came.
     pub async fn activate(&self, phone: &Phone, enrolment: &Enrolment, owner: &Owner) {
+        let after = self.last_message(owner);
         phone.ask_code(enrolment, "email").await.unwrap();
-        let mail = self
-            .catcher
-            .wait_for(&owner.email, 0, Duration::from_secs(20))
-            .await
-            .expect("a mail with the code");
-        let code = mail
-            .text
-            .split(|c: char| !c.is_ascii_digit())
-            .find(|run| run.len() == 6)
-            .expect("six digits");
-        phone.activate(enrolment, code).await.unwrap();
+        let code = self.code_after(owner, after).await;
+        phone.activate(enrolment, &code).await.unwrap();
+    }
+
+    /// Asks for a code, waits for the mail, and binds phone and PIN.
+    pub async fn bind(&self, phone: &Phone, enrolment: &Enrolment, owner: &Owner) {
+        let after = self.last_message(owner);
+        let challenge = phone.ask_device_code(enrolment).await.unwrap();
+        let code = self.code_after(owner, after).await;
+        let bound = phone.bind(enrolment, &challenge, PIN, &code).await.unwrap();
+        assert_eq!(bound["binding"], "bound");
+    }
+
+    /// The number of the newest mail to this person.
+    pub fn last_message(&self, owner: &Owner) -> u64 {
+        let mails = self.catcher.messages(&owner.email);
+        mails.last().map_or(0, |mail| mail.id)
+    }
+
+    /// The six digits of the first mail that has some.
+    pub async fn code_after(&self, owner: &Owner, mut after: u64) -> String {
+        loop {
+            let mail = self
+                .catcher
+                .wait_for(&owner.email, after, Duration::from_secs(20))
+                .await
+                .expect("a mail with a code");
+            let mut runs = mail.text.split(|c: char| !c.is_ascii_digit());
+            if let Some(code) = runs.find(|run| run.len() == 6) {
+                return code.to_owned();
+            }
+            after = mail.id;
+        }
     }
 
     /// The officer opens the dossier and approves it.
@@ -241,8 +264,7 @@ impl World {
             })
             .await
             .unwrap();
-        let bound = phone.bind(&enrolment, PIN).await.unwrap();
-        assert_eq!(bound["binding"], "bound");
+        self.bind(&phone, &enrolment, &owner).await;
         let shown = phone
             .wait_enrolment(&enrolment, "the acceptance", |shown| {
                 shown["acceptance_request"].is_string()
