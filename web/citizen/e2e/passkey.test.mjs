@@ -137,7 +137,9 @@ test('without the owner at the passkey nothing is signed, and nobody is asked ag
   await heading(/Đã ký xong lúc/);
 });
 
-test('withdrawn while the PIN is typed: nothing is signed, and going back does not bring it to life', { timeout: 60_000 }, async () => {
+test('withdrawn while the PIN is typed: nothing is signed, and going back does not bring it to life', {
+  timeout: 60_000,
+}, async () => {
   const { page, press, heading } = hand;
   const made = await ask(stage, NUMBER, ['Tờ khai'], 'tabs-1');
   await page.goto(`/requests/${made.id}`);
