@@ -101,6 +101,12 @@ async function play({
     };
   })`);
   await approve(stage, kept);
+  await heading('Gắn chữ ký số');
+  const before = await stage.count('+84903000003');
+  await press('Gửi mã');
+  await heading('Nhập mã 6 số');
+  await fill('code', await stage.code('+84903000003', before));
+  await press('Tiếp tục đặt mã PIN');
   await heading('Đặt mã PIN');
   await pin(PIN);
   await heading('Nhập lại mã PIN');

@@ -103,6 +103,12 @@ test('typed by hand, bound by a passkey', { timeout: 120_000 }, async () => {
   await heading('Dùng khóa màn hình của điện thoại');
   await look('passkey');
   await press('Bật vân tay hoặc khuôn mặt');
+  await heading('Gắn chữ ký số với điện thoại này');
+  const before = await stage.count('ong-ba@thu.example');
+  await press('Gửi mã');
+  const code = await stage.code('ong-ba@thu.example', before);
+  await page.getByLabel('Mã gắn điện thoại').fill(code);
+  await press('Tiếp tục đặt mã PIN');
   await heading('Đặt mã PIN 6 số để ký');
   await hand.pin(PIN);
   await heading('Nhập lại mã PIN');

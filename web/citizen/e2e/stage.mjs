@@ -115,6 +115,11 @@ token_file = "sms.token"
     directory,
     faults,
     kyso,
+    /** How many messages went to this address. */
+    count: async (to) => {
+      const { messages } = await (await fetch(`${inbox}messages?to=${encodeURIComponent(to)}`)).json();
+      return messages.length;
+    },
     /** The newest code of six digits that was sent to this address. */
     code: (to, after = 0) =>
       until(`a code to ${to}`, async () => {

@@ -4,6 +4,7 @@ import { callBytes, callJson } from './client';
 import type {
   Campaign,
   Code,
+  DeviceChallenge,
   DeviceKeyWire,
   DeviceSignatureWire,
   Enrolment,
@@ -67,7 +68,7 @@ export const signContract = (ticket: Ticket, sha256: string, agreement: string) 
 export const submit = (ticket: Ticket) => at<Enrolment>(ticket, '/submission', 'POST', {});
 export const abandon = (ticket: Ticket) => at<Enrolment>(ticket, '', 'DELETE');
 export const bindingChallenge = (ticket: Ticket) =>
-  at<{ nonce: string; credential: string }>(ticket, '/device-challenges', 'POST', {});
+  at<DeviceChallenge>(ticket, '/device-challenges', 'POST', {});
 export const bind = (ticket: Ticket, body: BindingBody) => at<Enrolment>(ticket, '/device', 'PUT', body);
 export const acceptanceRecord = (ticket: Ticket) =>
   callBytes(`/v1/enrolments/${ticket.id}/acceptance-record`, ticket.token);

@@ -80,6 +80,16 @@ export interface Code {
   tries_left: number;
 }
 
+/** A nonce for binding a phone; the code that goes with it is on its way to the citizen. */
+export interface DeviceChallenge {
+  /** Good until `expires_at`, once. */
+  nonce: string;
+  channel: 'sms' | 'email';
+  destination: string;
+  expires_at: number;
+  resend_at: number;
+}
+
 export type PhotoKind = 'front' | 'back' | 'face';
 
 export interface Evidence {

@@ -6,23 +6,24 @@ import * as enrolmentApi from '../api/enrolment';
 import type { Enrolment, SignatureRequest } from '../api/types';
 import { toBase64url } from './bytes';
 import type { DeviceKey } from './key';
-import { sealPin } from './pin';
+import { sealPin, sealPinAndCode } from './pin';
 import { approval, binding, type Channel } from './statement';
 
-/** Binds this phone and its PIN to the credential of an enrolment. */
+/** Binds this phone and its PIN to the credential of an enrolment, with the code that came for `nonce`. */
 export async function bindPhone(
   ticket: enrolmentApi.Ticket,
   key: DeviceKey,
-  pin: string,
+  nonce: string,
+  secret: { pin: string; code: string },
 ): Promise<Enrolment> {
-  const { nonce } = await enrolmentApi.bindingChallenge(ticket);
+  const approvalKey = await citizen.approvalKey();
   const statement = binding(ticket.id, key.wire.public_key, nonce, now());
   const signature = await key.sign(statement);
   return enrolmentApi.bind(ticket, {
     statement: toBase64url(statement),
     device: key.wire,
     signature,
-    sealed_pin: await sealPin(pin, statement, await citizen.approvalKey()),
+    sealed_pin: await sealPinAndCode(secret.pin, secret.code, statement, approvalKey),
   });
 }
 

@@ -8,7 +8,9 @@ import { type Bytes, fromBase64url, sha256, toBase64url, utf8 } from './bytes';
 import { seal } from './hpke';
 import { pointOfSpki } from './p256';
 
-const INFO = utf8('kyso.pin.v1');
+const PIN = utf8('kyso.pin.v1');
+/** For the first binding: twelve digits, the PIN and the code that was sent to the citizen. */
+const PIN_AND_CODE = utf8('kyso.pin-and-code.v1');
 
 /** Six digits. */
 export function isPin(pin: string): boolean {
@@ -22,11 +24,29 @@ export function isWeakPin(pin: string): boolean {
   return [0, 1, 9].some((step) => steps.every((found) => found === step));
 }
 
-export async function sealPin(pin: string, statement: Bytes, key: ApprovalKey): Promise<SealedPin> {
+export function sealPin(pin: string, statement: Bytes, key: ApprovalKey): Promise<SealedPin> {
+  return sealDigits(PIN, pin, statement, key);
+}
+
+export function sealPinAndCode(
+  pin: string,
+  code: string,
+  statement: Bytes,
+  key: ApprovalKey,
+): Promise<SealedPin> {
+  return sealDigits(PIN_AND_CODE, pin + code, statement, key);
+}
+
+async function sealDigits(
+  info: Bytes,
+  digits: string,
+  statement: Bytes,
+  key: ApprovalKey,
+): Promise<SealedPin> {
   const receiver = pointOfSpki(fromBase64url(key.public_key));
   if (receiver === undefined) {
     throw new Error('the approval key is not a P-256 key');
   }
-  const { enc, ciphertext } = await seal(receiver, INFO, await sha256(statement), utf8(pin));
+  const { enc, ciphertext } = await seal(receiver, info, await sha256(statement), utf8(digits));
   return { enc: toBase64url(enc), ciphertext: toBase64url(ciphertext) };
 }

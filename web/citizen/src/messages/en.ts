@@ -298,6 +298,21 @@ export const en: Messages = {
     },
   },
 
+  bindingCode: {
+    askTitle: 'Bind your signature to this phone',
+    askText: (to) =>
+      `Your enrolment is approved. A 6-digit code goes to ${to}, to be sure that this phone is yours.`,
+    askTextPlain:
+      'Your enrolment is approved. A 6-digit code goes to the phone number or e-mail you enrolled with.',
+    send: 'Send the code',
+    label: 'Binding code',
+    next: 'Continue to the PIN',
+    wrong: 'The code is wrong or too old. Send a new one and enter it.',
+    locked: 'Too many wrong codes: this signature is locked. Call for help.',
+    refused: 'The phone could not be bound. Send a new code and try again.',
+    old: 'The code is too old. Send a new one.',
+  },
+
   pin: {
     title: 'Choose a 6-digit PIN for signing',
     text: 'Only you know this PIN. Show it to nobody, neither family nor staff.',
@@ -307,7 +322,6 @@ export const en: Messages = {
     personal: 'Too easy to guess. Avoid birthday, phone number and identity number.',
     differ: 'The two entries differ. Choose anew.',
     binding: 'Binding the signature to this phone…',
-    refused: 'The phone could not be bound. Choose the PIN again.',
     entered: (count) => `${count} of 6 digits entered`,
     erase: 'Erase',
     digit: (digit) => `Digit ${digit}`,

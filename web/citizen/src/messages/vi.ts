@@ -300,6 +300,20 @@ export const vi = {
     } as Record<string, string>,
   },
 
+  bindingCode: {
+    askTitle: 'Gắn chữ ký số với điện thoại này',
+    askText: (to: string) =>
+      `Hồ sơ đã được duyệt. Một mã 6 số sẽ gửi tới ${to} để chắc chắn đây là điện thoại của ông/bà.`,
+    askTextPlain: 'Hồ sơ đã được duyệt. Một mã 6 số sẽ gửi tới số điện thoại hoặc email đã đăng ký.',
+    send: 'Gửi mã',
+    label: 'Mã gắn điện thoại',
+    next: 'Tiếp tục đặt mã PIN',
+    wrong: 'Mã chưa đúng hoặc đã hết hạn. Gửi mã mới rồi nhập lại.',
+    locked: 'Nhập sai mã quá nhiều lần nên chữ ký số này đã khóa. Gọi hỗ trợ.',
+    refused: 'Chưa gắn được điện thoại. Gửi mã mới và thử lại.',
+    old: 'Mã đã hết hạn. Gửi mã mới.',
+  },
+
   pin: {
     title: 'Đặt mã PIN 6 số để ký',
     text: 'Chỉ mình ông/bà biết mã này. Không cho ai xem, kể cả người nhà và cán bộ.',
@@ -309,7 +323,6 @@ export const vi = {
     personal: 'Mã dễ đoán. Tránh ngày sinh, số điện thoại, số Căn cước.',
     differ: 'Hai lần nhập chưa giống nhau. Đặt lại từ đầu.',
     binding: 'Đang gắn chữ ký số với điện thoại này…',
-    refused: 'Chưa gắn được điện thoại. Đặt lại mã PIN và thử lại.',
     entered: (count: number) => `Đã nhập ${count} trong 6 số`,
     erase: 'Xóa',
     digit: (digit: string) => `Số ${digit}`,

@@ -1,6 +1,9 @@
 /** S13, S14, S19: the PIN, the phone's own lock, the certificate that is accepted. */
 
 import { useEffect, useState } from 'preact/hooks';
+import { now } from '../api/client';
+import * as api from '../api/enrolment';
+import type { DeviceChallenge } from '../api/types';
 import { bindPhone } from '../device/act';
 import { canMakePasskey, type DeviceKey, makeBrowserKey, makePasskey, PasskeyDeclined } from '../device/key';
 import { isWeakPin } from '../device/pin';
@@ -9,99 +12,215 @@ import { go } from '../router';
 import { readDay } from '../rules/date';
 import { draft, enrolment, held, nextScreen, refresh, seen } from '../state/enrolment';
 import { deviceKey, isBound, markBound } from '../state/session';
+import { forget, keep, kept } from '../state/store';
+import { CodeField, Resend } from '../ui/code';
 import { Page } from '../ui/page';
-import { Alert, Busy, Button } from '../ui/parts';
+import { Alert, Busy, Button, ErrorSummary, Notice } from '../ui/parts';
 import { PinPad } from '../ui/pin_pad';
-import { FaultAlert, useLook, useWork } from '../ui/work';
+import { FaultAlert, isCode, useLook, useWork, type Work } from '../ui/work';
 
+type Problem = 'wrong' | 'locked' | 'refused' | 'old';
+
+/**
+ * The code first, then the PIN: whoever leaves for the messages and finds the page reloaded has lost nothing but a moment. The
+ * challenge is kept meanwhile; code and PIN never are.
+ */
 type Stage =
   | { at: 'passkey' }
-  | { at: 'first'; problem?: 'weak' | 'personal' | 'differ' | 'refused' }
-  | { at: 'second'; pin: string }
-  | { at: 'binding' };
+  | { at: 'code'; problem?: Problem }
+  | { at: 'first'; code: string; problem?: 'weak' | 'personal' | 'differ' }
+  | { at: 'second'; code: string; pin: string }
+  | { at: 'sending' }
+  | { at: 'sent' };
+
+const CHALLENGE = 'binding-challenge';
 
 export function PinScreen() {
   const t = words.value.pin;
-  const [hasPasskeys, setHasPasskeys] = useState<boolean | undefined>(undefined);
-  const [stage, setStage] = useState<Stage>({ at: 'first' });
+  const [stage, setStage] = useState<Stage>({ at: 'code' });
+  const [challenge, setChallenge] = useState<DeviceChallenge | undefined>(undefined);
   const work = useWork();
 
   useEffect(() => {
+    void kept<DeviceChallenge>(CHALLENGE).then((found) => {
+      setChallenge(found !== undefined && found.expires_at > now() ? found : undefined);
+    });
     void canMakePasskey().then((can) => {
-      setHasPasskeys(can);
       if (can && deviceKey.value === undefined) {
         setStage({ at: 'passkey' });
       }
     });
   }, []);
 
+  const drop = async () => {
+    setChallenge(undefined);
+    await forget(CHALLENGE);
+  };
   const row = enrolment.value;
   const isPending = row?.binding === 'pending' || row?.next[0] === 'wait-device';
   useLook(
     async () => {
       const shown = await refresh();
       if (shown.binding === 'bound') {
+        await drop();
         await markBound();
         go('/enrol/acceptance', true);
       } else if (shown.binding !== undefined && shown.binding !== 'pending') {
-        setStage({ at: 'first', problem: 'refused' });
+        await drop();
+        setStage({ at: 'code', problem: problemOf(shown.binding) });
       }
     },
     1_000,
-    stage.at === 'binding' || isPending,
+    stage.at === 'sent' || (isPending && stage.at !== 'sending'),
   );
 
-  const bind = (pin: string) =>
+  const send = () =>
     work.run(async () => {
-      setStage({ at: 'binding' });
+      const fresh = await api.bindingChallenge(held());
+      setChallenge(fresh);
+      await keep(CHALLENGE, fresh);
+      setStage({ at: 'code' });
+    });
+  const bind = (nonce: string, pin: string, code: string) =>
+    work.run(async () => {
+      setStage({ at: 'sending' });
       try {
         const key: DeviceKey = deviceKey.value ?? (await makeBrowserKey());
         deviceKey.value = key;
-        seen(await bindPhone(held(), key, pin));
+        seen(await bindPhone(held(), key, nonce, { pin, code }));
+        setStage({ at: 'sent' });
       } catch (cause) {
-        setStage({ at: 'first' });
+        // Sent or not is not known: the row says. What was typed is entered anew.
+        if (isCode(cause, 'challenge-invalid')) {
+          await drop();
+        }
+        setStage({ at: 'code', problem: isCode(cause, 'challenge-invalid') ? 'old' : undefined });
         throw cause;
       }
     });
   const entered = (pin: string) => {
     work.clear();
     if (stage.at === 'second') {
-      if (stage.pin === pin) {
-        void bind(pin);
+      if (stage.pin !== pin) {
+        setStage({ at: 'first', code: stage.code, problem: 'differ' });
+      } else if (challenge === undefined || challenge.expires_at <= now()) {
+        void drop();
+        setStage({ at: 'code', problem: 'old' });
       } else {
-        setStage({ at: 'first', problem: 'differ' });
+        void bind(challenge.nonce, pin, stage.code);
       }
-    } else if (isWeakPin(pin)) {
-      setStage({ at: 'first', problem: 'weak' });
-    } else if (isPersonal(pin)) {
-      setStage({ at: 'first', problem: 'personal' });
-    } else {
-      setStage({ at: 'second', pin });
+    } else if (stage.at === 'first') {
+      const problem = isWeakPin(pin) ? 'weak' : isPersonal(pin) ? 'personal' : undefined;
+      const { code } = stage;
+      setStage(problem === undefined ? { at: 'second', code, pin } : { at: 'first', code, problem });
     }
   };
 
-  if (stage.at === 'binding' || isPending) {
+  if (stage.at === 'sending' || stage.at === 'sent' || isPending) {
     return (
-      <Page title={t.title} step={7}>
+      <Page title={words.value.bindingCode.askTitle} step={7}>
         <Busy text={t.binding} />
       </Page>
     );
   }
-  if (stage.at === 'passkey' && hasPasskeys) {
-    return <PasskeyOffer onDone={() => setStage({ at: 'first' })} />;
+  if (stage.at === 'passkey') {
+    return <PasskeyOffer onDone={() => setStage({ at: 'code' })} />;
+  }
+  if (stage.at === 'code') {
+    return (
+      <BindingCode
+        challenge={challenge}
+        problem={stage.problem}
+        work={work}
+        onSend={send}
+        onCode={(code) => setStage({ at: 'first', code })}
+      />
+    );
   }
   const isSecond = stage.at === 'second';
   const problem = stage.at === 'first' ? stage.problem : undefined;
+  const { code } = stage;
   return (
     <Page
       title={isSecond ? t.again : t.title}
       step={7}
-      back={isSecond ? () => setStage({ at: 'first' }) : undefined}
+      back={isSecond ? () => setStage({ at: 'first', code }) : undefined}
     >
       <p>{isSecond ? t.againText : t.text}</p>
       {problem !== undefined && <Alert>{t[problem]}</Alert>}
       <FaultAlert fault={work.fault} />
       <PinPad key={stage.at} onDone={entered} isBusy={work.isBusy} />
+    </Page>
+  );
+}
+
+function problemOf(refusal: string): Problem {
+  const known: Record<string, Problem> = { 'code-wrong': 'wrong', 'code-locked': 'locked' };
+  return known[refusal] ?? 'refused';
+}
+
+/** The code that proves, to the keystore itself, that the phone is in its owner's hand. */
+function BindingCode({
+  challenge,
+  problem,
+  work,
+  onSend,
+  onCode,
+}: {
+  challenge: DeviceChallenge | undefined;
+  problem: Problem | undefined;
+  work: Work;
+  onSend: () => void;
+  onCode: (code: string) => void;
+}) {
+  const t = words.value.bindingCode;
+  const [code, setCode] = useState('');
+  const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
+  if (problem === 'locked') {
+    return (
+      <Page title={t.askTitle} step={7}>
+        <Alert>{t.locked}</Alert>
+      </Page>
+    );
+  }
+  if (challenge === undefined) {
+    const to = enrolment.value?.code?.destination;
+    return (
+      <Page title={t.askTitle} step={7}>
+        {problem !== undefined && <Alert>{t[problem]}</Alert>}
+        {problem === undefined && <FaultAlert fault={work.fault} />}
+        <p>{to === undefined ? t.askTextPlain : t.askText(to)}</p>
+        <Button onClick={onSend} isBusy={work.isBusy}>
+          {t.send}
+        </Button>
+      </Page>
+    );
+  }
+  const confirm = () => {
+    const isWhole = /^[0-9]{6}$/.test(code);
+    setErrors(isWhole ? [] : [{ id: 'code', text: words.value.code.form }]);
+    if (isWhole) {
+      onCode(code);
+    }
+  };
+  return (
+    <Page title={words.value.code.title(challenge.destination)} step={7}>
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          confirm();
+        }}
+      >
+        <ErrorSummary errors={errors} />
+        <FaultAlert fault={work.fault} />
+        <CodeField label={t.label} value={code} error={errors[0]?.text} onInput={setCode} />
+        <Notice kind="warning">{words.value.code.never}</Notice>
+        <div class="actions">
+          <Button type="submit">{t.next}</Button>
+          <Resend at={challenge.resend_at} onResend={onSend} isBusy={work.isBusy} />
+        </div>
+      </form>
     </Page>
   );
 }

@@ -1,7 +1,6 @@
 /** S4 and S5: the phone number and the code that proves it, before anything else is typed. */
 
-import { useEffect, useState } from 'preact/hooks';
-import { now } from '../api/client';
+import { useState } from 'preact/hooks';
 import * as api from '../api/enrolment';
 import { language, words } from '../messages';
 import { go } from '../router';
@@ -17,6 +16,7 @@ import {
   seen,
   ticket,
 } from '../state/enrolment';
+import { CodeField, Resend } from '../ui/code';
 import { Page } from '../ui/page';
 import { Button, ButtonLink, ErrorSummary, Notice, TextField } from '../ui/parts';
 import { FaultAlert, isCode, useWork } from '../ui/work';
@@ -106,17 +106,8 @@ export function CodeScreen() {
   const [code, setCode] = useState('');
   const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
   const [isSent, setSent] = useState(false);
-  const [, tick] = useState(0);
   const work = useWork();
   const sent = enrolment.value?.code;
-  const waitS = sent === undefined ? 0 : Math.ceil((sent.resend_at - now()) / 1000);
-  useEffect(() => {
-    if (waitS <= 0) {
-      return;
-    }
-    const timer = setTimeout(() => tick((count) => count + 1), 1000);
-    return () => clearTimeout(timer);
-  });
   const confirm = () => {
     if (!/^[0-9]{6}$/.test(code)) {
       setErrors([{ id: 'code', text: t.form }]);
@@ -149,29 +140,13 @@ export function CodeScreen() {
         <ErrorSummary errors={errors} />
         <FaultAlert fault={work.fault} />
         {isSent && work.fault === undefined && <p role="status">{t.sent}</p>}
-        <TextField
-          id="code"
-          label={t.label}
-          error={errors[0]?.text}
-          inputMode="numeric"
-          autoComplete="one-time-code"
-          maxLength={6}
-          isShort
-          value={code}
-          onInput={(typed) => setCode(typed.replace(/\D/g, ''))}
-        />
+        <CodeField label={t.label} value={code} error={errors[0]?.text} onInput={setCode} />
         <Notice kind="warning">{t.never}</Notice>
         <div class="actions">
           <Button type="submit" isBusy={work.isBusy}>
             {t.confirm}
           </Button>
-          {waitS > 0 ? (
-            <p class="soft centre">{t.resendIn(waitS)}</p>
-          ) : (
-            <Button kind="second" onClick={resend} isBusy={work.isBusy}>
-              {t.resend}
-            </Button>
-          )}
+          <Resend at={sent?.resend_at ?? 0} onResend={resend} isBusy={work.isBusy} />
           <ButtonLink href="/enrol/phone" kind="plain">
             {t.change}
           </ButtonLink>
