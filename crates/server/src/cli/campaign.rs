@@ -85,7 +85,11 @@ impl Campaign {
                 console::done(&format!("campaign {code} ended"));
             }
             Self::List => {
-                for offer in platform.registration.campaigns().await? {
+                let offers = platform.registration.campaigns().await?;
+                if offers.is_empty() {
+                    say!("no campaigns yet; `kyso campaign add FILE` adds those of a file");
+                }
+                for offer in offers {
                     let places = offer.campaign.quota.map_or_else(
                         || format!("{} taken", offer.taken),
                         |quota| format!("{}/{quota} taken", offer.taken),

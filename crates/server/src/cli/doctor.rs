@@ -58,7 +58,7 @@ impl Doctor {
         for finding in &findings {
             let remedy = finding.remedy.as_ref().map(|remedy| format!(" → {remedy}"));
             let line = format!(
-                "{:13} {}{}",
+                "{:14} {}{}",
                 finding.check,
                 finding.message,
                 remedy.unwrap_or_default()

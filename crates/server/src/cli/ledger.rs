@@ -39,7 +39,12 @@ impl Ledger {
                 verify(&platform, published.as_deref()).await
             }
             Self::Show { subject } => {
-                for entry in ledger::tail(&platform.store, &subject, None, 200).await? {
+                let entries = ledger::tail(&platform.store, &subject, None, 200).await?;
+                if entries.is_empty() {
+                    say!("nothing is recorded about {subject}");
+                    return Ok(false);
+                }
+                for entry in entries {
                     let place = entry
                         .position
                         .map_or_else(|| "unsealed".into(), |position| format!("#{position}"));

@@ -4,6 +4,8 @@
 //!
 //! Exit codes: 0 done, 1 the answer is no (a check failed), 2 it could not be done as asked.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 #[macro_use]
 pub mod console;
 

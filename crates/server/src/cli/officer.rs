@@ -87,7 +87,11 @@ impl Officer {
                 console::done(&format!("{id} disabled"));
             }
             Self::List => {
-                for officer in registration.officers().await? {
+                let officers = registration.officers().await?;
+                if officers.is_empty() {
+                    say!("no officers yet; `kyso officer add` appoints one");
+                }
+                for officer in officers {
                     let roles: Vec<_> = officer.roles.iter().map(|role| role.as_str()).collect();
                     say!("{}  {}  {}", officer.id, officer.name, roles.join(","));
                 }

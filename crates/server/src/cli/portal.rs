@@ -131,10 +131,11 @@ impl Portal {
                 console::done(&format!("{portal} disabled"));
             }
             Self::List => {
-                if portals.list().await?.is_empty() {
+                let known = portals.list().await?;
+                if known.is_empty() {
                     say!("no portals yet; `kyso portal add --name …` registers one");
                 }
-                for portal in portals.list().await? {
+                for portal in known {
                     let state = if portal.disabled_at.is_some() {
                         "disabled"
                     } else {
