@@ -301,9 +301,13 @@ async fn examine_callers(platform: &Platform) -> Finding {
                 (_, true) => warn(
                     "people",
                     &message,
-                    "`kyso officer add`: nobody can be vetted",
+                    "nobody can be vetted yet: `kyso officer add`",
                 ),
-                (true, _) => warn("people", &message, "`kyso portal add`: nobody can ask"),
+                (true, _) => warn(
+                    "people",
+                    &message,
+                    "nobody can ask for signatures yet: `kyso portal add`",
+                ),
                 _ => ok("people", &message),
             }
         }

@@ -11,7 +11,7 @@ use clap::Args;
 use kyso_store::Entropy;
 
 use super::{Failure, Outcome, console};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Error, Loaded};
 use crate::platform::Platform;
 
 /// Options of `kyso init`.
@@ -156,7 +156,7 @@ impl Init {
                 ("cps_uri", &cps),
             ],
         );
-        Loaded::parse(&text, path, Path::new("."), [])?;
+        Loaded::parse(&text, path, Path::new("."), []).map_err(|error| with_flag(&error))?;
         if let Some(parent) = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -179,6 +179,20 @@ impl Init {
         ));
         Ok(())
     }
+}
+
+/// The fault, with the flag by which it is mended.
+fn with_flag(error: &Error) -> Failure {
+    let flag = match error {
+        Error::Unsafe { key, .. } => match *key {
+            "public_url" | "status_url" | "listen" | "metrics_listen" | "organisation"
+            | "citizen_algorithm" => format!(" (--{})", key.replace('_', "-")),
+            "url" => " (--database)".to_owned(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    };
+    Failure(format!("{error}{flag}"))
 }
 
 fn make_directory(path: &Path) -> Result<(), Failure> {

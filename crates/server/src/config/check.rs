@@ -110,12 +110,21 @@ impl Config {
             ("root_name", &authority.root_name),
         ];
         for (key, name) in names {
-            if let Err(error) = check_name(&authority.country, name) {
-                let key = match error.to_string().contains("country") {
-                    true => "country",
-                    false => key,
-                };
-                faults.add("authority", key, &error.to_string());
+            match check_name(&authority.country, name) {
+                Ok(()) => {}
+                Err(kyso_authority::Error::Subject {
+                    attribute: "country",
+                    ..
+                }) => faults.add(
+                    "authority",
+                    "country",
+                    "write two capital letters, such as VN",
+                ),
+                Err(kyso_authority::Error::Subject { fault, .. }) => {
+                    let message = format!("{fault}; it stands in certificates");
+                    faults.add("authority", key, &message);
+                }
+                Err(error) => faults.add("authority", key, &error.to_string()),
             }
         }
         if !is_oid(&authority.policy_oid) {

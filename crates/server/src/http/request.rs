@@ -71,14 +71,17 @@ pub struct NewRequestWire {
     expires_in_seconds: Option<u32>,
 }
 
-/// The same in parts, so that documents need no base64. Only for the interface's description.
+/// The same in parts, so that documents need no base64.
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[allow(
+    dead_code,
+    reason = "read part by part; this is how OpenAPI describes them"
+)]
 pub struct NewRequestParts {
     /// The first part, JSON; its documents have no `content`.
     request: NewRequestWire,
     /// One part for each document without a digest, in order.
-    #[schema(value_type = Vec<String>, format = Binary)]
+    #[schema(value_type = Vec<String>, format = Binary, required = false)]
     document: Vec<Vec<u8>>,
 }
 

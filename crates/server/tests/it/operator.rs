@@ -159,6 +159,8 @@ fn init_refuses_what_no_certificate_may_carry_and_writes_nothing() {
     ] {
         let (code, said) = operator.answers(&["init", flag, value]);
         assert_eq!(code, Some(2), "{flag} {value:?}: {said}");
+        let flag_named = said.contains(flag) || said.contains("--status-url");
+        assert!(flag_named, "{flag} {value:?}: {said}");
         assert_eq!(operator.files(), Vec::<String>::new(), "{flag} {value:?}");
     }
 }
