@@ -388,6 +388,11 @@ fn examine_addresses(config: &Config) -> Finding {
             &format!("{url} is not https; tokens and photographs would travel in the open"),
             "put a TLS proxy in front and set server.public_url",
         ),
+        (false, true) if config.server.trusted_proxies.is_empty() => warn(
+            "addresses",
+            &format!("{url}, but no proxy is trusted: all strangers share one rate limit"),
+            "name the TLS proxy in server.trusted_proxies",
+        ),
         (false, true) => ok(
             "addresses",
             &format!("{url}, status at {}", config.status_url()),
