@@ -130,7 +130,7 @@ pub enum BindingOutcome {
 
 impl Keystore {
     /// Opens the configured backends. A dead HSM does not stop the start: its keys answer `Unavailable` until it is
-    /// back. Software keys that cannot be read do: there is nothing to wait for.
+    /// back. Software keys that cannot be read and a module that does not load do: there is nothing to wait for.
     pub fn open(config: KeystoreConfig) -> Result<Keystore> {
         let waiting_most = config.queue;
         let software = match &config.software {
@@ -150,7 +150,7 @@ impl Keystore {
             None => None,
             Some(pkcs11) => {
                 let sessions = pkcs11.sessions;
-                let opener: Arc<dyn Opener> = Token::new(pkcs11);
+                let opener: Arc<dyn Opener> = Token::new(pkcs11)?;
                 Some(Threads::start(
                     BackendName::Pkcs11,
                     opener,
@@ -170,6 +170,21 @@ impl Keystore {
         };
         keystore.threads(config.default_backend)?;
         Ok(keystore)
+    }
+
+    /// Makes the internal keys that the token of a new installation lacks, then opens as [`Keystore::open`] does, which
+    /// never makes them. Blocks while the token works.
+    ///
+    /// The caller holds a lock that every machine shares, and knows that this installation has no internal keys yet: a
+    /// token that lost its keys must come back from a backup, not be filled anew.
+    ///
+    /// # Errors
+    /// Those of [`Keystore::open`]; [`Error::Unavailable`] if the token is away.
+    pub fn create(config: KeystoreConfig) -> Result<Keystore> {
+        if let Some(pkcs11) = &config.pkcs11 {
+            Token::new(pkcs11.clone())?.make_internal_keys()?;
+        }
+        Keystore::open(config)
     }
 
     /// Asks every configured backend for a sign of life.

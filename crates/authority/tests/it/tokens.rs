@@ -71,7 +71,7 @@ fn token(folder: &Folder) -> Option<Keystore> {
         pkcs11: Some(pkcs11),
         queue: 64,
     };
-    Some(Keystore::open(config).unwrap())
+    Some(Keystore::create(config).unwrap())
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Keys in, or wrapped by, a PKCS#11 token (PKCS#11 v2.40 and 3.x, through `cryptoki`).
 //!
 //! ```text
-//! token objects, one of each, made at the first opening of an empty token
+//! token objects, one of each, made by `Keystore::create` and never by opening
 //!   kyso.wrap.v1       AES-256, SENSITIVE, not EXTRACTABLE, WRAP and UNWRAP only
 //!   kyso.row.v1        generic secret, HMAC-SHA256: authenticates rows
 //!   kyso.pin.v1        generic secret, HMAC-SHA256: the PIN pepper
@@ -115,16 +115,37 @@ struct TokenVault {
 static DESTROYED: AtomicU64 = AtomicU64::new(0);
 
 impl Token {
-    /// Remembers where the token is. Nothing is loaded or asked before the first job.
-    pub(crate) fn new(config: Pkcs11Config) -> Arc<Self> {
-        Arc::new(Self {
+    /// Loads the module. The token itself is not asked before the first job: it may be away.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if the module does not load: waiting would not help.
+    pub(crate) fn new(config: Pkcs11Config) -> Result<Arc<Self>> {
+        drop(modules(&config.module)?);
+        Ok(Arc::new(Self {
             config,
             trouble: Mutex::default(),
             answers: Arc::default(),
-        })
+        }))
+    }
+
+    /// Makes the internal keys that are missing: all of them in an empty token, the rest where an earlier call was
+    /// killed. Whoever calls holds a lock that every machine shares; two at once would each make a set.
+    pub(crate) fn make_internal_keys(&self) -> Result<()> {
+        let session = self.log_in(&mut lock(&self.trouble))?;
+        let _serialised = lock(token_objects());
+        make_missing(&session).map_err(refused)
     }
 
     fn connect(&self, trouble: &mut Trouble) -> Result<TokenVault> {
+        let session = self.log_in(trouble)?;
+        open_vault(
+            session,
+            self.config.wrap_mechanism,
+            Arc::clone(&self.answers),
+        )
+    }
+
+    fn log_in(&self, trouble: &mut Trouble) -> Result<Session> {
         let pin = self.read_pin()?;
         let pin_digest: [u8; 32] = digest(&SHA256, pin.as_bytes())
             .as_ref()
@@ -152,11 +173,7 @@ impl Token {
             Err(error) => return Err(unavailable(said(&error))),
         }
         trouble.refused_pin = None;
-        open_vault(
-            session,
-            self.config.wrap_mechanism,
-            Arc::clone(&self.answers),
-        )
+        Ok(session)
     }
 
     fn read_pin(&self) -> Result<Zeroizing<String>> {
@@ -420,8 +437,7 @@ impl Vault for TokenVault {
                 .insert(label.to_owned(), (private, key.clone()));
             return Ok(Some(key));
         }
-        // Private objects are invisible to a session that is logged out, which is no proof that there are none.
-        self.check_logged_in()?;
+        check_logged_in(&self.session)?;
         Ok(None)
     }
 
@@ -509,17 +525,6 @@ impl TokenVault {
         .map_err(|error| fault(&error))
     }
 
-    fn check_logged_in(&self) -> Result<(), Fault> {
-        let info = self
-            .session
-            .get_session_info()
-            .map_err(|error| fault(&error))?;
-        match info.session_state() {
-            SessionState::RwUser => Ok(()),
-            other => Err(Fault::Lost(format!("the session is in state {other:?}"))),
-        }
-    }
-
     fn find_one(&self, class: ObjectClass, label: &str) -> Result<Option<ObjectHandle>, Fault> {
         find_one(&self.session, class, label)
     }
@@ -565,62 +570,45 @@ impl TokenVault {
     }
 }
 
-/// Finds the internal keys, or makes them in a token that has none.
+/// The internal keys, by class and label.
+const INTERNAL: [(ObjectClass, &str); 5] = [
+    (ObjectClass::SECRET_KEY, WRAP_LABEL),
+    (ObjectClass::SECRET_KEY, ROW_LABEL),
+    (ObjectClass::SECRET_KEY, PIN_LABEL),
+    (ObjectClass::PRIVATE_KEY, APPROVAL_LABEL),
+    (ObjectClass::PUBLIC_KEY, APPROVAL_LABEL),
+];
+
+/// Each of [`INTERNAL`] that the token holds.
+fn find_internal(session: &Session) -> Result<[Option<ObjectHandle>; 5], Fault> {
+    let mut found = [None; 5];
+    for (handle, (class, label)) in found.iter_mut().zip(INTERNAL) {
+        *handle = find_one(session, class, label)?;
+    }
+    Ok(found)
+}
+
+/// Finds the internal keys.
 fn open_vault(
     session: Session,
     wrap_mechanism: WrapMechanism,
     answers: Arc<AtomicU64>,
 ) -> Result<TokenVault> {
-    let found = |fault| match fault {
-        Fault::Lost(reason) => unavailable(reason),
-        Fault::Refused(error) => error,
+    let found = find_internal(&session).map_err(refused)?;
+    let [
+        Some(wrap),
+        Some(row),
+        Some(pin),
+        Some(approval),
+        Some(approval_public),
+    ] = found
+    else {
+        check_logged_in(&session).map_err(refused)?;
+        return Err(incomplete(&found));
     };
-    let internal = [
-        (ObjectClass::SECRET_KEY, WRAP_LABEL),
-        (ObjectClass::SECRET_KEY, ROW_LABEL),
-        (ObjectClass::SECRET_KEY, PIN_LABEL),
-        (ObjectClass::PRIVATE_KEY, APPROVAL_LABEL),
-        (ObjectClass::PUBLIC_KEY, APPROVAL_LABEL),
-    ];
-    let look = |session: &Session| -> Result<Vec<ObjectHandle>> {
-        let handles = internal
-            .iter()
-            .map(|(class, label)| find_one(session, *class, label));
-        Ok(handles
-            .collect::<Result<Vec<_>, Fault>>()
-            .map_err(found)?
-            .into_iter()
-            .flatten()
-            .collect())
-    };
-    let mut handles = look(&session)?;
-    if handles.is_empty() {
-        let _serialised = lock(token_objects());
-        // Another thread may have made them while this one waited.
-        handles = look(&session)?;
-        if handles.is_empty() {
-            make_internal_keys(&session).map_err(|error| unavailable(said(&error)))?;
-            handles = look(&session)?;
-        }
-    }
-    let [wrap, row, pin, approval, approval_public]: [ObjectHandle; 5] =
-        handles.try_into().map_err(|_| Error::Setup {
-            reason: "the token holds some of the keystore's internal keys but not all".to_owned(),
-        })?;
     let approval_public_key =
-        public_key(&session, KeyAlgorithm::P256, approval_public).map_err(found)?;
-    let id = session
-        .get_attributes(wrap, &[AttributeType::Id])
-        .map_err(|error| unavailable(said(&error)))?;
-    let key_set = id
-        .into_iter()
-        .find_map(|attribute| match attribute {
-            Attribute::Id(id) => id.try_into().ok(),
-            _ => None,
-        })
-        .ok_or_else(|| Error::Setup {
-            reason: format!("{WRAP_LABEL} has no id of ours"),
-        })?;
+        public_key(&session, KeyAlgorithm::P256, approval_public).map_err(refused)?;
+    let key_set = key_set_of(&session, wrap).map_err(refused)?;
     let services = HashMap::new();
     Ok(TokenVault {
         session,
@@ -637,8 +625,37 @@ fn open_vault(
     })
 }
 
-fn make_internal_keys(session: &Session) -> cryptoki::error::Result<()> {
-    let id: [u8; 8] = random().map_err(|_| TokenError::InvalidValue)?;
+/// What is wrong with a token that lacks internal keys, and what to do.
+fn incomplete(found: &[Option<ObjectHandle>; 5]) -> Error {
+    let mut missing: Vec<&str> = found
+        .iter()
+        .zip(INTERNAL)
+        .filter_map(|(handle, (_, label))| handle.is_none().then_some(label))
+        .collect();
+    missing.dedup();
+    let reason = if found.iter().all(Option::is_none) {
+        "the token holds none of the keystore's internal keys; `kyso init` makes them in a new installation".to_owned()
+    } else {
+        format!(
+            "the token holds only a part of the keystore's internal keys, not {}; if `kyso init` was interrupted run it \
+             again, else put the token back from its backup",
+            missing.join(", ")
+        )
+    };
+    Error::Setup { reason }
+}
+
+/// Makes each internal key that the token lacks, all under one id. Nothing is destroyed but a half of the approval
+/// pair, without which no PIN was ever sealed to the other.
+fn make_missing(session: &Session) -> Result<(), Fault> {
+    let found = find_internal(session)?;
+    check_logged_in(session)?;
+    let [wrap, row, pin, approval, approval_public] = found;
+    let id = match wrap.or(row).or(pin) {
+        Some(object) => key_set_of(session, object)?,
+        None => random()?,
+    };
+    let made = |outcome: cryptoki::error::Result<_>| outcome.map_err(|error| fault(&error));
     let secret = |label: &str| {
         vec![
             Attribute::Token(true),
@@ -650,18 +667,34 @@ fn make_internal_keys(session: &Session) -> cryptoki::error::Result<()> {
             Attribute::Id(id.to_vec()),
         ]
     };
-    make_wrapping_key(session, secret(WRAP_LABEL))?;
-    for label in [ROW_LABEL, PIN_LABEL] {
-        let template = [
-            &secret(label)[..],
-            &[
-                Attribute::KeyType(KeyType::GENERIC_SECRET),
-                Attribute::Sign(true),
-            ],
-        ]
-        .concat();
-        session.generate_key(&Mechanism::GenericSecretKeyGen, &template)?;
+    if wrap.is_none() {
+        made(make_wrapping_key(session, secret(WRAP_LABEL)))?;
     }
+    for (present, label) in [(row, ROW_LABEL), (pin, PIN_LABEL)] {
+        if present.is_none() {
+            let template = [
+                &secret(label)[..],
+                &[
+                    Attribute::KeyType(KeyType::GENERIC_SECRET),
+                    Attribute::Sign(true),
+                ],
+            ]
+            .concat();
+            made(session.generate_key(&Mechanism::GenericSecretKeyGen, &template))?;
+        }
+    }
+    if approval.is_none() || approval_public.is_none() {
+        for half in [approval, approval_public].into_iter().flatten() {
+            session
+                .destroy_object(half)
+                .map_err(|error| fault(&error))?;
+        }
+        make_approval_pair(session, id).map_err(|error| fault(&error))?;
+    }
+    Ok(())
+}
+
+fn make_approval_pair(session: &Session, id: [u8; 8]) -> cryptoki::error::Result<()> {
     let common = [
         Attribute::Token(true),
         Attribute::Label(APPROVAL_LABEL.into()),
@@ -678,14 +711,22 @@ fn make_internal_keys(session: &Session) -> cryptoki::error::Result<()> {
         ],
     ]
     .concat();
-    generate_pair(
-        session,
-        KeyAlgorithm::P256,
-        Attribute::Derive(true),
-        &common,
-        &private,
-    )?;
-    Ok(())
+    let derive = Attribute::Derive(true);
+    generate_pair(session, KeyAlgorithm::P256, derive, &common, &private).map(drop)
+}
+
+/// The id that every internal key bears.
+fn key_set_of(session: &Session, object: ObjectHandle) -> Result<[u8; 8], Fault> {
+    let id = session
+        .get_attributes(object, &[AttributeType::Id])
+        .map_err(|error| fault(&error))?;
+    let ours = id.into_iter().find_map(|attribute| match attribute {
+        Attribute::Id(id) => id.try_into().ok(),
+        _ => None,
+    });
+    Ok(ours.ok_or_else(|| Error::Setup {
+        reason: "an internal key of the token has no id of ours".to_owned(),
+    })?)
 }
 
 /// WRAP and UNWRAP but neither ENCRYPT nor DECRYPT, which would undo a wrapping block by block; and, where the device
@@ -777,6 +818,15 @@ fn unwrapped_template(algorithm: KeyAlgorithm) -> Vec<Attribute> {
         Attribute::Extractable(false),
         Attribute::Sign(true),
     ]
+}
+
+/// Private objects are invisible to a session that is logged out, which is no proof that there are none.
+fn check_logged_in(session: &Session) -> Result<(), Fault> {
+    let info = session.get_session_info().map_err(|error| fault(&error))?;
+    match info.session_state() {
+        SessionState::RwUser => Ok(()),
+        other => Err(Fault::Lost(format!("the session is in state {other:?}"))),
+    }
 }
 
 /// The only object of that class and label; several are a setup somebody must look at.
@@ -906,21 +956,48 @@ fn service_label(role: Role, label: &str) -> String {
     format!("kyso.{role}.{label}")
 }
 
+/// The modules of this process, by path, with `path` among them; each is loaded once.
+fn modules(path: &PathBuf) -> Result<MutexGuard<'static, HashMap<PathBuf, Module>>> {
+    static MODULES: OnceLock<Mutex<HashMap<PathBuf, Module>>> = OnceLock::new();
+    let mut modules = lock(MODULES.get_or_init(Mutex::default));
+    if !modules.contains_key(path) {
+        let context = Pkcs11::new(path).map_err(|_| Error::Setup {
+            reason: format!(
+                "the PKCS#11 module {} is missing or does not load",
+                path.display()
+            ),
+        })?;
+        let is_initialised = false;
+        modules.insert(
+            path.clone(),
+            Module {
+                context,
+                is_initialised,
+            },
+        );
+    }
+    Ok(modules)
+}
+
+/// A loaded library.
+struct Module {
+    context: Pkcs11,
+    is_initialised: bool,
+}
+
 /// The module, loaded and initialised once per process and never finalised.
 fn load(path: &PathBuf) -> Result<Pkcs11> {
-    static MODULES: OnceLock<Mutex<HashMap<PathBuf, Pkcs11>>> = OnceLock::new();
-    let mut modules = lock(MODULES.get_or_init(Mutex::default));
-    if let Some(module) = modules.get(path) {
-        return Ok(module.clone());
+    let mut modules = modules(path)?;
+    let module = modules.get_mut(path).expect("it has just been loaded");
+    if !module.is_initialised {
+        let locking = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
+        match module.context.initialize(locking) {
+            Ok(()) | Err(TokenError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
+            Err(error) => return Err(unavailable(said(&error))),
+        }
+        module.is_initialised = true;
     }
-    let module =
-        Pkcs11::new(path).map_err(|_| unavailable(format!("{} does not load", path.display())))?;
-    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-        Ok(()) | Err(TokenError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-        Err(error) => return Err(unavailable(said(&error))),
-    }
-    modules.insert(path.clone(), module.clone());
-    Ok(module)
+    Ok(module.context.clone())
 }
 
 /// Held while a token object is made or destroyed, in this whole process.
@@ -980,6 +1057,14 @@ fn said(error: &TokenError) -> String {
     match error {
         TokenError::Pkcs11(code, function) => format!("{function} answered {code:?}"),
         other => other.to_string(),
+    }
+}
+
+/// A fault outside a job, where nobody reopens.
+fn refused(fault: Fault) -> Error {
+    match fault {
+        Fault::Lost(reason) => unavailable(reason),
+        Fault::Refused(error) => error,
     }
 }
 

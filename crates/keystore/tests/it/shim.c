@@ -3,7 +3,9 @@
  * Built by the tests with -DREAL="<module>" -DCONTROL="<file>". The first word of the control file says what to do:
  *   ok    pass everything on
  *   dead  every session and key call answers CKR_DEVICE_REMOVED
+ *   hang  every session and key call waits until the word changes
  *   lost  the next key call answers CKR_SESSION_HANDLE_INVALID, and all is well again
+ *   lock  every session and key call answers CKR_DEVICE_REMOVED, and C_Login CKR_PIN_LOCKED
  *   flip  one bit of every signature (not of a MAC, which has 32 octets) is flipped
  * Calls of C_Login are counted, one octet each, in <control file>.logins.
  *
@@ -12,11 +14,12 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned long rv;
 typedef unsigned long ulong;
 enum { OPEN_SESSION = 12, LOGIN = 18, FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43, UNWRAP_KEY = 61, COUNT = 68 };
-static const rv DEVICE_REMOVED = 0x32, GENERAL_ERROR = 0x05, SESSION_HANDLE_INVALID = 0xB3;
+static const rv DEVICE_REMOVED = 0x32, PIN_LOCKED = 0xA4, GENERAL_ERROR = 0x05, SESSION_HANDLE_INVALID = 0xB3;
 
 struct functions { unsigned char version[2]; void *entry[COUNT]; };
 static struct functions real, front;
@@ -31,29 +34,36 @@ static int told(const char *word) {
     return strcmp(found, word) == 0;
 }
 
+/* Whether the device is gone; one that hangs says so never. */
+static int gone(void) {
+    while (told("hang")) usleep(5000);
+    return told("dead");
+}
+
 static void tell_ok(void) {
     FILE *control = fopen(CONTROL, "w");
     if (control) { fputs("ok", control); fclose(control); }
 }
 
 static rv open_session(ulong slot, ulong flags, void *application, void *notify, ulong *session) {
-    if (told("dead")) return DEVICE_REMOVED;
+    if (gone()) return DEVICE_REMOVED;
     return ((rv (*)(ulong, ulong, void *, void *, ulong *))real.entry[OPEN_SESSION])(slot, flags, application, notify, session);
 }
 
 static rv login(ulong session, ulong user, unsigned char *pin, ulong length) {
     FILE *logins = fopen(CONTROL ".logins", "a");
     if (logins) { fputc('.', logins); fclose(logins); }
+    if (told("lock")) return PIN_LOCKED;
     return ((rv (*)(ulong, ulong, unsigned char *, ulong))real.entry[LOGIN])(session, user, pin, length);
 }
 
 static rv find_objects_init(ulong session, void *template, ulong count) {
-    if (told("dead")) return DEVICE_REMOVED;
+    if (gone() || told("lock")) return DEVICE_REMOVED;
     return ((rv (*)(ulong, void *, ulong))real.entry[FIND_OBJECTS_INIT])(session, template, count);
 }
 
 static rv sign_init(ulong session, void *mechanism, ulong key) {
-    if (told("dead")) return DEVICE_REMOVED;
+    if (gone() || told("lock")) return DEVICE_REMOVED;
     if (told("lost")) { tell_ok(); return SESSION_HANDLE_INVALID; }
     return ((rv (*)(ulong, void *, ulong))real.entry[SIGN_INIT])(session, mechanism, key);
 }
@@ -65,7 +75,7 @@ static rv sign(ulong session, unsigned char *data, ulong data_length, unsigned c
 }
 
 static rv unwrap_key(ulong session, void *mechanism, ulong key, unsigned char *wrapped, ulong length, void *template, ulong count, ulong *made) {
-    if (told("dead")) return DEVICE_REMOVED;
+    if (gone() || told("lock")) return DEVICE_REMOVED;
     return ((rv (*)(ulong, void *, ulong, unsigned char *, ulong, void *, ulong, ulong *))real.entry[UNWRAP_KEY])(session, mechanism, key, wrapped, length, template, count, made);
 }
 

@@ -429,33 +429,82 @@ fn a_keystore_starts_without_its_token() {
     let Some(real) = softhsm() else { return };
     let directory = tempfile::tempdir().unwrap();
     block_on(async {
-        for (module, label) in [
-            (real, "kyso-nowhere"),
-            (Path::new("/nonexistent/module.so"), "kyso-suite"),
-        ] {
-            let mut config = token_config(module, label, directory.path(), TOKEN_PIN, 10);
-            config.software = Some(SoftwareConfig {
-                directory: directory.path().join("keys"),
-            });
-            let keystore = Keystore::open(config).unwrap();
-            let refused = keystore
-                .create_for_citizen(KeyAlgorithm::P256, "cred_1")
-                .await;
-            assert!(matches!(
-                refused,
-                Err(Error::Unavailable {
-                    backend: BackendName::Pkcs11,
-                    ..
-                })
-            ));
-            let signs = keystore.probe().await;
-            assert!(
-                signs
-                    .iter()
-                    .any(|(backend, sign)| *backend == BackendName::Software && sign.is_ok())
-            );
-        }
+        let mut config = token_config(real, "kyso-nowhere", directory.path(), TOKEN_PIN, 10);
+        config.software = Some(SoftwareConfig {
+            directory: directory.path().join("keys"),
+        });
+        let keystore = Keystore::open(config).unwrap();
+        let refused = keystore
+            .create_for_citizen(KeyAlgorithm::P256, "cred_1")
+            .await;
+        assert!(matches!(
+            refused,
+            Err(Error::Unavailable {
+                backend: BackendName::Pkcs11,
+                ..
+            })
+        ));
+        let signs = keystore.probe().await;
+        assert!(
+            signs
+                .iter()
+                .any(|(backend, sign)| *backend == BackendName::Software && sign.is_ok())
+        );
     });
+}
+
+#[test]
+fn a_module_that_is_missing_or_none_is_named_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("text.so");
+    std::fs::write(&text, "not a library").unwrap();
+    for module in [Path::new("/nonexistent/module.so"), &text] {
+        let config = token_config(module, "kyso-suite", directory.path(), TOKEN_PIN, 10);
+        let refused = Keystore::open(config).err().map(|error| error.to_string());
+        let said = refused.expect("there is no module");
+        assert!(said.contains(&module.display().to_string()), "{said}");
+    }
+}
+
+/// Opening makes nothing; creating makes what is missing, all of it or the rest, and never a second of anything.
+#[test]
+fn internal_keys_are_made_on_demand_only_and_a_half_made_set_is_finished() {
+    let Some(real) = softhsm() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let config = || token_config(real, "kyso-empty", directory.path(), TOKEN_PIN, 10);
+    let opened = || block_on(Keystore::open(config()).unwrap().approval_public_key());
+    let refusal = || opened().err().map(|error| error.to_string());
+    let said = refusal().expect("the token is empty");
+    assert!(
+        said.contains("none of") && said.contains("kyso init"),
+        "{said}"
+    );
+
+    Keystore::create(config()).unwrap();
+    let first = opened().unwrap();
+    Keystore::create(config()).unwrap();
+    assert_eq!(opened().unwrap().key_id, first.key_id, "made once");
+
+    let session = attacker("kyso-empty").unwrap();
+    let parts = [
+        (ObjectClass::SECRET_KEY, "kyso.wrap.v1"),
+        (ObjectClass::SECRET_KEY, "kyso.row.v1"),
+        (ObjectClass::SECRET_KEY, "kyso.pin.v1"),
+        (ObjectClass::PUBLIC_KEY, "kyso.approval.v1"),
+        (ObjectClass::PRIVATE_KEY, "kyso.approval.v1"),
+    ];
+    for (class, label) in parts {
+        session
+            .destroy_object(object(&session, class, label))
+            .unwrap();
+        let said = refusal().expect("a part is missing");
+        assert!(said.contains(label) && said.contains("backup"), "{said}");
+        Keystore::create(config()).unwrap();
+        opened().unwrap();
+        for (class, label) in parts {
+            object(&session, class, label);
+        }
+    }
 }
 
 #[test]

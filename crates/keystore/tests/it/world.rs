@@ -198,7 +198,7 @@ pub fn softhsm() -> Option<&'static Path> {
             home.display()
         );
         std::fs::write(&configuration, text).unwrap();
-        for label in ["kyso-suite", "kyso-pin", "kyso-faults"] {
+        for label in ["kyso-suite", "kyso-pin", "kyso-faults", "kyso-empty"] {
             let made = Command::new("softhsm2-util")
                 .env("SOFTHSM2_CONF", &configuration)
                 .args([
@@ -222,6 +222,10 @@ pub fn softhsm() -> Option<&'static Path> {
         // SAFETY: Rust's own readers of the environment take the lock that this takes; the module reads it in
         // C_Initialize, which comes after, and nothing else in this process reads it from C meanwhile.
         unsafe { std::env::set_var("SOFTHSM2_CONF", &configuration) };
+        for label in ["kyso-suite", "kyso-pin", "kyso-faults"] {
+            let config = token_config(&module, label, &home, TOKEN_PIN, 1);
+            Keystore::create(config).unwrap();
+        }
         Some(module)
     });
     if module.is_none() {

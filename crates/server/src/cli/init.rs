@@ -8,11 +8,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use clap::Args;
-use kyso_store::Entropy;
+use kyso_store::{Clock, Entropy};
 
 use super::{Failure, Outcome, console};
 use crate::config::{Config, Error, Loaded};
-use crate::platform::Platform;
+use crate::platform::{self, Platform};
 
 /// Options of `kyso init`.
 #[derive(Args)]
@@ -53,10 +53,11 @@ impl Init {
         make_directory(&loaded.path(&loaded.config.keystore.software_directory))?;
         make_directory(&loaded.path(&loaded.config.database.checkpoint_directory))?;
         make_data_key(&loaded.path(&loaded.config.database.data_key_file))?;
-        crate::platform::make_keystore(&loaded)?;
-        crate::platform::make_database(&loaded).await?;
-        let platform = Platform::open(&loaded).await?;
-        let applied = platform.prepare().await?;
+        platform::make_database(&loaded).await?;
+        let store = platform::open_store(&loaded, Clock::System).await?;
+        let applied = store.migrate(kyso_store::MIGRATIONS).await?;
+        platform::make_keystore(&loaded, &store).await?;
+        Platform::open(&loaded).await?.prepare().await?;
         console::done(&format!("database ready ({applied} migrations applied)"));
         if loaded.config.keystore.backend == "software" {
             say!();

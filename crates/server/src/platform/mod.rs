@@ -146,7 +146,10 @@ impl Platform {
     /// Brings the schema up to this binary and puts what a new database needs into it. Returns migrations applied.
     pub async fn prepare(&self) -> Result<u64, Error> {
         let applied = self.store.migrate(kyso_store::MIGRATIONS).await?;
-        self.registration.prepare().await?;
+        // Another machine may be at it at this moment; then it is done when we hear of it, and found so the second time.
+        if self.registration.prepare().await.is_err() {
+            self.registration.prepare().await?;
+        }
         self.keep(DATA_KEY_FINGERPRINT, &self.data_key).await?;
         Ok(applied)
     }
@@ -291,15 +294,30 @@ pub fn open_keystore(loaded: &Loaded) -> Result<Keystore, Error> {
             path: master,
         });
     }
-    keystore(loaded, master.exists())
+    Ok(Keystore::open(keystore_config(loaded, master.exists())?)?)
 }
 
-/// Makes the software keystore of a new installation, or finds it there; a PKCS#11 token is initialised by its own tools.
-pub fn make_keystore(loaded: &Loaded) -> Result<(), Error> {
-    keystore(loaded, loaded.config.keystore.backend == "software").map(drop)
+/// Makes the keystore of a new installation: the master key file, or the internal keys in the PKCS#11 token.
+///
+/// Once for each backend and database: the setting that says so is written in the transaction that is open meanwhile, so
+/// that of two machines one waits for the other, and of a killed one nothing is said. What was made once and is lost is
+/// not made anew.
+pub async fn make_keystore(loaded: &Loaded, store: &Store) -> Result<(), Error> {
+    let name = format!("keystore-{}", loaded.config.keystore.backend);
+    let mut tx = store.write().await?;
+    let claim = [name.into(), b"made".to_vec().into(), tx.now().into()];
+    if tx.execute(table::KEEP_SETTING, &claim).await? == 0 {
+        return Ok(());
+    }
+    let config = keystore_config(loaded, loaded.config.keystore.backend == "software")?;
+    tokio::task::spawn_blocking(move || Keystore::create(config).map(drop))
+        .await
+        .unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))?;
+    kyso_store::failpoint!("server.init.keystore_made");
+    Ok(tx.commit().await?)
 }
 
-fn keystore(loaded: &Loaded, with_software: bool) -> Result<Keystore, Error> {
+fn keystore_config(loaded: &Loaded, with_software: bool) -> Result<KeystoreConfig, Error> {
     let config = &loaded.config.keystore;
     let default_backend = match config.backend.as_str() {
         "software" => BackendName::Software,
@@ -333,12 +351,12 @@ fn keystore(loaded: &Loaded, with_software: bool) -> Result<Keystore, Error> {
     let software = with_software.then(|| SoftwareConfig {
         directory: loaded.path(&config.software_directory),
     });
-    Ok(Keystore::open(KeystoreConfig {
+    Ok(KeystoreConfig {
         default_backend,
         software,
         pkcs11,
         queue: config.queue,
-    })?)
+    })
 }
 
 fn authority_config(loaded: &Loaded) -> AuthorityConfig {

@@ -5,7 +5,7 @@ pub const SET_SETTING: &str = "-- set_setting
 INSERT INTO setting (name, value, set_at) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = excluded.set_at";
 
-/// Writes a setting that is not there yet.
+/// Writes a setting that is not there yet; waits for another transaction that is just writing it.
 pub const KEEP_SETTING: &str = "-- keep_setting
 INSERT INTO setting (name, value, set_at) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO NOTHING";

@@ -18,7 +18,7 @@ use kyso_phone::{Enrolment, Owner, Phone, Session};
 use kyso_registration::campaign::{Allowance, Campaign, Desk, Plan as CitizenPlan};
 use kyso_registration::ra::{NewOfficer, OfficerRole};
 use kyso_server::config::Loaded;
-use kyso_server::platform::Platform;
+use kyso_server::platform::{Platform, make_keystore};
 use kyso_signing::portal::{NewPortal, Scopes};
 use kyso_store::Clock;
 use kyso_store::testing::{Database, Folder};
@@ -76,6 +76,7 @@ pub struct World {
 /// A running `kyso serve`.
 pub struct Node {
     child: Child,
+    log: PathBuf,
     /// `http://127.0.0.1:PORT`.
     pub url: String,
 }
@@ -121,8 +122,7 @@ impl World {
         restrict(&folder.path().join("data.key"));
         write_configuration(&folder, &database.url, &catcher, &options);
         let loaded = Loaded::read(&folder.path().join("kyso.toml"), []).unwrap();
-        kyso_server::platform::make_keystore(&loaded).unwrap();
-        kyso_server::platform::make_database(&loaded).await.unwrap();
+        make_keystore(&loaded, &database.store).await.unwrap();
         let platform = Platform::open_at(&loaded, Clock::System).await.unwrap();
         platform.prepare().await.unwrap();
         let keys = platform.keys.clone().unwrap();
@@ -425,6 +425,7 @@ impl Node {
             if let Some(address) = listening(&text) {
                 return Self {
                     child,
+                    log,
                     url: format!("http://{address}"),
                 };
             }
@@ -437,6 +438,18 @@ impl Node {
             "kyso serve does not listen: {}",
             std::fs::read_to_string(&log).unwrap_or_default()
         );
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether `/readyz` says yes, and what it says.
+    pub async fn ready(&self) -> (bool, String) {
+        let answer = client().get(format!("{}/readyz", self.url)).send().await;
+        let answer = answer.unwrap();
+        (answer.status().is_success(), answer.text().await.unwrap())
     }
 
     /// Waits until the process is gone; a failpoint killed it, or [`Node::kill`] did.
@@ -551,6 +564,22 @@ pub fn photo() -> Vec<u8> {
         .write_image_data(&pixels)
         .unwrap();
     bytes
+}
+
+/// Waits until something is so, half a minute at most.
+pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    for _ in 0..3000 {
+        if so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain until {what}");
+}
+
+/// What a program printed, on both channels.
+pub fn said(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
 /// Runs `kyso` with arguments in a folder.
@@ -669,7 +698,8 @@ fn listening(log: &str) -> Option<String> {
     value["listen"].as_str().map(str::to_owned)
 }
 
-fn restrict(path: &PathBuf) {
+/// Lets nobody else read a file, as secrets must be.
+pub fn restrict(path: &PathBuf) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

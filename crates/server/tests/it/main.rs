@@ -13,3 +13,4 @@ mod operator;
 mod pages;
 mod refusals;
 mod smartca;
+mod token;

@@ -643,24 +643,16 @@ fn make_softhsm_token() -> Option<(Pkcs11Config, Folder)> {
     Some((config, folder))
 }
 
-/// Lets one keystore make the token's internal keys before the tests open it side by side: two that find it empty at the
-/// same time would each make a part. It stays open for the life of the process, as the module's threads want.
+/// Makes the token's internal keys. The keystore stays open for the life of the process, as the module's threads want.
 fn prepare_token(token: Pkcs11Config) {
     let opened = std::thread::spawn(move || {
-        let keys = Keystore::open(KeystoreConfig {
+        let keys = Keystore::create(KeystoreConfig {
             default_backend: BackendName::Pkcs11,
             software: None,
             pkcs11: Some(token),
             queue: 16,
         })
-        .expect("the token opens");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("a runtime");
-        runtime
-            .block_on(keys.approval_public_key())
-            .expect("the token has its keys");
+        .expect("the token has its keys");
         std::mem::forget(keys);
     });
     opened.join().expect("the token is prepared");
