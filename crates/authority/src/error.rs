@@ -109,6 +109,14 @@ pub enum Error {
         /// Whose key.
         role: Role,
     },
+    /// A ceremony was begun under another root.
+    #[error(
+        "a ceremony was begun under {held} root; finish that one, or start with a new keystore and database"
+    )]
+    OtherRoot {
+        /// Whose.
+        held: &'static str,
+    },
     /// No request to an outside root is waiting for its certificate.
     #[error("no request is waiting for a certificate of an outside root")]
     NothingToImport,

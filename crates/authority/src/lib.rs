@@ -29,6 +29,7 @@ pub mod subject;
 pub mod task;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kyso_keystore::{Keystore, ServiceKey};
@@ -148,6 +149,8 @@ struct Inner {
     memory: status::kept::Memory,
     /// One publisher of CRLs in this process at a time; between processes the row decides.
     publishing: tokio::sync::Mutex<()>,
+    /// The latest instant an OCSP answer spoke of: a clock set back does not turn their time around.
+    answered: AtomicI64,
 }
 
 impl Authority {
@@ -163,6 +166,7 @@ impl Authority {
                 known: RwLock::new(None),
                 found: RwLock::default(),
                 publishing: tokio::sync::Mutex::new(()),
+                answered: AtomicI64::new(0),
             }),
         }
     }

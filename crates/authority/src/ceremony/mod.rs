@@ -154,7 +154,8 @@ impl Authority {
     /// Holds the ceremony. Killed at any point, the same call goes on where it was; held a second time, it tells what is there.
     ///
     /// # Errors
-    /// [`Error::CeremonyHeld`] if keys of another kind than planned exist; the keystore's.
+    /// [`Error::CeremonyHeld`] if keys of another kind than planned exist, [`Error::OtherRoot`] if they are under another
+    /// root; the keystore's.
     pub async fn ceremony(
         &self,
         keys: &Keystore,
@@ -164,10 +165,11 @@ impl Authority {
         if plan.root == Root::Outside {
             return self.request(keys, plan, watcher).await;
         }
-        let mut course = Course::new(state::steps(plan), watcher);
         let Root::Ours(algorithm) = plan.root else {
             return Err(Error::CeremonyHeld { role: Role::Root });
         };
+        self.refuse_other_root(false).await?;
+        let mut course = Course::new(state::steps(plan), watcher);
         let root = self.root(keys, algorithm, &mut course).await?;
         self.issuing(keys, plan, root, &mut course).await?;
         self.finish(keys, plan, &mut course).await
@@ -288,6 +290,7 @@ impl Authority {
             },
             Step::Request,
         ];
+        self.refuse_other_root(true).await?;
         let mut course = Course::new(steps, watcher);
         let row = self
             .key(keys, Role::Issuing, 1, "", plan.issuing, &mut course)
@@ -418,6 +421,20 @@ impl Authority {
         tx.commit().await?;
         self.forget_known();
         Ok(())
+    }
+
+    /// One issuing key has one root. With our own, its key comes first; an issuing key without it is an outside root's.
+    async fn refuse_other_root(&self, wants_outside: bool) -> Result<()> {
+        let rows = table::all(self.store()).await?;
+        let has_root = rows.iter().any(|row| row.role == Role::Root);
+        let has_issuing = rows
+            .iter()
+            .any(|row| row.role == Role::Issuing && row.stage != KeyStage::Planned);
+        match wants_outside {
+            true if has_root => Err(Error::OtherRoot { held: "our own" }),
+            false if has_issuing && !has_root => Err(Error::OtherRoot { held: "an outside" }),
+            _ => Ok(()),
+        }
     }
 
     async fn root(

@@ -7,6 +7,8 @@
 //! a serial that was never issued, several certificates at once) is signed only as often as the caller's [`Cost`] allows: the key
 //! is not there for whoever asks most. Beyond that a nonce is left out, as RFC 9654 2.1 lets a responder do, and the rest is `tryLater`.
 
+use std::sync::atomic::Ordering;
+
 use kyso_keystore::Keystore;
 use kyso_pki::algorithm::SignatureAlgorithm;
 use kyso_pki::ocsp::{self, Answer, CertId, Failure, Request, ResponseTemplate, Status};
@@ -159,7 +161,12 @@ impl Authority {
         {
             return Ok(response);
         }
-        let this_update = whole_second(now);
+        let this_update = whole_second(
+            self.inner
+                .answered
+                .fetch_max(now, Ordering::SeqCst)
+                .max(now),
+        );
         let life_ms = i64::from(self.config().ocsp_minutes.max(1)) * 60_000;
         let next_update = (this_update + life_ms).min(certificate.not_after());
         let cache_until = request.nonce.is_none().then_some(next_update);
