@@ -5,6 +5,8 @@
 //! another node, or until the next job is due. Stopping lets the batch in hand finish; a killed worker's jobs come
 //! back when their leases end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kyso_authority::Task as AuthorityTask;
@@ -42,6 +44,7 @@ pub async fn run(
         platform,
         keys,
         outbound,
+        halted: Arc::default(),
     };
     if let Err(error) = worker.start().await {
         tracing::error!(%error, "worker could not prepare; it goes on and tries with each job");
@@ -68,6 +71,7 @@ pub async fn drain(
         platform: platform.clone(),
         keys: keys.clone(),
         outbound: outbound.clone(),
+        halted: Arc::default(),
     };
     let mut done = 0;
     loop {
@@ -98,6 +102,8 @@ struct Worker {
     platform: Platform,
     keys: Keystore,
     outbound: Outbound,
+    /// Set while the ledger is behind or beside its published checkpoint.
+    halted: Arc<AtomicBool>,
 }
 
 impl Family {
@@ -149,6 +155,10 @@ impl Worker {
     async fn work_on(&self, family: Family, mut stop: watch::Receiver<bool>) {
         let mut wake = self.platform.store.wake();
         while !*stop.borrow() {
+            if self.halted.load(Ordering::SeqCst) {
+                pause(&mut stop, Duration::from_secs(1)).await;
+                continue;
+            }
             match self.claim_and_work(family).await {
                 Ok(0) => {}
                 Ok(_) => continue,
@@ -402,22 +412,43 @@ impl Worker {
         }
     }
 
+    /// Seals, and stops all work while the database is not the one that was published: whatever is signed on an old or
+    /// foreign history is signed twice, or for nobody.
     async fn seal_once(&self) -> Result<(), Error> {
-        let Ok(service) = self.platform.authority.ledger_key().await else {
-            return Ok(());
-        };
-        self.platform.keep_origin().await?;
-        let note_key = self.platform.note_key().await?;
-        let key = self.keys.service(&service.label).await?;
-        let keys = &self.keys;
-        ledger::seal(&self.platform.store, &note_key, |note| async move {
-            let digest = Digest::of(DigestAlgorithm::Sha256, &note);
-            keys.sign_for_service(&key, SignatureAlgorithm::EcdsaSha256, digest)
-                .await
-        })
-        .await?;
-        Ok(())
+        let sealed = seal(&self.platform, &self.keys).await;
+        let forked = sealed.as_ref().err().and_then(|error| error.downcast_ref());
+        let is_forked = matches!(
+            forked,
+            Some(kyso_store::Error::LedgerBehind { .. } | kyso_store::Error::LedgerForked { .. })
+        );
+        if self.halted.swap(is_forked, Ordering::SeqCst) != is_forked {
+            if is_forked {
+                tracing::error!(
+                    "the database is not the one that was published; nothing is worked on until it is"
+                );
+            } else {
+                tracing::warn!("the database is the one that was published again; work goes on");
+            }
+        }
+        sealed
     }
+}
+
+/// Seals what was recorded and publishes the checkpoint; nothing before the ceremony that makes the ledger's key.
+pub async fn seal(platform: &Platform, keys: &Keystore) -> Result<(), Error> {
+    let Ok(service) = platform.authority.ledger_key().await else {
+        return Ok(());
+    };
+    platform.keep_origin().await?;
+    let note_key = platform.note_key().await?;
+    let key = keys.service(&service.label).await?;
+    ledger::seal(&platform.store, &note_key, |note| async move {
+        let digest = Digest::of(DigestAlgorithm::Sha256, &note);
+        keys.sign_for_service(&key, SignatureAlgorithm::EcdsaSha256, digest)
+            .await
+    })
+    .await?;
+    Ok(())
 }
 
 /// An error and what caused it, on one line.

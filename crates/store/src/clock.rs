@@ -3,6 +3,7 @@
 //! Times are `i64` milliseconds since 1970-01-01 UTC. A transaction has one instant, [`Tx::now`](crate::Tx::now);
 //! pure code gets `now` as an argument.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,9 +16,20 @@ pub enum Clock {
     System,
     /// A clock that stands still until somebody moves it. Clones share it.
     Fixed(Arc<AtomicI64>),
+    /// The machine's clock plus as many ms as stand in a file, read anew each time. For tests of a whole process.
+    Shifted(Arc<Path>),
 }
 
 impl Clock {
+    /// The machine's clock; or, where failpoints are allowed, the one that `KYSO_CLOCK_SHIFT_FILE` shifts.
+    pub fn of_process() -> Clock {
+        let is_test = std::env::var("KYSO_FAILPOINTS_ALLOWED").as_deref() == Ok("yes");
+        match std::env::var_os("KYSO_CLOCK_SHIFT_FILE").filter(|_| is_test) {
+            Some(file) => Clock::Shifted(Path::new(&file).into()),
+            None => Clock::System,
+        }
+    }
+
     /// A clock standing at `at` (ms since 1970).
     pub fn fixed(at: i64) -> Clock {
         Clock::Fixed(Arc::new(AtomicI64::new(at)))
@@ -36,13 +48,17 @@ impl Clock {
                     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
                 }),
             Clock::Fixed(at) => at.load(Ordering::SeqCst),
+            Clock::Shifted(file) => {
+                let shift = std::fs::read_to_string(file).unwrap_or_default();
+                Clock::System.now() + shift.trim().parse().unwrap_or(0)
+            }
         }
     }
 
     /// Moves a fixed clock by `ms` (back, if negative) and says where it stands. The machine's clock does not move.
     pub fn advance(&self, ms: i64) -> i64 {
         match self {
-            Clock::System => self.now(),
+            Clock::System | Clock::Shifted(_) => self.now(),
             Clock::Fixed(at) => at.fetch_add(ms, Ordering::SeqCst) + ms,
         }
     }

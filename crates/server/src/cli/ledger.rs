@@ -6,7 +6,7 @@ use clap::Subcommand;
 use kyso_pki::algorithm::SignatureAlgorithm;
 use kyso_store::ledger;
 
-use super::{Outcome, console};
+use super::{Failure, Outcome, console};
 use crate::config::Loaded;
 use crate::platform::Platform;
 
@@ -19,6 +19,12 @@ pub enum Ledger {
         #[arg(long)]
         checkpoint: Option<PathBuf>,
     },
+    /// After the database was restored from a backup: write down that what came after is lost, and go on from there.
+    ///
+    /// `kyso serve` refuses a database that is older than its published checkpoint. If a newer one exists, use that.
+    /// If not, stop every node and run this once: the loss is recorded in the ledger, the old checkpoint kept beside the
+    /// new one.
+    AcceptRestore,
     /// Print the entries about one subject, newest first.
     Show {
         /// `req_…`, `cred_…`, `enr_…`, …
@@ -38,6 +44,7 @@ impl Ledger {
                 };
                 verify(&platform, published.as_deref()).await
             }
+            Self::AcceptRestore => accept_restore(&platform).await,
             Self::Show { subject } => {
                 let entries = ledger::tail(&platform.store, &subject, None, 200).await?;
                 if entries.is_empty() {
@@ -62,6 +69,23 @@ impl Ledger {
     }
 }
 
+async fn accept_restore(platform: &Platform) -> Outcome {
+    let Some(keys) = &platform.keys else {
+        return Err(Failure(
+            "this role has no keys; run it where a worker runs".to_owned(),
+        ));
+    };
+    if ledger::accept_restored(&platform.store, "operator").await? {
+        crate::worker::seal(platform, keys)
+            .await
+            .map_err(|error| Failure(crate::worker::chain(error.as_ref())))?;
+        console::done("the loss is recorded, and the ledger published as it is now");
+    } else {
+        console::done("the ledger is not behind its published checkpoint; nothing to accept");
+    }
+    Ok(true)
+}
+
 /// Verifies the ledger of a platform and prints what was found.
 pub async fn verify(platform: &Platform, published: Option<&str>) -> Outcome {
     let note_key = platform.note_key().await?;
@@ -77,7 +101,14 @@ pub async fn verify(platform: &Platform, published: Option<&str>) -> Outcome {
         report.sealed, report.checkpoints, report.unsealed
     );
     match report.broken {
-        None => console::done(&format!("the ledger is whole: {summary}")),
+        None => {
+            console::done(&format!("the ledger is whole: {summary}"));
+            if published.is_none() && report.sealed > 0 {
+                console::warn(
+                    "no published checkpoint was found: a ledger cut off together with its checkpoints looks whole too",
+                );
+            }
+        }
         Some(ref broken) => {
             console::fault(&format!("the ledger was changed: {broken}"));
             say!("  read and right before it: {summary}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use kyso_store::ledger;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -35,7 +36,9 @@ impl Serve {
             .check_migrated(kyso_store::MIGRATIONS)
             .await?;
         platform.check_data_key().await?;
-        kyso_store::ledger::check_published(&platform.store).await?;
+        ledger::check_published(&platform.store)
+            .await
+            .map_err(refuse_old)?;
         if platform.authority.chain().await.is_err() {
             tracing::warn!(
                 "no ceremony has been held: nothing can be issued or signed; stop and run `kyso ceremony run`"
@@ -81,6 +84,19 @@ impl Serve {
         }
         Ok(true)
     }
+}
+
+/// Says what to do about a database that is not the newest.
+fn refuse_old(error: kyso_store::Error) -> Failure {
+    use kyso_store::Error as E;
+    let is_old = matches!(error, E::LedgerBehind { .. } | E::LedgerForked { .. });
+    let Failure(mut said) = error.into();
+    if is_old {
+        said.push_str(
+            "; put the newest database back or, if it is lost, stop every node and run `kyso ledger accept-restore`",
+        );
+    }
+    Failure(said)
 }
 
 fn start_worker(

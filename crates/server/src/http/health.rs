@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use kyso_store::ledger;
 use serde::Serialize;
 
 use super::{App, Probe};
@@ -45,17 +46,29 @@ impl Readiness {
     }
 
     /// What was found within [`FRESH_MS`], or is found now: once, however many ask.
-    async fn checks(&self, now: i64, database: impl Future<Output = bool>) -> Vec<Check> {
+    async fn checks(
+        &self,
+        now: i64,
+        database: impl Future<Output = bool>,
+        ledger: impl Future<Output = bool>,
+    ) -> Vec<Check> {
         let mut found = self.found.lock().await;
         if let Some((at, checks)) = found.as_ref()
             && (*at..*at + FRESH_MS).contains(&now)
         {
             return checks.clone();
         }
-        let mut checks = vec![Check {
-            name: "database",
-            ok: in_time(database).await,
-        }];
+        let (database, ledger) = tokio::join!(in_time(database), in_time(ledger));
+        let mut checks = vec![
+            Check {
+                name: "database",
+                ok: database,
+            },
+            Check {
+                name: "ledger",
+                ok: ledger,
+            },
+        ];
         if let Some(Probe(probe)) = &self.probe {
             checks.push(Check {
                 name: "keystore",
@@ -73,10 +86,12 @@ async fn in_time(check: impl Future<Output = bool>) -> bool {
 
 /// Whether this node can do its work; 503 with the failing check otherwise.
 pub async fn readyz(State(app): State<App>) -> Response {
-    let database = app.platform.reaches_database();
+    let platform = &app.platform;
+    let database = platform.reaches_database();
+    let ledger = async { ledger::check_published(&platform.store).await.is_ok() };
     let checks = app
         .readiness
-        .checks(app.platform.store.now(), database)
+        .checks(platform.store.now(), database, ledger)
         .await;
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready {
@@ -114,13 +129,16 @@ mod tests {
         }));
         let readiness = Readiness::new(Some(probe));
         for now in [0, 1, FRESH_MS - 1] {
-            let checks = readiness.checks(now, async { true }).await;
+            let checks = readiness.checks(now, async { true }, async { true }).await;
             assert!(checks.iter().all(|check| check.ok));
         }
         assert_eq!(asked.load(Ordering::SeqCst), 1);
-        let checks = readiness.checks(FRESH_MS, async { true }).await;
-        assert!(
-            checks[0].ok && !checks[1].ok,
+        let checks = readiness
+            .checks(FRESH_MS, async { true }, async { true })
+            .await;
+        assert_eq!(
+            checks.iter().map(|check| check.ok).collect::<Vec<_>>(),
+            [true, true, false],
             "a keystore that hangs is not ready"
         );
         assert_eq!(asked.load(Ordering::SeqCst), 2);

@@ -99,7 +99,7 @@ pub enum Error {
 impl Platform {
     /// Opens everything for the role of the configuration; does not migrate.
     pub async fn open(loaded: &Loaded) -> Result<Self, Error> {
-        Self::open_at(loaded, Clock::System).await
+        Self::open_at(loaded, Clock::of_process()).await
     }
 
     /// As [`Platform::open`], with another clock (tests).

@@ -29,7 +29,7 @@ mod verify;
 use serde_json::{Map, Value as Json};
 
 pub use note::NoteKey;
-pub use published::{check_published, published};
+pub use published::{accept_restored, check_published, published};
 pub(crate) use table::{INSERT, STATEMENTS, row};
 pub use verify::verify;
 
@@ -136,6 +136,10 @@ impl std::fmt::Display for Broken {
                 f,
                 ": the chain was computed anew; the checkpoint of {checkpoint} disagrees"
             ),
+            How::CheckpointMissing { checkpoint } => write!(
+                f,
+                ": the checkpoint of {checkpoint} was published and is missing in the database"
+            ),
             How::CheckpointForged { checkpoint } => {
                 write!(f, ": the checkpoint of {checkpoint} is forged")
             }
@@ -165,6 +169,11 @@ pub enum How {
     /// The chain was computed anew from about here: a checkpoint says otherwise.
     Rewritten {
         /// Size of the first checkpoint that disagrees.
+        checkpoint: i64,
+    },
+    /// A checkpoint that was published is not among those of the database: somebody deleted it.
+    CheckpointMissing {
+        /// Its size.
         checkpoint: i64,
     },
     /// A checkpoint is not signed by the key, or does not say what its row says.

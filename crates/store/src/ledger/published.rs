@@ -7,8 +7,10 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use super::note;
+use serde_json::json;
+
 use super::table::{self, read_hash};
+use super::{Event, note};
 use crate::{Error, Result, Store};
 
 const FILE: &str = "checkpoint";
@@ -23,6 +25,49 @@ pub async fn check_published(store: &Store) -> Result<()> {
         return Ok(());
     };
     check(store, &published).await
+}
+
+/// The operator's way out of a database that had to be restored from a backup: writes down that its ledger is behind, or
+/// beside, the published checkpoint, and sets that aside as `checkpoint.superseded-<size>`, never to be deleted. What was
+/// done after the backup is lost; the record says so for good. The next sealing publishes anew.
+///
+/// Returns whether there was anything to accept.
+///
+/// # Errors
+/// Those of [`check_published`] but the two it accepts.
+pub async fn accept_restored(store: &Store, actor: &str) -> Result<bool> {
+    let Some(published) = published(store)? else {
+        return Ok(false);
+    };
+    match check(store, &published).await {
+        Ok(()) => return Ok(false),
+        Err(Error::LedgerBehind { .. } | Error::LedgerForked { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let claim = note::read(&published)?;
+    let head = store.optional(table::HEAD, &[]).await?;
+    let found = head.map_or(Ok(0), |row| row.int("position"))?;
+    let detail = json!({
+        "published_size": claim.size,
+        "published_head": hex::encode(claim.head),
+        "found_size": found,
+    });
+    let mut tx = store.write().await?;
+    tx.record(Event {
+        kind: "ledger.restore.accepted",
+        subject: "ledger",
+        actor,
+        detail: detail.as_object().cloned().unwrap_or_default(),
+    });
+    tx.commit().await?;
+    if let Some(folder) = &store.0.published {
+        let aside = folder.join(format!("{FILE}.superseded-{}", claim.size));
+        std::fs::rename(folder.join(FILE), aside).map_err(|source| Error::File {
+            what: "the published checkpoint cannot be set aside".to_owned(),
+            source,
+        })?;
+    }
+    Ok(true)
 }
 
 /// The published note, if any.

@@ -46,6 +46,9 @@ pub async fn verify(
         page: Vec::new(),
         after: 0,
     };
+    let published_size = outside.as_ref().map_or(0, |claim| claim.size);
+    // Kept before it is published, so what was published is there.
+    let mut is_published_kept = published_size == 0;
     loop {
         let entries = read_page(&mut tx, walk.position).await?;
         for (index, entry) in entries.iter().enumerate() {
@@ -58,6 +61,7 @@ pub async fn verify(
                     .broken
                     .or_else(|| walk.compare(&checkpoint, key, &valid));
                 report.checkpoints += u64::from(report.broken.is_none());
+                is_published_kept |= checkpoint.size == published_size;
             }
             if let Some(claim) = &outside
                 && claim.size == walk.position
@@ -84,7 +88,7 @@ pub async fn verify(
         .map(|checkpoint| checkpoint.size);
     let promised = inside
         .into_iter()
-        .chain(outside.map(|claim| claim.size))
+        .chain([published_size])
         .max()
         .unwrap_or(0);
     if promised > walk.position {
@@ -93,6 +97,15 @@ pub async fn verify(
         };
         report.broken = Some(Broken {
             position: walk.position + 1,
+            entry: None,
+            how,
+        });
+    } else if !is_published_kept {
+        let how = How::CheckpointMissing {
+            checkpoint: published_size,
+        };
+        report.broken = Some(Broken {
+            position: published_size,
             entry: None,
             how,
         });

@@ -88,6 +88,11 @@ impl Database {
         Some(Database::open(url, Folder::new()).await)
     }
 
+    /// A database of the caller's making, by its URL: on a cluster of its own, or where there is little room.
+    pub async fn at(url: String) -> Database {
+        Database::open(url, Folder::new()).await
+    }
+
     /// One of each that there is.
     pub async fn each() -> Vec<Database> {
         let mut databases = vec![Database::sqlite().await];
