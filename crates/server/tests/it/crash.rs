@@ -1,8 +1,15 @@
 //! Killed before and after every keystore call, then started again: one certificate, one signature, nothing lost.
 
-use kyso_store::testing::Database;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::harness::{Options, PIN, World, dossier};
+use kyso_store::Entropy;
+use kyso_store::testing::Database;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::harness::{Citizen, Credentials, Options, PIN, World, base64, client, dossier, until};
 
 /// Every place around a citizen's signature at which the worker may die.
 const SIGNING: &[&str] = &[
@@ -175,4 +182,117 @@ async fn a_lost_key_file_is_named_and_never_made_anew() {
     }
     world.restart().await;
     world.finish().await;
+}
+
+/// SIGKILL at any moment, while portals ask and citizens approve: whatever was acknowledged comes out, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_random_under_load_nothing_is_lost_or_done_twice() {
+    for database in World::databases().await {
+        let world = World::on(database, Options::default()).await;
+        let (one, two, three, four) = tokio::join!(
+            world.citizen(1),
+            world.citizen(2),
+            world.citizen(3),
+            world.citizen(4)
+        );
+        let load = Arc::new(Load {
+            url: Mutex::new(world.node.url.clone()),
+            portal: world.portal.clone(),
+            acknowledged: Mutex::default(),
+            is_over: AtomicBool::new(false),
+        });
+        let citizens: Vec<Arc<Citizen>> = [one, two, three, four].map(Arc::new).into();
+        let mut clients = JoinSet::new();
+        for n in 0..8 {
+            let whose = n % citizens.len();
+            clients.spawn(load.clone().keep_signing(whose, citizens[whose].clone()));
+        }
+        let mut world = world;
+        for _ in 0..10 {
+            let enough = load.count() + 2;
+            until("something is approved", async || load.count() >= enough).await;
+            // A moment that nobody chose.
+            let mut moment = [0];
+            Entropy::System.fill(&mut moment);
+            tokio::time::sleep(Duration::from_millis(moment[0].into())).await;
+            world.node.kill();
+            world.hurry().await;
+            world.restart().await;
+            *load.url.lock().unwrap() = world.node.url.clone();
+        }
+        load.is_over.store(true, Ordering::SeqCst);
+        while let Some(client) = clients.join_next().await {
+            client.unwrap();
+        }
+        let store = world.platform.store.clone();
+        let count = async |sql: &'static str| {
+            let row = store.one(sql, &[]).await.unwrap();
+            row.int("n").unwrap()
+        };
+        until("all that was approved is signed", async || {
+            world.hurry().await;
+            count("-- open\nSELECT COUNT(id) AS n FROM signature_request WHERE state = 'approved'")
+                .await
+                == 0
+        })
+        .await;
+        let acknowledged = std::mem::take(&mut *load.acknowledged.lock().unwrap());
+        for (citizen, request) in &acknowledged {
+            let phone = citizens[*citizen].phone.at(&world.node.url);
+            let session = &citizens[*citizen].session;
+            let shown = phone.see(session, request).await.unwrap();
+            let state = shown["state"].as_str().unwrap();
+            assert!(["signed", "delivered"].contains(&state), "{shown}");
+        }
+        let ended = count("-- ended\nSELECT COUNT(id) AS n FROM signature_request WHERE state IN ('signed', 'delivered')").await;
+        let written = count("-- written\nSELECT COUNT(id) AS n FROM ledger_entry WHERE kind = 'signing.request.signed'").await;
+        assert_eq!(ended, written, "each was signed once");
+        assert!(ended >= acknowledged.len() as i64);
+        world.finish().await;
+    }
+}
+
+/// Clients of a server that dies again and again.
+struct Load {
+    url: Mutex<String>,
+    portal: Credentials,
+    /// Whose, and which requests the server said it had taken the approval of.
+    acknowledged: Mutex<Vec<(usize, String)>>,
+    is_over: AtomicBool,
+}
+
+impl Load {
+    fn count(&self) -> usize {
+        self.acknowledged.lock().unwrap().len()
+    }
+
+    /// Asks and approves, until it is over; what the dying server does not answer is forgotten.
+    async fn keep_signing(self: Arc<Self>, whose: usize, citizen: Arc<Citizen>) {
+        let ask = json!({
+            "signer": { "identity_number": citizen.owner.identity_number },
+            "documents": [{ "name": "a.pdf", "content": base64(&dossier(1)) }],
+        });
+        while !self.is_over.load(Ordering::SeqCst) {
+            let url = self.url.lock().unwrap().clone();
+            let asked = client()
+                .post(format!("{url}/v1/signature-requests"))
+                .basic_auth(&self.portal.client_id, Some(&self.portal.secret))
+                .json(&ask)
+                .send()
+                .await;
+            let made: Value = match asked {
+                Ok(answer) if answer.status() == 201 => answer.json().await.unwrap_or_default(),
+                _ => Value::Null,
+            };
+            let Some(request) = made["id"].as_str() else {
+                tokio::task::yield_now().await;
+                continue;
+            };
+            let phone = citizen.phone.at(&url);
+            if phone.approve(&citizen.session, request, PIN).await.is_ok() {
+                let mut acknowledged = self.acknowledged.lock().unwrap();
+                acknowledged.push((whose, request.to_owned()));
+            }
+        }
+    }
 }

@@ -113,8 +113,24 @@ impl World {
         Self::on(Database::sqlite().await, Options::default()).await
     }
 
-    /// A provider on a database.
+    /// A provider on a database, with a root of its own.
     pub async fn on(database: Database, options: Options) -> Self {
+        let ceremony = async |_: &Folder, platform: &Platform| {
+            let keys = platform.keys.as_ref()?;
+            let plan = Plan::elliptic();
+            let held = platform.authority.ceremony(keys, &plan, &|_| ()).await;
+            held.unwrap();
+            Some(())
+        };
+        Self::after(database, options, ceremony).await.unwrap()
+    }
+
+    /// A provider on a database, after a ceremony of the test's own; none where that says so.
+    pub async fn after(
+        database: Database,
+        options: Options,
+        ceremony: impl AsyncFnOnce(&Folder, &Platform) -> Option<()>,
+    ) -> Option<Self> {
         let folder = Folder::new();
         let catcher = Catcher::start().await.unwrap();
         std::fs::write(folder.path().join("sms.token"), catcher.sms_token()).unwrap();
@@ -125,12 +141,7 @@ impl World {
         make_keystore(&loaded, &database.store).await.unwrap();
         let platform = Platform::open_at(&loaded, Clock::System).await.unwrap();
         platform.prepare().await.unwrap();
-        let keys = platform.keys.clone().unwrap();
-        platform
-            .authority
-            .ceremony(&keys, &Plan::elliptic(), &|_| ())
-            .await
-            .unwrap();
+        ceremony(&folder, &platform).await?;
         let portal = register(
             &platform,
             "Cổng dịch vụ công thử nghiệm",
@@ -147,7 +158,7 @@ impl World {
         .await;
         announce(&platform).await;
         let node = Node::start(&folder, options.failpoint.as_deref()).await;
-        Self {
+        Some(Self {
             folder,
             catcher,
             platform,
@@ -156,7 +167,7 @@ impl World {
             other_portal,
             officer,
             database,
-        }
+        })
     }
 
     /// Another node on the same database and keystore.
@@ -414,10 +425,10 @@ impl Node {
             .current_dir(folder.path())
             .stdin(Stdio::null());
         command.stdout(out.try_clone().unwrap()).stderr(out);
+        command.env("KYSO_FAILPOINTS_ALLOWED", "yes");
+        command.env("KYSO_CLOCK_SHIFT_FILE", folder.path().join("clock-shift"));
         if let Some(failpoint) = failpoint {
-            command
-                .env("KYSO_FAILPOINTS_ALLOWED", "yes")
-                .env("KYSO_FAILPOINT", failpoint);
+            command.env("KYSO_FAILPOINT", failpoint);
         }
         let mut child = command.spawn().unwrap();
         for _ in 0..1000 {

@@ -5,12 +5,16 @@
 
 mod abuse;
 mod access;
+mod clock;
 mod crash;
+mod database;
 mod documents;
 mod harness;
 mod mission;
+mod openssl;
 mod operator;
 mod pages;
+mod race;
 mod refusals;
 mod smartca;
 mod token;
