@@ -76,8 +76,7 @@ async fn postgresql_may_die_in_the_middle_of_service() {
         .unwrap();
     cluster.kill();
     until("portals are refused", async || counts().1 >= 8).await;
-    let (ready, why) = world.node.ready().await;
-    assert!(!ready && why.contains("database"), "{why}");
+    world.node.unready("database").await;
     cluster.restart();
     let before = counts().0;
     until("portals are served again", async || {
@@ -316,8 +315,7 @@ async fn a_worker_that_finds_another_history_neither_seals_nor_signs() {
                 .contains("nothing is worked on until it is")
         })
         .await;
-        let (ready, why) = world.node.ready().await;
-        assert!(!ready && why.contains("ledger"), "{why}");
+        world.node.unready("ledger").await;
         let request = world.ask(&citizen, &[dossier(1)]).await;
         let phone = &citizen.phone;
         phone

@@ -456,11 +456,21 @@ impl Node {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Whether `/readyz` says yes, and what it says.
-    pub async fn ready(&self) -> (bool, String) {
-        let answer = client().get(format!("{}/readyz", self.url)).send().await;
-        let answer = answer.unwrap();
-        (answer.status().is_success(), answer.text().await.unwrap())
+    /// Waits until `/readyz` says that `check` does not work.
+    pub async fn unready(&self, check: &str) {
+        until("the node says that it is not ready", async || {
+            let answer = client().get(format!("{}/readyz", self.url)).send().await;
+            let answer = answer.unwrap();
+            let is_refused = answer.status() == 503;
+            let checks: Value = answer.json().await.unwrap();
+            is_refused
+                && checks
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|one| one["name"] == check && one["ok"] == false)
+        })
+        .await;
     }
 
     /// Waits until the process is gone; a failpoint killed it, or [`Node::kill`] did.

@@ -216,8 +216,7 @@ async fn an_empty_token_is_filled_by_init_only_and_a_killed_init_is_run_again() 
         "{examined}"
     );
     let node = Node::start(&folder, None).await;
-    let (ready, why) = node.ready().await;
-    assert!(!ready && why.contains("keystore"), "{why}");
+    node.unready("keystore").await;
     drop(node);
 
     let killed = Command::new(env!("CARGO_BIN_EXE_kyso"))
@@ -376,8 +375,7 @@ async fn a_token_may_vanish_hang_and_err_in_the_middle_of_service() {
     for request in &waiting {
         frail.in_vain(request).await;
     }
-    let (ready, why) = world.node.ready().await;
-    assert!(!ready && why.contains("keystore"), "{why}");
+    world.node.unready("keystore").await;
     assert_eq!(
         world.signed_document(&first, 0).await,
         finished,
@@ -390,8 +388,7 @@ async fn a_token_may_vanish_hang_and_err_in_the_middle_of_service() {
 
     control.tell("hang");
     let waiting = frail.approved(4).await;
-    let (ready, why) = world.node.ready().await;
-    assert!(!ready && why.contains("keystore"), "{why}");
+    world.node.unready("keystore").await;
     assert_eq!(world.signed_document(&first, 0).await, finished);
     control.tell("ok");
     frail.comes_out(&waiting).await;
@@ -416,8 +413,7 @@ async fn a_locked_token_is_left_alone() {
     let waiting = frail.approved(1).await;
     until("several tries", async || frail.tries(&waiting).await >= 4).await;
     assert_eq!(frail.control.logins() - before, 1);
-    let (ready, why) = frail.world.node.ready().await;
-    assert!(!ready && why.contains("keystore"), "{why}");
+    frail.world.node.unready("keystore").await;
     let log = frail.world.node.log();
     assert!(
         log.contains("the token refused its PIN; it is not tried again")
