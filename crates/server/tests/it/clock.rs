@@ -66,7 +66,7 @@ async fn a_clock_set_back_issues_nothing_until_it_is_right_again() {
     let before = issued(&first.phone.credential(&first.session).await.unwrap());
     let authority = &world.platform.authority;
     let list = authority.crl("issuing-1").await.unwrap().unwrap();
-    let (phone, enrolment, _) = world.submitted(2).await;
+    let (phone, enrolment, owner) = world.submitted(2).await;
 
     shift(&world, -HOUR_MS);
     world.approve_enrolment(&enrolment).await;
@@ -96,7 +96,7 @@ async fn a_clock_set_back_issues_nothing_until_it_is_right_again() {
         })
         .await
         .unwrap();
-    phone.bind(&enrolment, PIN).await.unwrap();
+    world.bind(&phone, &enrolment, &owner).await;
     let session = phone.open_session().await.unwrap();
     let after = issued(&phone.credential(&session).await.unwrap());
     assert!(after >= before);
