@@ -121,14 +121,14 @@ export async function phone(stage, video) {
     press,
     follow,
     heading: (text) => page.getByRole('heading', { level: 1, name: text }).waitFor({ timeout: 20_000 }),
-    pin: async (digits) => {
+    pin: async (digits, tab = page) => {
       for (const digit of digits) {
-        await page.getByRole('button', { name: digit, exact: true }).click();
+        await tab.getByRole('button', { name: digit, exact: true }).click();
       }
     },
     /** Opens the documents of the screen in the reader, which is another page. */
-    openDocuments: async () => {
-      const links = page.getByRole('link', { name: 'Mở tài liệu', exact: true });
+    openDocuments: async (tab = page) => {
+      const links = tab.getByRole('link', { name: 'Mở tài liệu', exact: true });
       await links.first().waitFor({ timeout: 20_000 });
       while ((await links.count()) > 0) {
         const opened = context.waitForEvent('page', { timeout: 5_000 }).catch(() => undefined);

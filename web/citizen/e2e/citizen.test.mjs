@@ -261,6 +261,27 @@ scene(
     await heading(/Đã ký xong lúc/);
     stage.faults.mute = undefined;
 
+    // Another tab that still stands at the PIN signs nothing: it is told what happened.
+    const tabs = await ask(stage, NUMBER, ['Đơn hai tab'], 'sign-tabs');
+    const second = await hand.context.newPage();
+    for (const tab of [page, second]) {
+      await tab.goto(`/requests/${tabs.id}`);
+      await tab.getByRole('button', { name: 'Xem tài liệu' }).click();
+      await hand.openDocuments(tab);
+      await tab.getByRole('button', { name: 'Đã xem, tiếp tục ký' }).click();
+      await tab.getByRole('heading', { name: 'Nhập mã PIN để ký 1 tài liệu' }).waitFor();
+    }
+    await hand.pin(PIN, page);
+    await heading(/Đã ký xong lúc/);
+    await hand.pin(PIN, second);
+    await second.getByRole('heading', { name: /Đã ký xong lúc/ }).waitFor();
+    await second.close();
+
+    // A session that ended is opened again by the device key, without a word.
+    await page.evaluate(() => {
+      const session = JSON.parse(sessionStorage.getItem('kyso-session'));
+      sessionStorage.setItem('kyso-session', JSON.stringify({ ...session, token: 'ended' }));
+    });
     const other = await ask(stage, NUMBER, ['Đơn thứ ba'], 'sign-3');
     await page.goto(`/requests/${other.id}`);
     await press('Xem tài liệu');

@@ -2,18 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { go, match, path } from './router';
-import { AcceptanceScreen, PinScreen } from './screens/binding';
-import { CardScreen, DetailsScreen } from './screens/card';
 import { ConfirmScreen } from './screens/confirm';
-import { CodeScreen, PhoneScreen } from './screens/contact';
-import {
-  ContractScreen,
-  PaymentScreen,
-  PhotosScreen,
-  SubmitScreen,
-  SupplementScreen,
-  WaitingScreen,
-} from './screens/dossier';
 import {
   HistoryScreen,
   HomeScreen,
@@ -28,16 +17,19 @@ import { Ended, Gate, inAppBrowser, Landing, Mine, Missing, PlanScreen, Resume }
 import { enrolment, ticket } from './state/enrolment';
 import { isBound } from './state/session';
 import { Cover, useIdle } from './ui/cover';
+import { lazy } from './ui/lazy';
+
+const enrol = lazy(() => import('./screens/enrol'));
 
 type Screen = (rest: string) => preact.JSX.Element;
 
 /** Anybody. */
 const OPEN: Record<string, Screen> = {
-  '/': () => <Landing />,
-  '/c/*': (code) => <Landing code={code} key={code} />,
+  '/': () => <Landing onReady={enrol.prepare} />,
+  '/c/*': (code) => <Landing code={code} key={code} onReady={enrol.prepare} />,
   '/enrol': () => <Resume />,
   '/enrol/plan': () => <PlanScreen />,
-  '/enrol/phone': () => <PhoneScreen />,
+  '/enrol/phone': () => enrol.show('PhoneScreen'),
   '/mine': () => <Mine />,
   '/verify': () => <VerifyScreen />,
   '/settings': () => <SettingsScreen />,
@@ -50,18 +42,18 @@ const OPEN: Record<string, Screen> = {
 
 /** Whoever has an enrolment under way on this phone, once its row is known. */
 const ENROLLING: Record<string, Screen> = {
-  '/enrol/code': () => <CodeScreen />,
-  '/enrol/card': () => <CardScreen />,
-  '/enrol/details': () => <DetailsScreen />,
-  '/enrol/payment': () => <PaymentScreen />,
-  '/enrol/photos': () => <PhotosScreen />,
-  '/enrol/contract': () => <ContractScreen />,
-  '/enrol/submit': () => <SubmitScreen />,
-  '/enrol/waiting': () => <WaitingScreen />,
-  '/enrol/supplement': () => <SupplementScreen />,
+  '/enrol/code': () => enrol.show('CodeScreen'),
+  '/enrol/card': () => enrol.show('CardScreen'),
+  '/enrol/details': () => enrol.show('DetailsScreen'),
+  '/enrol/payment': () => enrol.show('PaymentScreen'),
+  '/enrol/photos': () => enrol.show('PhotosScreen'),
+  '/enrol/contract': () => enrol.show('ContractScreen'),
+  '/enrol/submit': () => enrol.show('SubmitScreen'),
+  '/enrol/waiting': () => enrol.show('WaitingScreen'),
+  '/enrol/supplement': () => enrol.show('SupplementScreen'),
   '/enrol/ended': () => <Ended />,
-  '/enrol/pin': () => <PinScreen />,
-  '/enrol/acceptance': () => <AcceptanceScreen />,
+  '/enrol/pin': () => enrol.show('PinScreen'),
+  '/enrol/acceptance': () => enrol.show('AcceptanceScreen'),
 };
 
 /** Whoever's phone is bound. */

@@ -39,11 +39,13 @@ export function PinScreen() {
   const t = words.value.pin;
   const [stage, setStage] = useState<Stage>({ at: 'code' });
   const [challenge, setChallenge] = useState<DeviceChallenge | undefined>(undefined);
+  const [resendAt, setResendAt] = useState(0);
   const work = useWork();
 
   useEffect(() => {
     void kept<DeviceChallenge>(CHALLENGE).then((found) => {
       setChallenge(found !== undefined && found.expires_at > now() ? found : undefined);
+      setResendAt(found?.resend_at ?? 0);
     });
     void canMakePasskey().then((can) => {
       if (can && deviceKey.value === undefined) {
@@ -78,6 +80,7 @@ export function PinScreen() {
     work.run(async () => {
       const fresh = await api.bindingChallenge(held());
       setChallenge(fresh);
+      setResendAt(fresh.resend_at);
       await keep(CHALLENGE, fresh);
       setStage({ at: 'code' });
     });
@@ -130,6 +133,7 @@ export function PinScreen() {
     return (
       <BindingCode
         challenge={challenge}
+        resendAt={resendAt}
         problem={stage.problem}
         work={work}
         onSend={send}
@@ -162,12 +166,14 @@ function problemOf(refusal: string): Problem {
 /** The code that proves, to the keystore itself, that the phone is in its owner's hand. */
 function BindingCode({
   challenge,
+  resendAt,
   problem,
   work,
   onSend,
   onCode,
 }: {
   challenge: DeviceChallenge | undefined;
+  resendAt: number;
   problem: Problem | undefined;
   work: Work;
   onSend: () => void;
@@ -190,9 +196,7 @@ function BindingCode({
         {problem !== undefined && <Alert>{t[problem]}</Alert>}
         {problem === undefined && <FaultAlert fault={work.fault} />}
         <p>{to === undefined ? t.askTextPlain : t.askText(to)}</p>
-        <Button onClick={onSend} isBusy={work.isBusy}>
-          {t.send}
-        </Button>
+        <Resend at={resendAt} text={t.send} onResend={onSend} isBusy={work.isBusy} />
       </Page>
     );
   }
@@ -218,7 +222,7 @@ function BindingCode({
         <Notice kind="warning">{words.value.code.never}</Notice>
         <div class="actions">
           <Button type="submit">{t.next}</Button>
-          <Resend at={challenge.resend_at} onResend={onSend} isBusy={work.isBusy} />
+          <Resend at={resendAt} onResend={onSend} isBusy={work.isBusy} />
         </div>
       </form>
     </Page>

@@ -89,6 +89,7 @@ export function ConfirmScreen({ id }: { id: string }) {
       <Secret
         request={request}
         notice={notice}
+        onOver={load}
         onBack={() => setStage('what')}
         onRefuse={() => setStage('refuse')}
         onSent={() => setStage('sent')}
@@ -104,6 +105,7 @@ export function ConfirmScreen({ id }: { id: string }) {
     return (
       <What
         request={request}
+        onOver={load}
         onBack={() => setStage('who')}
         onRefuse={() => setStage('refuse')}
         onGo={() => {
@@ -117,6 +119,7 @@ export function ConfirmScreen({ id }: { id: string }) {
     <Who
       request={request}
       credential={credential}
+      onOver={load}
       onSee={() => setStage('what')}
       onRefuse={() => setStage('refuse')}
     />
@@ -127,13 +130,19 @@ interface Step {
   request: SignatureRequest;
 }
 
+interface Timed extends Step {
+  /** The time to sign is over. */
+  onOver: () => void;
+}
+
 /** 1. Who asks, by the register. The acceptance shows the certificate's own fields instead (S19). */
 function Who({
   request,
   credential,
   onSee,
   onRefuse,
-}: Step & { credential: Credential | undefined; onSee: () => void; onRefuse: () => void }) {
+  onOver,
+}: Timed & { credential: Credential | undefined; onSee: () => void; onRefuse: () => void }) {
   const t = words.value.confirm;
   if (request.kind === 'acceptance') {
     return <CheckCertificate credential={credential} onRight={onSee} onWrong={onRefuse} />;
@@ -162,7 +171,7 @@ function Who({
           {t.notMe}
         </Button>
       </div>
-      <TimeLeft until={request.expires_at} />
+      <TimeLeft until={request.expires_at} onOver={onOver} />
     </Page>
   );
 }
@@ -213,7 +222,8 @@ function What({
   onBack,
   onRefuse,
   onGo,
-}: Step & { onBack: () => void; onRefuse: () => void; onGo: () => void }) {
+  onOver,
+}: Timed & { onBack: () => void; onRefuse: () => void; onGo: () => void }) {
   const t = words.value.confirm;
   const [opened, setOpened] = useState<readonly number[]>([]);
   const [code, setCode] = useState<string | undefined | false>(false);
@@ -289,7 +299,7 @@ function What({
           </Button>
         )}
       </div>
-      {!isAcceptance && <TimeLeft until={request.expires_at} />}
+      {!isAcceptance && <TimeLeft until={request.expires_at} onOver={onOver} />}
     </Page>
   );
 }
@@ -302,7 +312,8 @@ function Secret({
   onRefuse,
   onSent,
   onChanged,
-}: Step & {
+  onOver,
+}: Timed & {
   notice: Notice | undefined;
   onBack: () => void;
   onRefuse: () => void;
@@ -351,7 +362,7 @@ function Secret({
           {isAcceptance ? words.value.acceptance.wrong : t.refuse}
         </Button>
       </div>
-      {!isAcceptance && <TimeLeft until={request.expires_at} />}
+      {!isAcceptance && <TimeLeft until={request.expires_at} onOver={onOver} />}
     </Page>
   );
 }
@@ -508,8 +519,16 @@ function isReturnable(url: string | undefined): url is string {
   return url !== undefined && /^https?:\/\//.test(url);
 }
 
-function TimeLeft({ until }: { until: number }) {
+function TimeLeft({ until, onOver }: { until: number; onOver: () => void }) {
   const [left, setLeft] = useState(until - now());
+  const over = useRef(onOver);
+  over.current = onOver;
+  const isOver = left <= 0;
+  useEffect(() => {
+    if (isOver) {
+      over.current();
+    }
+  }, [isOver]);
   useEffect(() => {
     const timer = setInterval(() => setLeft(until - now()), 1000);
     return () => clearInterval(timer);

@@ -19,10 +19,10 @@ import { change, draft, enrolment, held, nextScreen, refresh, seen } from '../st
 import { DocumentCard } from '../ui/document';
 import { Icon } from '../ui/icons';
 import { Page } from '../ui/page';
-import { Alert, Busy, Button, ButtonLink, Facts, Notice, Tick } from '../ui/parts';
+import { Alert, Busy, Button, ButtonLink, Facts, FileButton, Notice, Tick } from '../ui/parts';
 import { Viewfinder } from '../ui/viewfinder';
 import { FaultAlert, isCode, useLook, useWork } from '../ui/work';
-import { CardPicture, FileButton } from './card';
+import { CardPicture } from './card';
 
 /** S8. */
 export function PaymentScreen() {

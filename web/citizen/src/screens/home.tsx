@@ -15,10 +15,9 @@ import { bigText, setBigText, setLanguage } from '../state/settings';
 import { Guilloche } from '../ui/guilloche';
 import { Icon, type IconName } from '../ui/icons';
 import { Page } from '../ui/page';
-import { Alert, Busy, Button, ButtonLink, Choices, Facts, Notice } from '../ui/parts';
+import { Alert, Busy, Button, ButtonLink, Choices, Facts, FileButton, Notice } from '../ui/parts';
 import { Viewfinder } from '../ui/viewfinder';
 import { FaultAlert, useLook, useWork } from '../ui/work';
-import { FileButton } from './card';
 
 /** While the list is looked at. */
 const LIST_MS = 5_000;

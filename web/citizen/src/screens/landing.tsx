@@ -13,7 +13,7 @@ import { Alert, Busy, Button, ButtonLink, Choices, Notice } from '../ui/parts';
 import { FaultAlert, isCode, useWork } from '../ui/work';
 
 /** S1 by the printed QR, `/c/{code}`, or without a campaign. */
-export function Landing({ code }: { code?: string }) {
+export function Landing({ code, onReady }: { code?: string; onReady: () => void }) {
   const t = words.value.landing;
   const [campaign, setCampaign] = useState<Campaign | 'unknown' | undefined>(undefined);
   const work = useWork();
@@ -34,7 +34,10 @@ export function Landing({ code }: { code?: string }) {
         throw cause;
       }
     });
-  useEffect(() => void load(), [code]);
+  useEffect(() => {
+    // What comes next is fetched while the person reads.
+    void load().then(onReady);
+  }, [code]);
 
   const known = typeof campaign === 'object' ? campaign : undefined;
   const isFull = known?.places_left === 0;

@@ -32,7 +32,18 @@ export function CodeField({
 }
 
 /** Counts down to `at`, then offers the button. */
-export function Resend({ at, onResend, isBusy }: { at: number; onResend: () => void; isBusy: boolean }) {
+export function Resend({
+  at,
+  text,
+  onResend,
+  isBusy,
+}: {
+  at: number;
+  /** Of the button, where it is the first thing to press. */
+  text?: string;
+  onResend: () => void;
+  isBusy: boolean;
+}) {
   const t = words.value.code;
   const [, tick] = useState(0);
   const seconds = Math.ceil((at - now()) / 1000);
@@ -46,8 +57,8 @@ export function Resend({ at, onResend, isBusy }: { at: number; onResend: () => v
   return seconds > 0 ? (
     <p class="soft centre">{t.resendIn(seconds)}</p>
   ) : (
-    <Button kind="second" onClick={onResend} isBusy={isBusy}>
-      {t.resend}
+    <Button kind={text === undefined ? 'second' : 'primary'} onClick={onResend} isBusy={isBusy}>
+      {text ?? t.resend}
     </Button>
   );
 }

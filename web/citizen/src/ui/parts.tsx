@@ -56,6 +56,36 @@ export function ButtonLink({
   );
 }
 
+/** A file input that looks like a button and is still an input for keyboards and screen readers. */
+export function FileButton({
+  label,
+  capture,
+  onFile,
+  accept = 'image/*',
+  kind = 'second',
+}: {
+  label: string;
+  capture?: 'environment' | 'user';
+  onFile: (file: File | undefined) => void;
+  accept?: string;
+  kind?: 'primary' | 'second';
+}) {
+  return (
+    <label class={`button ${kind} file`}>
+      <input
+        type="file"
+        accept={accept}
+        capture={capture}
+        onChange={(event) => {
+          onFile(event.currentTarget.files?.[0]);
+          event.currentTarget.value = '';
+        }}
+      />
+      <span>{label}</span>
+    </label>
+  );
+}
+
 export function Notice({
   children,
   kind = 'info',
