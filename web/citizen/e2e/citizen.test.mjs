@@ -347,6 +347,24 @@ scene('the other screens stand, and the lock asks for no PIN', { timeout: 60_000
   await look('home-locked');
 });
 
+scene(
+  'without a network the application opens and says so, and goes on by itself',
+  { timeout: 60_000 },
+  async () => {
+    const { page, context } = hand;
+    await page.goto('/home');
+    await page.getByText('Đang tạm khóa').waitFor();
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await page.reload();
+    await page.getByText('Đang tạm khóa').waitFor();
+    await context.setOffline(true);
+    await page.reload();
+    await page.getByText(/Mất mạng/).waitFor();
+    await context.setOffline(false);
+    await page.getByText('Đang tạm khóa').waitFor({ timeout: 20_000 });
+  },
+);
+
 scene('with large letters nothing is wider than the screen', { timeout: 60_000 }, async () => {
   const { page } = hand;
   await page.setViewportSize({ width: 320, height: 568 });

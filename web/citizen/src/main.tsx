@@ -5,6 +5,7 @@ import { App } from './app';
 import { startRouter } from './router';
 import { TooOld } from './screens/landing';
 import { loadEnrolment } from './state/enrolment';
+import { watchInstall } from './state/install';
 import { loadSession } from './state/session';
 import { loadSettings } from './state/settings';
 import { loadSupport } from './state/support';
@@ -24,4 +25,9 @@ async function start(): Promise<void> {
   render(canWork() ? <App /> : <TooOld />, root);
 }
 
+watchInstall();
 void start();
+if ('serviceWorker' in navigator) {
+  // Without it (private browsing) the application works online.
+  navigator.serviceWorker.register('/sw.js').catch(() => undefined);
+}

@@ -13,7 +13,12 @@ const html = readFileSync(join(dist, 'index.html'), 'utf8');
 const size = (path) => gzipSync(readFileSync(join(dist, path)), { level: 9 }).length;
 const linked = Array.from(html.matchAll(/(?:src|href)="\/([^"]+)"/g), ([, path]) => path);
 const entry = linked.find((path) => path.endsWith('.js'));
-const first = ['index.html', ...linked];
+/** What the browser fetches for a first screen: the page, what it names but icons, and what those scripts import. */
+const imported = Array.from(
+  readFileSync(join(dist, entry), 'utf8').matchAll(/\bfrom\s*["'`]\.\/([^"'`]+)/g),
+  ([, name]) => `assets/${name}`,
+);
+const first = ['index.html', ...linked.filter((path) => !path.endsWith('.png')), ...imported];
 for (const path of first) {
   console.log(`${String(size(path)).padStart(7)}  ${path}`);
 }

@@ -22,7 +22,7 @@ const PHOTO_SIDE = 1600;
 
 export async function qrReader(): Promise<ReadQr> {
   const native = await nativeDetector();
-  const { default: jsqr } = native === undefined ? await import('jsqr') : { default: undefined };
+  const { default: jsqr } = native === undefined ? await import('./jsqr') : { default: undefined };
   return async (source) => {
     if (native !== undefined) {
       const found = await native.detect(source);

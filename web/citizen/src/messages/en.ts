@@ -428,6 +428,11 @@ export const en: Messages = {
     refuseText: (who) => `${who} is told that you do not sign. No PIN is needed.`,
   },
 
+  install: {
+    text: 'Put the Ký số icon on the home screen to open it quickly.',
+    yes: 'Put the Ký số icon on the home screen',
+  },
+
   result: {
     signed: (when) => `Signed at ${when}`,
     signedText: (who) => `${who} receives the signed documents.`,

@@ -427,6 +427,11 @@ export const vi = {
     refuseText: (who: string) => `${who} sẽ được báo là không ký. Không cần mã PIN.`,
   },
 
+  install: {
+    text: 'Đặt biểu tượng Ký số lên màn hình để lần sau mở nhanh.',
+    yes: 'Đặt biểu tượng Ký số lên màn hình',
+  },
+
   result: {
     signed: (when: string) => `Đã ký xong lúc ${when}`,
     signedText: (who: string) => `${who} nhận được tài liệu đã ký.`,

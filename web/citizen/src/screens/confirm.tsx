@@ -18,6 +18,7 @@ import { enrolment, leave, refresh, ticket } from '../state/enrolment';
 import { deviceKey, withSession } from '../state/session';
 import { DocumentCard } from '../ui/document';
 import { Icon } from '../ui/icons';
+import { InstallOffer } from '../ui/install';
 import { Page } from '../ui/page';
 import { Alert, Busy, Button, ButtonLink, Facts, Notice as NoticeBox } from '../ui/parts';
 import { PinPad } from '../ui/pin_pad';
@@ -472,6 +473,7 @@ function Result({ request }: Step) {
         lead={<span class="big-mark">{<Icon name="check" size={44} />}</span>}
       >
         <p class="lead">{isAcceptance ? t.acceptedText : t.signedText(who)}</p>
+        {isAcceptance && <InstallOffer />}
         <div class="actions">
           {isReturnable(request.return_url) && (
             <a class="button primary" href={request.return_url} rel="noopener">

@@ -14,6 +14,7 @@ import { deviceKey, isBound, markUnbound, withSession } from '../state/session';
 import { bigText, setBigText, setLanguage } from '../state/settings';
 import { Guilloche } from '../ui/guilloche';
 import { Icon, type IconName } from '../ui/icons';
+import { InstallOffer } from '../ui/install';
 import { Page } from '../ui/page';
 import { Alert, Busy, Button, ButtonLink, Choices, Facts, FileButton, Notice } from '../ui/parts';
 import { Viewfinder } from '../ui/viewfinder';
@@ -383,6 +384,7 @@ export function SettingsScreen() {
           { value: 'en', text: 'English' },
         ]}
       />
+      <InstallOffer />
       <h2>{t.device}</h2>
       <p>{device}</p>
       {isBound.value && (
