@@ -64,6 +64,10 @@ pub enum Event {
     Rejected,
     /// The acceptance is signed: the credential is active.
     Complete,
+    /// Another phone is bound.
+    DeviceChanged,
+    /// Another PIN is in force.
+    PinChanged,
 }
 
 impl Event {
@@ -74,6 +78,8 @@ impl Event {
             Event::Supplement => "supplement",
             Event::Rejected => "rejected",
             Event::Complete => "complete",
+            Event::DeviceChanged => "device-changed",
+            Event::PinChanged => "pin-changed",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! ends the enrolment with a code the citizen is told.
 
 use kyso_keystore::Keystore;
+use kyso_signing::credential::{BindingPurpose, BindingState};
 use kyso_signing::request::RequestKind;
 use kyso_store::Job;
 
@@ -73,6 +74,16 @@ impl Registration {
         use kyso_signing::task::Done as Signed;
         for one in done {
             match one {
+                Signed::Binding {
+                    enrolment,
+                    purpose: purpose @ (BindingPurpose::DeviceChange | BindingPurpose::PinChange),
+                    state,
+                    ..
+                } => {
+                    if let (Ok(id), BindingState::Bound) = (enrolment.parse(), state) {
+                        self.tell_of_change(&id, *purpose).await?;
+                    }
+                }
                 // Also one that was refused: five wrong codes end the enrolment.
                 Signed::Binding { enrolment, .. }
                 | Signed::CredentialActivated { enrolment, .. } => {

@@ -34,6 +34,16 @@ complete-subject = Your digital signature is ready
 complete-mail = Your digital signature is ready.
 
     Never tell anyone your PIN. If you lose your phone, call { $hotline } at once to lock the signature.
+device-changed-sms = Ky So: ANOTHER PHONE was bound to your digital signature; the old one signs no more. Was it not you? Call { $hotline } now.
+device-changed-subject = Another phone is bound to your digital signature
+device-changed-mail = Another phone was bound to your digital signature; the old one signs no more.
+
+    If it was not you, call { $hotline } now to lock the signature.
+pin-changed-sms = Ky So: the PIN of your digital signature was changed. Was it not you? Call { $hotline } now.
+pin-changed-subject = The PIN of your digital signature was changed
+pin-changed-mail = The PIN of your digital signature was changed.
+
+    If it was not you, call { $hotline } now to lock the signature.
 locked-sms = Ky So: WARNING. Your signature is locked after 5 wrong PINs. Was it not you? Call { $hotline } now.
 locked-subject = Your digital signature is locked
 locked-mail = Your digital signature was locked after 5 wrong PINs.

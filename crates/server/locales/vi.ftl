@@ -34,6 +34,16 @@ complete-subject = Chữ ký số đã sẵn sàng
 complete-mail = Chữ ký số của ông/bà đã sẵn sàng.
 
     Không cho ai biết mã PIN, kể cả người nhà và cán bộ. Mất điện thoại: gọi ngay { $hotline } để khóa.
+device-changed-sms = Ky So: DIEN THOAI KHAC vua duoc gan voi chu ky so cua ong/ba; may cu khong ky duoc nua. Khong phai ong/ba? Goi ngay { $hotline }.
+device-changed-subject = Điện thoại khác đã được gắn với chữ ký số
+device-changed-mail = Một điện thoại khác vừa được gắn với chữ ký số của ông/bà; máy cũ không ký được nữa.
+
+    Nếu không phải ông/bà làm, hãy gọi ngay { $hotline } để khóa chữ ký số.
+pin-changed-sms = Ky So: Ma PIN cua chu ky so vua duoc doi. Khong phai ong/ba? Goi ngay { $hotline }.
+pin-changed-subject = Mã PIN của chữ ký số đã được đổi
+pin-changed-mail = Mã PIN của chữ ký số của ông/bà vừa được đổi.
+
+    Nếu không phải ông/bà làm, hãy gọi ngay { $hotline } để khóa chữ ký số.
 locked-sms = Ky So: CANH BAO. Chu ky so da bi khoa vi nhap sai ma PIN 5 lan. Khong phai ong/ba? Goi ngay { $hotline }.
 locked-subject = Chữ ký số đã bị khóa
 locked-mail = Chữ ký số của ông/bà đã bị khóa vì nhập sai mã PIN 5 lần.

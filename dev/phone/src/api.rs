@@ -404,6 +404,72 @@ impl Phone {
         .await
     }
 
+    /// Chooses another PIN on this phone; how it ended.
+    pub async fn change_pin(&self, session: &Session, current: &str, new: &str) -> Result<Value> {
+        let body = self
+            .change(session, self, "change-pin", current, new)
+            .await?;
+        self.send_change(session, &body).await
+    }
+
+    /// Has another phone bound in place of this one; how it ended. After that this phone's session is over.
+    pub async fn change_device(
+        &self,
+        session: &Session,
+        to: &Phone,
+        current: &str,
+        new: &str,
+    ) -> Result<Value> {
+        let body = self
+            .change(session, to, "change-device", current, new)
+            .await?;
+        self.send_change(session, &body).await
+    }
+
+    /// The body of a change, made apart so that a test can tamper with it. The phone to be bound signs, and this one, which is in
+    /// force, signs the same statement; two real phones pass it between them by QR code.
+    pub async fn change(
+        &self,
+        session: &Session,
+        to: &Phone,
+        purpose: &str,
+        current: &str,
+        new: &str,
+    ) -> Result<Value> {
+        let challenge = self.post("/v1/device-challenges", None, &json!({})).await?;
+        let spki = URL_SAFE_NO_PAD.encode(to.key.spki());
+        let nonce = text(&challenge["nonce"]);
+        let statement = statement::change(purpose, &session.credential, &spki, &nonce, self.now());
+        Ok(json!({
+            "statement": URL_SAFE_NO_PAD.encode(&statement),
+            "device": to.device(),
+            "signature": to.signature(&statement)?,
+            "sealed_pin": to.seal(PIN, new, &statement).await?,
+            "current_pin": self.seal(PIN, current, &statement).await?,
+            "consent": self.signature(&statement)?,
+        }))
+    }
+
+    /// Sends a change as it is and waits until it has ended, or until this phone is not the one in force any more.
+    pub async fn send_change(&self, session: &Session, body: &Value) -> Result<Value> {
+        const BINDINGS: &str = "/v1/citizen/credential/bindings";
+        let sent = self.post(BINDINGS, Some(&session.token), body).await?;
+        let path = format!("{BINDINGS}/{}", text(&sent["id"]));
+        for _ in 0..600 {
+            let shown = match self.get(&path, &session.token).await {
+                Err(Error::Refused { status: 401, .. }) => {
+                    return Ok(json!({ "state": "bound", "device": sent["device"] }));
+                }
+                other => other?,
+            };
+            if shown["state"] != "pending" {
+                return Ok(shown);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(Error::Patience("the change"))
+    }
+
     /// Looks again until the request is in one of `states`, at most half a minute.
     pub async fn wait_request(
         &self,

@@ -19,6 +19,19 @@ pub fn binding(enrolment: &str, device_key: &str, nonce: &str, now: i64) -> Vec<
     }))
 }
 
+/// Binds a device to a credential in place of what is in force. `purpose`: `change-device` or `change-pin`.
+pub fn change(purpose: &str, credential: &str, device_key: &str, nonce: &str, now: i64) -> Vec<u8> {
+    canonical(&json!({
+        "type": "kyso.binding.v1",
+        "purpose": purpose,
+        "credential": credential,
+        "device_key": device_key,
+        "nonce": nonce,
+        "issued_at": now,
+        "expires_at": now + LIFETIME_MS,
+    }))
+}
+
 /// Opens a session.
 pub fn session(device: &str, nonce: &str, now: i64) -> Vec<u8> {
     canonical(

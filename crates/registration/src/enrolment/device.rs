@@ -9,7 +9,7 @@
 use kyso_keystore::Keystore;
 use kyso_paper::{AcceptanceFields, Date};
 use kyso_signing::credential::{
-    BindingIntention, BindingState, Credential, CredentialState, Opening,
+    BindingIntention, BindingPurpose, BindingState, Credential, CredentialState, Opening,
 };
 use kyso_signing::request::RequestState;
 use kyso_signing::{BindingId, CredentialId, RequestId, SubjectName};
@@ -353,6 +353,22 @@ impl Registration {
             }
             _ => Ok(row.state),
         }
+    }
+
+    /// Whoever did not ask for another phone or PIN hears of it, on the contact that is known to work.
+    pub(crate) async fn tell_of_change(
+        &self,
+        id: &EnrolmentId,
+        purpose: BindingPurpose,
+    ) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        let row = table::lock(&mut tx, id).await?;
+        let event = match purpose {
+            BindingPurpose::PinChange => Event::PinChanged,
+            _ => Event::DeviceChanged,
+        };
+        notify(&mut tx, &row, event);
+        Ok(tx.commit().await?)
     }
 
     async fn bound(&self, id: &EnrolmentId) -> Result<()> {

@@ -1,9 +1,11 @@
-//! What a citizen's bound phone does: open a session with the device key, see, approve, refuse, lock.
+//! What a citizen's bound phone does: open a session with the device key, see, approve, refuse, lock, change phone or PIN.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kyso_keystore::Consent;
+use kyso_signing::credential::{Binding, BindingIntention, BindingState};
 use kyso_signing::request::Approval;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -92,6 +94,42 @@ pub struct ApprovalWire {
 pub struct RefusalWire {
     /// `not-me`, `wrong-document` or `other`.
     reason: String,
+}
+
+/// Another phone or PIN in place of those in force.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeWire {
+    /// Canonical bytes of a `kyso.binding.v1` statement of purpose `change-device` or `change-pin`, base64url.
+    statement: String,
+    /// The phone to be bound: another one for `change-device`, the one in force for `change-pin`.
+    device: DeviceKeyWire,
+    /// By that phone over the statement.
+    signature: DeviceSignatureWire,
+    /// The new PIN.
+    sealed_pin: SealedPinWire,
+    /// The PIN in force, sealed for the same statement.
+    current_pin: SealedPinWire,
+    /// For `change-device`: the phone in force signs the same statement. Left out for `change-pin`, where `signature` is that.
+    #[serde(default)]
+    consent: Option<DeviceSignatureWire>,
+}
+
+/// A change on its way, or how it ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeStateWire {
+    /// `bind_…`.
+    id: String,
+    /// `pending`, `bound` or `refused`.
+    state: &'static str,
+    /// Why it was refused: `wrong-pin`, `pin-locked`, `pin-weak`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<String>,
+    /// After a wrong PIN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tries_left: Option<i64>,
+    /// `dev_…`: what the new phone names to open a session.
+    device: String,
 }
 
 /// How many to list.
@@ -214,6 +252,50 @@ pub async fn suspend_own_credential(
     Ok(Json(credentials.show(id).await?.into()))
 }
 
+/// Change phone or PIN: signed by the phone in force, with the PIN in force. A lost phone means revoking and enrolling anew.
+///
+/// After a change of phone this session ends with it; the new phone opens one of its own.
+#[utoipa::path(post, path = "/v1/citizen/credential/bindings", tag = "citizen", request_body = ChangeWire,
+    responses((status = 202, body = ChangeStateWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn change_binding(
+    State(app): State<App>,
+    citizen: Citizen,
+    Body(wire): Body<ChangeWire>,
+) -> Result<(StatusCode, Json<ChangeStateWire>), Problem> {
+    let consent = wire.consent.as_ref().unwrap_or(&wire.signature);
+    let intention = BindingIntention {
+        statement: from_base64url("statement", &wire.statement)?,
+        device: wire.device.read(&app.relying_party)?,
+        signature: wire.signature.read()?,
+        sealed_pin: wire.sealed_pin.read()?,
+        consent: Some(Consent {
+            signature: consent.read()?,
+            current_pin: wire.current_pin.read()?,
+        }),
+    };
+    let credentials = &app.platform.signing.credentials;
+    let binding = credentials
+        .request_binding(&citizen.session.credential, intention)
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(binding.into())))
+}
+
+/// Where a change is.
+#[utoipa::path(get, path = "/v1/citizen/credential/bindings/{id}", tag = "citizen", params(("id" = String, Path)),
+    responses((status = 200, body = ChangeStateWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_binding(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path(id): Path<String>,
+) -> Result<Json<ChangeStateWire>, Problem> {
+    let credentials = &app.platform.signing.credentials;
+    let binding = credentials.binding(&parse_id(&id)?).await?;
+    if binding.credential != citizen.session.credential {
+        return Err(Problem::new("not-found"));
+    }
+    Ok(Json(binding.into()))
+}
+
 /// What waits for this citizen and what ended lately.
 #[utoipa::path(get, path = "/v1/citizen/signature-requests", tag = "citizen", params(Most),
     responses((status = 200, body = Vec<RequestWire>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
@@ -323,6 +405,23 @@ impl From<kyso_signing::device::OpenedSession> for SessionWire {
             device: opened.session.device.to_string(),
             credential: opened.session.credential.to_string(),
             expires_at: opened.session.expires_at,
+        }
+    }
+}
+
+impl From<Binding> for ChangeStateWire {
+    fn from(binding: Binding) -> Self {
+        let (state, refusal) = match binding.state {
+            BindingState::Pending => ("pending", None),
+            BindingState::Bound => ("bound", None),
+            BindingState::Refused { code } => ("refused", Some(code)),
+        };
+        Self {
+            id: binding.id.to_string(),
+            state,
+            refusal,
+            tries_left: binding.tries_left,
+            device: binding.device.to_string(),
         }
     }
 }

@@ -172,6 +172,8 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(citizen::close_device_session))
         .routes(routes!(citizen::show_own_credential))
         .routes(routes!(citizen::suspend_own_credential))
+        .routes(routes!(citizen::change_binding))
+        .routes(routes!(citizen::show_binding))
         .routes(routes!(citizen::list_own_signature_requests))
         .routes(routes!(citizen::show_own_signature_request))
         .routes(routes!(citizen::fetch_own_document))

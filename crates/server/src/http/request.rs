@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kyso_signing::RequestId;
 use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Place, Signer};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -190,7 +189,7 @@ pub async fn withdraw_signature_request(
 }
 
 /// A request id; one of another shape is as unknown as one that does not exist.
-pub fn parse_id(text: &str) -> Result<RequestId, Problem> {
+pub fn parse_id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::new("not-found"))
 }
 

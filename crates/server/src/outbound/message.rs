@@ -78,13 +78,15 @@ fn bundle(language: Language) -> FluentBundle<FluentResource> {
 mod tests {
     use super::*;
 
-    const MESSAGES: [&str; 8] = [
+    const MESSAGES: [&str; 10] = [
         "activation-code",
         "device-code",
         "approved",
         "supplement",
         "rejected",
         "complete",
+        "device-changed",
+        "pin-changed",
         "locked",
         "request",
     ];

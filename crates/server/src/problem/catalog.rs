@@ -814,9 +814,9 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
         "The statement says a document was seen that the portal did not send.",
     ),
     (
-        "current-pin",
-        "Thiếu hoặc thừa mã PIN hiện tại.",
-        "The current PIN is needed for a change, and only for a change.",
+        "consent",
+        "Thiếu hoặc thừa sự đồng ý của điện thoại và mã PIN đang dùng.",
+        "The consent of the phone and PIN in force is needed for a change, and only for a change.",
     ),
     (
         "key-row-refused",

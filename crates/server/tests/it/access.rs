@@ -16,7 +16,7 @@ enum Door {
     Enrolling,
     /// Any bound phone, for what is its own.
     Citizen,
-    /// The phone whose request the path names.
+    /// The phone whose request or binding the path names.
     Signer,
     /// Any portal, for what is its own.
     Portal,
@@ -57,6 +57,8 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("close_device_session", Door::Citizen, true),
     ("show_own_credential", Door::Citizen, false),
     ("suspend_own_credential", Door::Citizen, true),
+    ("change_binding", Door::Citizen, false),
+    ("show_binding", Door::Signer, false),
     ("list_own_signature_requests", Door::Citizen, false),
     ("show_own_signature_request", Door::Signer, false),
     ("fetch_own_document", Door::Signer, false),
@@ -115,6 +117,7 @@ struct People {
     one: Citizen,
     other: Citizen,
     request: String,
+    binding: String,
     auditor: String,
     campaign_manager: String,
 }
@@ -134,6 +137,11 @@ async fn every_operation_opens_to_its_callers_and_to_nobody_else() {
         .wait_request(&one.session, &request, &["signed", "delivered"])
         .await
         .unwrap();
+    // Refused for its PIN, so it changes nothing.
+    let change = one
+        .phone
+        .change_pin(&one.session, crate::harness::PIN, "123456");
+    let binding = change.await.unwrap()["id"].as_str().unwrap().to_owned();
     let auditor = world
         .appoint("Kiểm toán Mẫu", "079085000098", OfficerRole::Auditor)
         .await;
@@ -145,6 +153,7 @@ async fn every_operation_opens_to_its_callers_and_to_nobody_else() {
         one,
         other,
         request,
+        binding,
         auditor,
         campaign_manager,
     };
@@ -280,6 +289,8 @@ impl People {
             &self.one.session.credential
         } else if path.contains("signature-requests") {
             &self.request
+        } else if path.contains("/bindings/") {
+            &self.binding
         } else {
             &self.one.enrolment.id
         };

@@ -5,6 +5,7 @@
 
 mod abuse;
 mod access;
+mod change;
 mod clock;
 mod crash;
 mod database;
