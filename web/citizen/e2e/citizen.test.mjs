@@ -335,6 +335,17 @@ scene('the other screens stand, and the lock asks for no PIN', { timeout: 60_000
     await page.getByRole('heading', { level: 1 }).waitFor();
     await look(name);
   }
+  const left = await hand.context.newPage();
+  await left.clock.install();
+  await left.goto('/home');
+  await left.getByText('Đang hoạt động').waitFor();
+  await left.clock.fastForward('02:10');
+  await left.getByRole('heading', { name: 'Trang đã tự ẩn' }).waitFor();
+  assert.equal(await left.getByText('Đang hoạt động').count(), 0);
+  await left.getByRole('button', { name: 'Xem tiếp' }).click();
+  await left.getByText('Đang hoạt động').waitFor();
+  await left.close();
+
   await page.goto('/home');
   await follow('Khóa ngay');
   await heading('Khóa chữ ký số ngay?');
@@ -377,8 +388,8 @@ scene('with large letters nothing is wider than the screen', { timeout: 60_000 }
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );
     assert.equal(wide, 0, path);
+    await page.screenshot({ path: join(OUT, `big${path.replace(/\//g, '-')}.png`), fullPage: true });
   }
-  await page.screenshot({ path: join(stage.directory, 'big.png') });
 });
 
 test('nothing was reported on the console, no third party was asked, and axe has nothing to say', () => {

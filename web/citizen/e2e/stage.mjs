@@ -93,6 +93,7 @@ token_file = "sms.token"
   const portal = JSON.parse(
     kyso('portal', 'add', '--name', PORTAL, '--client-id', 'cong-song-lam', '--json'),
   );
+  kyso('portal', 'return', 'cong-song-lam', '--to', 'cong.example');
   const campaign = readFileSync(join(ROOT, 'docs/samples/campaign.toml'), 'utf8');
   writeFileSync(
     join(directory, 'campaign.toml'),

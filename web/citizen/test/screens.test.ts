@@ -5,6 +5,7 @@ import { judge } from '../src/camera/picture';
 import { en } from '../src/messages/en';
 import { vi } from '../src/messages/vi';
 import { match } from '../src/router';
+import { isReturnable } from '../src/screens/confirm';
 import { requestInQr } from '../src/screens/home';
 import { inAppBrowser } from '../src/screens/landing';
 import { type Draft, fits, nextScreen, ownerOf } from '../src/state/enrolment';
@@ -85,6 +86,23 @@ describe('addresses', () => {
       'req_01ABC',
     ]) {
       expect(requestInQr(other, here), other).toBeUndefined();
+    }
+  });
+
+  it('a portal may send people to its page or app, never to a script', () => {
+    for (const url of ['https://cong.example/ho-so/1', 'vn.portal.app:done', 'http://localhost:3000/']) {
+      expect(isReturnable(url), url).toBe(true);
+    }
+    for (const url of [
+      undefined,
+      '',
+      '/x',
+      'javascript:alert(1)',
+      'JavaScript://x%0aalert(1)',
+      'data:text/html,x',
+      ' https://x',
+    ]) {
+      expect(isReturnable(url), url).toBe(false);
     }
   });
 

@@ -60,6 +60,9 @@ export const en: Messages = {
     start: 'Begin',
     resume: 'Continue where you stopped',
     mine: 'I have a signature already',
+    lost: 'This enrolment cannot be opened again',
+    lostText:
+      'It has expired or ended, or the session of this phone has. Call for help if it waits to be checked, or enrol again.',
     verify: 'Check a signed file',
     helpTitle: 'Need help?',
     helpAt: (place, hours) => `Come to ${place}, ${hours}.`,
@@ -255,7 +258,7 @@ export const en: Messages = {
 
   supplement: {
     title: (count) => (count === 1 ? '1 thing to repair' : `${count} things to repair`),
-    until: (day) => `Repair them before ${day}.`,
+    until: (day) => `Please do so before ${day}.`,
     photo: 'Take the photo again',
     field: 'Correct it',
     done: 'Repaired',

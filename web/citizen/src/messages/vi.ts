@@ -61,6 +61,9 @@ export const vi = {
     start: 'Bắt đầu đăng ký',
     resume: 'Làm tiếp hồ sơ đang dở',
     mine: 'Đã có chữ ký số',
+    lost: 'Không mở lại được hồ sơ này',
+    lostText:
+      'Hồ sơ đã quá hạn, đã đóng, hoặc phiên trên điện thoại này đã hết. Gọi hỗ trợ nếu hồ sơ đang chờ duyệt, hoặc đăng ký lại.',
     verify: 'Kiểm tra tệp đã ký',
     helpTitle: 'Cần giúp?',
     helpAt: (place: string, hours: string) => `Đến ${place}, ${hours}.`,

@@ -15,7 +15,7 @@ import { deviceKey, isBound, markBound } from '../state/session';
 import { forget, keep, kept } from '../state/store';
 import { CodeField, Resend } from '../ui/code';
 import { Page } from '../ui/page';
-import { Alert, Busy, Button, ErrorSummary, Notice } from '../ui/parts';
+import { Alert, Busy, Button, ErrorSummary, Notice, type Wrong, wrongOf } from '../ui/parts';
 import { PinPad } from '../ui/pin_pad';
 import { FaultAlert, isCode, useLook, useWork, type Work } from '../ui/work';
 
@@ -181,7 +181,7 @@ function BindingCode({
 }) {
   const t = words.value.bindingCode;
   const [code, setCode] = useState('');
-  const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
+  const [errors, setErrors] = useState<Wrong[]>([]);
   if (problem === 'locked') {
     return (
       <Page title={t.askTitle} step={7}>
@@ -202,7 +202,7 @@ function BindingCode({
   }
   const confirm = () => {
     const isWhole = /^[0-9]{6}$/.test(code);
-    setErrors(isWhole ? [] : [{ id: 'code', text: words.value.code.form }]);
+    setErrors(isWhole ? [] : [{ id: 'code', say: () => words.value.code.form }]);
     if (isWhole) {
       onCode(code);
     }
@@ -218,7 +218,7 @@ function BindingCode({
       >
         <ErrorSummary errors={errors} />
         <FaultAlert fault={work.fault} />
-        <CodeField label={t.label} value={code} error={errors[0]?.text} onInput={setCode} />
+        <CodeField label={t.label} value={code} error={wrongOf(errors, 'code')} onInput={setCode} />
         <Notice kind="warning">{words.value.code.never}</Notice>
         <div class="actions">
           <Button type="submit">{t.next}</Button>

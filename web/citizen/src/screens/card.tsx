@@ -23,6 +23,8 @@ import {
   Notice,
   SelectField,
   TextField,
+  type Wrong,
+  wrongOf,
 } from '../ui/parts';
 import { Viewfinder } from '../ui/viewfinder';
 import { FaultAlert, useWork } from '../ui/work';
@@ -138,7 +140,7 @@ export function DetailsScreen() {
   const t = words.value.owner;
   const { form, phone, read } = draft.value;
   const [isEditing, setEditing] = useState(read === undefined);
-  const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
+  const [errors, setErrors] = useState<Wrong[]>([]);
   const work = useWork();
   const shown = enrolment.value;
 
@@ -160,8 +162,8 @@ export function DetailsScreen() {
     }
   }, []);
 
-  const report = (found: { field: string; text: string }[]) => {
-    const list = found.map(({ field, text }) => ({ id: FIELDS[field] ?? field, text }));
+  const report = (found: { field: string; say: () => string }[]) => {
+    const list = found.map(({ field, say }) => ({ id: FIELDS[field] ?? field, say }));
     setErrors(list);
     if (list.some(({ id }) => !['email', 'province_code', 'commune_code', 'detail'].includes(id))) {
       setEditing(true);
@@ -170,7 +172,7 @@ export function DetailsScreen() {
   const confirm = () => {
     const number = phone === '' ? '0900000000' : phone;
     const faults = ownerFaults(form, number, dayInVietnam(now()));
-    report(faults.map(({ field, code }) => ({ field, text: words.value.rules[code] ?? code })));
+    report(faults.map(({ field, code }) => ({ field, say: () => words.value.rules[code] ?? code })));
     if (faults.length > 0) {
       return;
     }
@@ -179,7 +181,9 @@ export function DetailsScreen() {
         go(nextScreen(seen(await api.putOwner(held(), ownerOf({ ...draft.value, phone: phoneOf(phone) })))));
       } catch (cause) {
         if (cause instanceof Refused && (cause.problem.errors?.length ?? 0) > 0) {
-          report((cause.problem.errors ?? []).map((fault) => ({ field: fault.field, text: said(fault) })));
+          report(
+            (cause.problem.errors ?? []).map((fault) => ({ field: fault.field, say: () => said(fault) })),
+          );
         }
         throw cause;
       }
@@ -188,7 +192,7 @@ export function DetailsScreen() {
   const typed = <K extends keyof OwnerForm>(name: K) => ({
     id: name,
     label: t[name],
-    error: errors.find(({ id }) => id === name)?.text,
+    error: wrongOf(errors, name),
     value: form[name],
     onInput: (value: string) => changeForm({ [name]: value }),
   });
@@ -209,7 +213,7 @@ export function DetailsScreen() {
           confirm();
         }}
       >
-        <ErrorSummary errors={errors.map(({ id, text }) => ({ id, text: `${labelOf(id)}: ${text}` }))} />
+        <ErrorSummary errors={errors} name={labelOf} />
         {!isListed && <FaultAlert fault={work.fault} />}
         <p>{isEditing ? t.typeText : t.readText}</p>
         {isEditing ? (
@@ -233,7 +237,7 @@ export function DetailsScreen() {
               id="sex"
               legend={t.sex}
               value={form.sex}
-              error={errors.find(({ id }) => id === 'sex')?.text}
+              error={wrongOf(errors, 'sex')}
               onInput={(sex) => changeForm({ sex })}
               options={[
                 { value: 'female', text: t.female },

@@ -480,7 +480,7 @@ function Result({ request }: Step) {
               <span>{t.backTo(who)}</span>
             </a>
           )}
-          <ButtonLink href="/home" kind={request.return_url === undefined ? 'primary' : 'second'}>
+          <ButtonLink href="/home" kind={isReturnable(request.return_url) ? 'second' : 'primary'}>
             {words.value.home}
           </ButtonLink>
         </div>
@@ -516,9 +516,10 @@ function Result({ request }: Step) {
   );
 }
 
-/** A portal's address is its own; what is not a web address is not followed. */
-function isReturnable(url: string | undefined): url is string {
-  return url !== undefined && /^https?:\/\//.test(url);
+/** The server takes only places registered for the portal: pages, and apps by their scheme. Nothing that runs here is followed. */
+export function isReturnable(url: string | undefined): url is string {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url ?? '')?.[1]?.toLowerCase();
+  return scheme !== undefined && !['javascript', 'data', 'vbscript', 'blob', 'file'].includes(scheme);
 }
 
 function TimeLeft({ until, onOver }: { until: number; onOver: () => void }) {

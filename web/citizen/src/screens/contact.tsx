@@ -18,14 +18,14 @@ import {
 } from '../state/enrolment';
 import { CodeField, Resend } from '../ui/code';
 import { Page } from '../ui/page';
-import { Button, ButtonLink, ErrorSummary, Notice, TextField } from '../ui/parts';
+import { Button, ButtonLink, ErrorSummary, Notice, TextField, type Wrong, wrongOf } from '../ui/parts';
 import { FaultAlert, isCode, useWork } from '../ui/work';
 
 /** S4. */
 export function PhoneScreen() {
   const t = words.value.phone;
   const { phone, email } = draft.value;
-  const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
+  const [errors, setErrors] = useState<Wrong[]>([]);
   const [byEmail, setByEmail] = useState(email !== '');
   const work = useWork();
   const send = () => {
@@ -35,7 +35,7 @@ export function PhoneScreen() {
       { id: 'email', code: byEmail ? (email.trim() === '' ? 'required' : emailFault(email)) : undefined },
     ];
     const found = faults.filter(({ code }) => code !== undefined);
-    setErrors(found.map(({ id, code }) => ({ id, text: words.value.rules[code ?? ''] ?? '' })));
+    setErrors(found.map(({ id, code }) => ({ id, say: () => words.value.rules[code ?? ''] ?? '' })));
     if (found.length > 0) {
       return;
     }
@@ -48,7 +48,7 @@ export function PhoneScreen() {
       go('/enrol/code');
     });
   };
-  const error = (id: string) => errors.find((found) => found.id === id)?.text;
+  const error = (id: string) => wrongOf(errors, id);
   return (
     <Page title={t.title} step={1} back={ticket.value === undefined ? '/enrol/plan' : undefined}>
       <form
@@ -104,13 +104,13 @@ export function PhoneScreen() {
 export function CodeScreen() {
   const t = words.value.code;
   const [code, setCode] = useState('');
-  const [errors, setErrors] = useState<{ id: string; text: string }[]>([]);
+  const [errors, setErrors] = useState<Wrong[]>([]);
   const [isSent, setSent] = useState(false);
   const work = useWork();
   const sent = enrolment.value?.code;
   const confirm = () => {
     if (!/^[0-9]{6}$/.test(code)) {
-      setErrors([{ id: 'code', text: t.form }]);
+      setErrors([{ id: 'code', say: () => words.value.code.form }]);
       return;
     }
     setErrors([]);
@@ -140,7 +140,7 @@ export function CodeScreen() {
         <ErrorSummary errors={errors} />
         <FaultAlert fault={work.fault} />
         {isSent && work.fault === undefined && <p role="status">{t.sent}</p>}
-        <CodeField label={t.label} value={code} error={errors[0]?.text} onInput={setCode} />
+        <CodeField label={t.label} value={code} error={wrongOf(errors, 'code')} onInput={setCode} />
         <Notice kind="warning">{t.never}</Notice>
         <div class="actions">
           <Button type="submit" isBusy={work.isBusy}>

@@ -58,7 +58,7 @@ const KINDS: readonly PhotoKind[] = ['front', 'back', 'face'];
 export function PhotosScreen() {
   const t = words.value.photos;
   const [isAgreed, setAgreed] = useState(draft.value.photosConsented === true);
-  const [error, setError] = useState<string | undefined>(undefined);
+  const [error, setError] = useState<'consentNeeded' | undefined>(undefined);
   const row = enrolment.value;
   const wanted = KINDS.find((kind) => row?.next.includes(`photo:${kind}`));
   if (draft.value.photosConsented === true && wanted !== undefined) {
@@ -66,7 +66,7 @@ export function PhotosScreen() {
   }
   const start = () => {
     if (!isAgreed) {
-      setError(t.consentNeeded);
+      setError('consentNeeded');
       return;
     }
     change({ photosConsented: true });
@@ -88,7 +88,7 @@ export function PhotosScreen() {
       <Tick
         id="consent"
         isOn={isAgreed}
-        error={error}
+        error={error && t[error]}
         onInput={(isOn) => {
           setAgreed(isOn);
           setError(undefined);
@@ -256,7 +256,7 @@ export function ContractScreen() {
   const row = enrolment.value;
   const [isOpened, setOpened] = useState(false);
   const [isAgreed, setAgreed] = useState(false);
-  const [error, setError] = useState<string | undefined>(undefined);
+  const [error, setError] = useState<'agreeNeeded' | 'openFirst' | undefined>(undefined);
   const work = useWork();
   const contract = row?.contract;
   const prepare = () =>
@@ -268,7 +268,7 @@ export function ContractScreen() {
   useEffect(() => void prepare(), []);
   const sign = () => {
     if (contract === undefined || !isOpened || !isAgreed) {
-      setError(isOpened ? t.agreeNeeded : t.openFirst);
+      setError(isOpened ? 'agreeNeeded' : 'openFirst');
       return;
     }
     void work.run(async () => {
@@ -322,7 +322,7 @@ export function ContractScreen() {
           <Tick
             id="agree"
             isOn={isAgreed}
-            error={error}
+            error={error && t[error]}
             onInput={(isOn) => {
               setAgreed(isOn);
               setError(undefined);

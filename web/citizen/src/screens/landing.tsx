@@ -130,6 +130,7 @@ export function Mine() {
 /** Goes to where the enrolment under way is; a screen that was open when the page was closed (`at`) opens again if it fits. */
 export function Resume({ at }: { at?: string }) {
   const work = useWork();
+  const [isLost, setLost] = useState(false);
   const look = () =>
     work.run(async () => {
       if (ticket.value === undefined) {
@@ -146,8 +147,7 @@ export function Resume({ at }: { at?: string }) {
         }
       } catch (cause) {
         if (isCode(cause, 'not-found', 'session-invalid', 'unauthenticated')) {
-          await leave();
-          go('/', true);
+          setLost(true);
           return;
         }
         throw cause;
@@ -155,6 +155,18 @@ export function Resume({ at }: { at?: string }) {
     });
   useEffect(() => void look(), []);
   const t = words.value;
+  if (isLost) {
+    const again = async () => {
+      await leave();
+      go('/', true);
+    };
+    return (
+      <Page title={t.landing.lost}>
+        <p>{t.landing.lostText}</p>
+        <Button onClick={again}>{t.ended.again}</Button>
+      </Page>
+    );
+  }
   return (
     <Page title={t.landing.resume}>
       {work.isBusy && <Busy text={t.busy} />}

@@ -316,10 +316,31 @@ export function Tick({
   );
 }
 
+/** A field that has to be corrected, and why, in the language in use when it is said. */
+export interface Wrong {
+  id: string;
+  say: () => string;
+}
+
+export function wrongOf(wrongs: readonly Wrong[], id: string): string | undefined {
+  return wrongs.find((wrong) => wrong.id === id)?.say();
+}
+
 /** All that has to be corrected, at the top, each a link to its field. Takes the focus when it appears or changes. */
-export function ErrorSummary({ errors }: { errors: readonly { id: string; text: string }[] }) {
+export function ErrorSummary({
+  errors,
+  name,
+}: {
+  errors: readonly Wrong[];
+  /** What a field is called, where there are many. */
+  name?: (id: string) => string;
+}) {
   const box = useRef<HTMLDivElement>(null);
-  const all = errors.map(({ text }) => text).join('\n');
+  const lines = errors.map(({ id, say }) => ({
+    id,
+    text: name === undefined ? say() : `${name(id)}: ${say()}`,
+  }));
+  const all = errors.map(({ id }) => id).join();
   useEffect(() => {
     if (all !== '') {
       box.current?.focus();
@@ -334,7 +355,7 @@ export function ErrorSummary({ errors }: { errors: readonly { id: string; text: 
       <div>
         <h2>{words.value.errorsTitle}</h2>
         <ul class="plain-list">
-          {errors.map(({ id, text }) => (
+          {lines.map(({ id, text }) => (
             <li key={id + text}>
               <a
                 href={`#${id}`}
