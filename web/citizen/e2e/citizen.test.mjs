@@ -322,6 +322,39 @@ scene('the person refuses in two taps and sees it in the history', { timeout: 60
   await look('history');
 });
 
+scene('another PIN, with the one in force; then the old one is void', { timeout: 60_000 }, async () => {
+  const { page, press, follow, heading, look } = hand;
+  const fresh = '246803';
+  await page.goto('/settings');
+  await follow('Đổi mã PIN');
+  await heading('Nhập mã PIN đang dùng');
+  await look('change-pin');
+  for (const current of ['111222', PIN]) {
+    await hand.pin(current);
+    await heading('Đặt mã PIN 6 số để ký');
+    await hand.pin('123456');
+    await page.getByText(/Mã dễ đoán/).waitFor();
+    await hand.pin(fresh);
+    await heading('Nhập lại mã PIN');
+    await hand.pin(fresh);
+    if (current !== PIN) {
+      await page.getByText('Mã PIN chưa đúng. Còn 4 lần.').waitFor();
+    }
+  }
+  await heading('Đã đổi mã PIN');
+  await look('changed-pin');
+  const made = await ask(stage, NUMBER, ['Tờ khai mới'], 'fresh-pin');
+  await page.goto(`/requests/${made.id}`);
+  await press('Xem tài liệu');
+  await hand.openDocuments();
+  await press('Đã xem, tiếp tục ký');
+  await heading('Nhập mã PIN để ký 1 tài liệu');
+  await hand.pin(PIN);
+  await page.getByText('Mã PIN chưa đúng. Còn 4 lần.').waitFor();
+  await hand.pin(fresh);
+  await heading(/Đã ký xong lúc/);
+});
+
 scene('the other screens stand, and the lock asks for no PIN', { timeout: 60_000 }, async () => {
   const { page, press, follow, heading, look } = hand;
   for (const [path, name] of [

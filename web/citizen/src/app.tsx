@@ -4,16 +4,17 @@ import { useEffect, useState } from 'preact/hooks';
 import { go, match, path } from './router';
 import { ConfirmScreen } from './screens/confirm';
 import {
+  ChangeDevice,
   HistoryScreen,
   HomeScreen,
   LockScreen,
-  NotHere,
   ScanScreen,
   SettingsScreen,
   UnboundScreen,
   VerifyScreen,
 } from './screens/home';
 import { Ended, Gate, inAppBrowser, Landing, Mine, Missing, PlanScreen, Resume } from './screens/landing';
+import { ChangePinScreen } from './screens/pin';
 import { enrolment, ticket } from './state/enrolment';
 import { isBound } from './state/session';
 import { Cover, useIdle } from './ui/cover';
@@ -33,8 +34,7 @@ const OPEN: Record<string, Screen> = {
   '/mine': () => <Mine />,
   '/verify': () => <VerifyScreen />,
   '/settings': () => <SettingsScreen />,
-  '/change-device': () => <NotHere what="device" />,
-  '/change-pin': () => <NotHere what="pin" />,
+  '/change-device': () => <ChangeDevice />,
   '/lock': () => <LockScreen />,
   '/khoa': () => <LockScreen />,
   '/unbound': () => <UnboundScreen />,
@@ -61,6 +61,7 @@ const BOUND: Record<string, Screen> = {
   '/home': () => <HomeScreen />,
   '/scan': () => <ScanScreen />,
   '/history': () => <HistoryScreen />,
+  '/change-pin': () => <ChangePinScreen />,
   '/requests/*': (id) => <ConfirmScreen id={id} key={id} />,
 };
 

@@ -5,7 +5,7 @@ import { canonical } from '../src/device/canonical';
 import { seal, sealWith } from '../src/device/hpke';
 import { jwkOfPoint, pointOfKey, pointOfSpki, spkiOfPoint } from '../src/device/p256';
 import { isPin, isWeakPin } from '../src/device/pin';
-import { approval, binding, documentCode, session } from '../src/device/statement';
+import { approval, binding, documentCode, pinChange, session } from '../src/device/statement';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const hex = (digits: string) => fromHex(digits) as Bytes;
@@ -43,6 +43,13 @@ describe('statements', () => {
   it('a binding has exactly these bytes', () => {
     expect(text(binding('enr_1', '__4', 'n', 1))).toBe(
       '{"device_key":"__4","enrolment":"enr_1","expires_at":240001,"issued_at":1,"nonce":"n","purpose":"enrol",' +
+        '"type":"kyso.binding.v1"}',
+    );
+  });
+
+  it('a change of PIN has exactly these bytes', () => {
+    expect(text(pinChange('cred_1', '__4', 'n', 1))).toBe(
+      '{"credential":"cred_1","device_key":"__4","expires_at":240001,"issued_at":1,"nonce":"n","purpose":"change-pin",' +
         '"type":"kyso.binding.v1"}',
     );
   });

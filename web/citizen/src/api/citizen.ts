@@ -3,6 +3,7 @@
 import { callBytes, callJson } from './client';
 import type {
   ApprovalKey,
+  BindingChange,
   Credential,
   DeviceKeyWire,
   DeviceSignatureWire,
@@ -15,6 +16,15 @@ export interface ApprovalBody {
   statement: string;
   signature: DeviceSignatureWire;
   sealed_pin: SealedPin;
+}
+
+export interface ChangeBody {
+  statement: string;
+  device: DeviceKeyWire;
+  signature: DeviceSignatureWire;
+  /** The new PIN. */
+  sealed_pin: SealedPin;
+  current_pin: SealedPin;
 }
 
 export const approvalKey = () => callJson<ApprovalKey>('/v1/approval-key');
@@ -31,6 +41,13 @@ export const closeSession = (token: string) =>
 export const credential = (token: string) => callJson<Credential>('/v1/citizen/credential', { token });
 export const suspend = (token: string) =>
   callJson<Credential>('/v1/citizen/credential/suspension', { method: 'POST', token, json: {} });
+
+const BINDINGS = '/v1/citizen/credential/bindings';
+
+export const change = (token: string, body: ChangeBody) =>
+  callJson<BindingChange>(BINDINGS, { method: 'POST', token, json: body });
+export const changeState = (token: string, id: string) =>
+  callJson<BindingChange>(`${BINDINGS}/${encodeURIComponent(id)}`, { token });
 
 const REQUESTS = '/v1/citizen/signature-requests';
 

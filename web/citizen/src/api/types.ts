@@ -177,6 +177,14 @@ export interface ApprovalKey {
   public_key: string;
 }
 
+/** A change of PIN or phone on its way, or how it ended. */
+export interface BindingChange {
+  id: string;
+  state: 'pending' | 'bound' | 'refused';
+  refusal?: string | null;
+  tries_left?: number | null;
+}
+
 export interface Session {
   token: string;
   device: string;

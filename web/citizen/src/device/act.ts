@@ -1,4 +1,4 @@
-/** The two acts of this phone that the keystore judges: binding itself with a PIN, and approving a request with it. */
+/** The acts of this phone that the keystore judges: binding itself with a PIN, changing the PIN, approving a request with it. */
 
 import * as citizen from '../api/citizen';
 import { now } from '../api/client';
@@ -7,7 +7,7 @@ import type { Enrolment, SignatureRequest } from '../api/types';
 import { toBase64url } from './bytes';
 import type { DeviceKey } from './key';
 import { sealPin, sealPinAndCode } from './pin';
-import { approval, binding, type Channel } from './statement';
+import { approval, binding, type Channel, pinChange } from './statement';
 
 /** Binds this phone and its PIN to the credential of an enrolment, with the code that came for `nonce`. */
 export async function bindPhone(
@@ -41,5 +41,25 @@ export async function approvalOf(
     statement: toBase64url(statement),
     signature,
     sealed_pin: await sealPin(pin, statement, approvalKey),
+  };
+}
+
+/** Another PIN in place of the one in force; both are sealed for the same statement. */
+export async function changePinOf(
+  credential: string,
+  key: DeviceKey,
+  current: string,
+  fresh: string,
+): Promise<citizen.ChangeBody> {
+  const approvalKey = await citizen.approvalKey();
+  const { nonce } = await citizen.sessionChallenge();
+  const statement = pinChange(credential, key.wire.public_key, nonce, now());
+  const signature = await key.sign(statement);
+  return {
+    statement: toBase64url(statement),
+    device: key.wire,
+    signature,
+    sealed_pin: await sealPin(fresh, statement, approvalKey),
+    current_pin: await sealPin(current, statement, approvalKey),
   };
 }

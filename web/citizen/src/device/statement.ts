@@ -23,6 +23,19 @@ export function binding(enrolment: string, deviceKey: string, nonce: string, now
   });
 }
 
+/** Another PIN for the credential, on the phone that is bound. */
+export function pinChange(credential: string, deviceKey: string, nonce: string, now: number): Bytes {
+  return encode({
+    type: 'kyso.binding.v1',
+    purpose: 'change-pin',
+    credential,
+    device_key: deviceKey,
+    nonce,
+    issued_at: now,
+    expires_at: now + LIFETIME_MS,
+  });
+}
+
 /** Opens a session. `device`: SHA-256 of the device key's SubjectPublicKeyInfo, base64url. */
 export function session(device: string, nonce: string, now: number): Bytes {
   return encode({ type: 'kyso.session.v1', device, nonce, issued_at: now });

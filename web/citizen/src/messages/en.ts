@@ -501,11 +501,21 @@ export const en: Messages = {
     version: 'Version',
   },
 
+  changePin: {
+    title: 'Change the PIN',
+    current: 'Enter the PIN in use',
+    same: 'The new PIN is the one in use. Choose another.',
+    changing: 'Changing the PIN…',
+    done: 'The PIN is changed',
+    doneText: 'From now on sign with the new PIN. The old one is void.',
+    refused: 'The PIN could not be changed. Begin again.',
+    unsure:
+      'The connection was lost, and it is not clear whether the PIN changed. Change it again when connected: if the old one is wrong, the new one is in force.',
+  },
+
   change: {
     deviceTitle: 'Change to another phone',
     deviceText: 'This cannot be done on the page yet. Come to the desk with your card, or call for help.',
-    pinTitle: 'Change the PIN',
-    pinText: 'This cannot be done on the page yet. Come to the desk with your card, or call for help.',
   },
 
   verify: {

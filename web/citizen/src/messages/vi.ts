@@ -500,11 +500,21 @@ export const vi = {
     version: 'Phiên bản',
   },
 
+  changePin: {
+    title: 'Đổi mã PIN',
+    current: 'Nhập mã PIN đang dùng',
+    same: 'Mã mới giống mã đang dùng. Chọn mã khác.',
+    changing: 'Đang đổi mã PIN…',
+    done: 'Đã đổi mã PIN',
+    doneText: 'Từ bây giờ dùng mã PIN mới để ký. Mã cũ không dùng được nữa.',
+    refused: 'Chưa đổi được mã PIN. Thử lại từ đầu.',
+    unsure:
+      'Mất mạng, chưa rõ đã đổi hay chưa. Có mạng rồi đổi lại: nếu mã cũ báo sai thì mã mới đã có hiệu lực.',
+  },
+
   change: {
     deviceTitle: 'Đổi sang điện thoại mới',
     deviceText: 'Việc này chưa làm được trên trang. Đến quầy với thẻ Căn cước, hoặc gọi hỗ trợ.',
-    pinTitle: 'Đổi mã PIN',
-    pinText: 'Việc này chưa làm được trên trang. Đến quầy với thẻ Căn cước, hoặc gọi hỗ trợ.',
   },
 
   verify: {

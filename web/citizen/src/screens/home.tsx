@@ -401,12 +401,12 @@ export function SettingsScreen() {
   );
 }
 
-/** S24 and S25, until the server offers them. */
-export function NotHere({ what }: { what: 'device' | 'pin' }) {
+/** S24, until two phones can pass it between them. */
+export function ChangeDevice() {
   const t = words.value.change;
   return (
-    <Page title={what === 'device' ? t.deviceTitle : t.pinTitle} back={isBound.value ? '/settings' : '/mine'}>
-      <p>{what === 'device' ? t.deviceText : t.pinText}</p>
+    <Page title={t.deviceTitle} back={isBound.value ? '/settings' : '/mine'}>
+      <p>{t.deviceText}</p>
       <ButtonLink href="/">{words.value.home}</ButtonLink>
     </Page>
   );
