@@ -1,7 +1,8 @@
 //! The worker: takes jobs and gives each to the crate that owns its kind. The only role that holds citizens' keys.
 //!
 //! One loop a family of jobs, so that a slow mail relay never stands before a signature. A loop claims many jobs at
-//! once, works on them, and claims again; when there is nothing it sleeps until it is woken by a commit on this or
+//! once, works on them, and claims again (one that calls other machines: as many as it has places free, and never waits
+//! for the slowest); when there is nothing it sleeps until it is woken by a commit on this or
 //! another node, or until the next job is due. Stopping lets the batch in hand finish; a killed worker's jobs come
 //! back when their leases end.
 
@@ -20,6 +21,7 @@ use kyso_store::{Job, ledger};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::outbound::lane::Lanes;
 use crate::outbound::{Delivery, Letter, Outbound};
 use crate::platform::Platform;
 
@@ -27,8 +29,10 @@ use crate::platform::Platform;
 const LEASE_MS: i64 = 60_000;
 /// The longest a loop sleeps without looking.
 const SLEEP: Duration = Duration::from_secs(5);
-/// Calls to other machines at the same time.
-const CALLS_MAX: usize = 16;
+/// Messages on their way at the same time.
+const MESSAGES_MAX: usize = 16;
+/// Tries of one message before it is given up: about two days.
+const MESSAGE_TRIES_MAX: i64 = 100;
 
 /// What keeps a worker from running.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -40,11 +44,13 @@ pub async fn run(
     outbound: Outbound,
     stop: watch::Receiver<bool>,
 ) {
+    let lanes = Arc::new(Lanes::new(&platform.loaded.config.webhook));
     let worker = Worker {
         platform,
         keys,
         outbound,
         halted: Arc::default(),
+        lanes,
     };
     if let Err(error) = worker.start().await {
         tracing::error!(%error, "worker could not prepare; it goes on and tries with each job");
@@ -72,6 +78,7 @@ pub async fn drain(
         keys: keys.clone(),
         outbound: outbound.clone(),
         halted: Arc::default(),
+        lanes: Arc::new(Lanes::new(&platform.loaded.config.webhook)),
     };
     let mut done = 0;
     loop {
@@ -104,6 +111,7 @@ struct Worker {
     outbound: Outbound,
     /// Set while the ledger is behind or beside its published checkpoint.
     halted: Arc<AtomicBool>,
+    lanes: Arc<Lanes>,
 }
 
 impl Family {
@@ -140,7 +148,12 @@ impl Worker {
     async fn keep_working_on(&self, family: Family, mut stop: watch::Receiver<bool>) {
         loop {
             let (worker, stopped) = (self.clone(), stop.clone());
-            let work = tokio::spawn(async move { worker.work_on(family, stopped).await });
+            let work = tokio::spawn(async move {
+                match family {
+                    Family::Webhook | Family::Message => worker.call_on(family, stopped).await,
+                    _ => worker.work_on(family, stopped).await,
+                }
+            });
             match work.await {
                 Ok(()) => return,
                 Err(error) => {
@@ -191,19 +204,24 @@ impl Worker {
         SLEEP.min(Duration::from_millis(u64::try_from(ms).unwrap_or(1)))
     }
 
+    /// Takes due jobs of a family.
+    async fn claim(&self, family: Family, most: u32) -> Result<Vec<Job>, Error> {
+        let store = &self.platform.store;
+        let jobs = store.claim(family.kinds(), most, LEASE_MS).await?;
+        if !jobs.is_empty() {
+            metrics::counter!("kyso_jobs_claimed_total", "family" => format!("{family:?}"))
+                .increment(jobs.len() as u64);
+        }
+        Ok(jobs)
+    }
+
     async fn claim_and_work(&self, family: Family) -> Result<u64, Error> {
         let most = self.platform.loaded.config.signing.batch;
-        let jobs = self
-            .platform
-            .store
-            .claim(family.kinds(), most, LEASE_MS)
-            .await?;
+        let jobs = self.claim(family, most).await?;
         let count = jobs.len() as u64;
         if count == 0 {
             return Ok(0);
         }
-        metrics::counter!("kyso_jobs_claimed_total", "family" => format!("{family:?}"))
-            .increment(count);
         match family {
             Family::Signing => {
                 let done = self.platform.signing.work(&self.keys, jobs).await?;
@@ -217,8 +235,13 @@ impl Worker {
                     self.authority_job(job).await?;
                 }
             }
-            Family::Webhook => self.side_by_side(jobs, Worker::webhook_job).await,
-            Family::Message => self.side_by_side(jobs, Worker::message_job).await,
+            Family::Webhook | Family::Message => {
+                let mut running = JoinSet::new();
+                for job in jobs {
+                    running.spawn(self.clone().call_job(family, job));
+                }
+                while running.join_next().await.is_some() {}
+            }
         }
         Ok(count)
     }
@@ -240,25 +263,64 @@ impl Worker {
         Ok(tx.commit().await?)
     }
 
-    /// Works on jobs that call other machines, several at a time; each records its own end.
-    async fn side_by_side<F>(&self, jobs: Vec<Job>, work: fn(Worker, Job) -> F)
-    where
-        F: Future<Output = Result<(), Error>> + Send + 'static,
-    {
+    /// Works on jobs that call other machines: whenever a place is free another job is taken, so that a call that hangs costs its
+    /// own place and no more.
+    async fn call_on(&self, family: Family, mut stop: watch::Receiver<bool>) {
+        let mut wake = self.platform.store.wake();
         let mut running = JoinSet::new();
-        for job in jobs {
-            while running.len() >= CALLS_MAX {
-                running.join_next().await;
-            }
-            let worker = self.clone();
-            running.spawn(async move {
-                let id = job.id;
-                if let Err(error) = work(worker, job).await {
-                    tracing::warn!(job = %id, error = %chain(error.as_ref()), "job comes back when its lease ends");
+        while !*stop.borrow() {
+            while running.try_join_next().is_some() {}
+            let free = self.places(family).saturating_sub(running.len());
+            let free = u32::try_from(free).unwrap_or(u32::MAX);
+            let claimed = match free {
+                0 => Ok(Vec::new()),
+                _ => self.claim(family, free).await,
+            };
+            match claimed {
+                Ok(jobs) if !jobs.is_empty() => {
+                    for job in jobs {
+                        running.spawn(self.clone().call_job(family, job));
+                    }
+                    continue;
                 }
-            });
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(?family, error = %chain(error.as_ref()), "jobs could not be claimed");
+                    pause(&mut stop, Duration::from_secs(1)).await;
+                    continue;
+                }
+            }
+            let sleep = match free {
+                0 => SLEEP,
+                _ => self.until_due(family).await,
+            };
+            tokio::select! {
+                () = wake.wait(sleep), if free > 0 => {}
+                _ = running.join_next(), if !running.is_empty() => {}
+                _ = stop.changed() => {}
+            }
         }
         while running.join_next().await.is_some() {}
+    }
+
+    /// Calls of a family at the same time.
+    fn places(&self, family: Family) -> usize {
+        match family {
+            Family::Webhook => self.platform.loaded.config.webhook.calls_max.max(1),
+            _ => MESSAGES_MAX,
+        }
+    }
+
+    /// One job that calls another machine; it records its own end.
+    async fn call_job(self, family: Family, job: Job) {
+        let id = job.id;
+        let done = match family {
+            Family::Webhook => self.webhook_job(job).await,
+            _ => self.message_job(job).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(job = %id, error = %chain(error.as_ref()), "job comes back when its lease ends");
+        }
     }
 
     async fn webhook_job(self, job: Job) -> Result<(), Error> {
@@ -266,7 +328,14 @@ impl Worker {
         let Some(call) = webhooks.call(&job).await? else {
             return Ok(());
         };
+        let _place = match self.lanes.enter(call.portal, self.platform.store.now()) {
+            Ok(place) => place,
+            Err(due_at) => return Ok(webhooks.postpone(&job, due_at).await?),
+        };
+        let timer = crate::telemetry::Timer::start();
         let outcome = self.outbound.webhook.call(&call).await;
+        self.lanes
+            .took(call.portal, (timer.seconds() * 1000.0) as i64);
         let label = if matches!(outcome, CallOutcome::Answered { status: 200..=299 }) {
             "accepted"
         } else {
@@ -292,8 +361,11 @@ impl Worker {
         match delivery {
             Delivery::Accepted => tx.finish(&job).await?,
             Delivery::Refused(code) => tx.fail(&job, code).await?,
+            Delivery::Unreachable(code) if job.attempts >= MESSAGE_TRIES_MAX => {
+                tx.fail(&job, code).await?;
+            }
             Delivery::Unreachable(code) => {
-                let due_at = tx.now() + backoff_ms(job.attempts);
+                let due_at = tx.now() + message_backoff_ms(job.attempts);
                 tx.retry(&job, due_at, code).await?;
             }
         }
@@ -466,6 +538,11 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 /// 1 s, 2 s, 4 s … at most five minutes.
 fn backoff_ms(attempts: i64) -> i64 {
     1000 * (1 << attempts.clamp(0, 8))
+}
+
+/// As [`backoff_ms`], to half an hour: a relay may be away for a day.
+fn message_backoff_ms(attempts: i64) -> i64 {
+    (1000 * (1 << attempts.clamp(0, 11))).min(1_800_000)
 }
 
 async fn pause(stop: &mut watch::Receiver<bool>, length: Duration) {

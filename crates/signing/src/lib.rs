@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kyso_authority::Authority;
 use kyso_keystore::{CitizenKey, Keystore};
-use kyso_store::{Job, Store, ledger};
+use kyso_store::{Job, SealedBlobs, Store, ledger};
 use tokio::sync::watch;
 
 use task::{Done, Task};
@@ -136,6 +136,8 @@ pub struct Signing {
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) authority: Authority,
+    /// Opens what is sealed under the data key: webhook secrets.
+    pub(crate) sealed: SealedBlobs,
     pub(crate) config: SigningConfig,
     /// The latest instant this process has acted on.
     latest: AtomicI64,
@@ -145,11 +147,17 @@ pub(crate) struct Inner {
 }
 
 impl Signing {
-    /// Stands on an open store and the institution. Reads nothing yet.
-    pub fn new(store: Store, authority: Authority, config: SigningConfig) -> Signing {
+    /// Stands on an open store, the institution and the data key. Reads nothing yet.
+    pub fn new(
+        store: Store,
+        authority: Authority,
+        sealed: SealedBlobs,
+        config: SigningConfig,
+    ) -> Signing {
         let inner = Arc::new(Inner {
             store,
             authority,
+            sealed,
             config,
             latest: AtomicI64::new(i64::MIN),
             versions: Mutex::default(),

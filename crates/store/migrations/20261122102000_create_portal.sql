@@ -8,12 +8,16 @@ CREATE TABLE portal (
     may_sp769      BOOLEAN NOT NULL,
     public_key     BYTEA,
     webhook_url    TEXT,
-    webhook_secret BYTEA,
+    -- blobs sealed under the data key; the one before signs beside the new one until its time is over
+    webhook_secret        TEXT,
+    webhook_secret_before TEXT,
+    webhook_before_until  BIGINT,
     -- where a citizen may be sent back to: hosts and app schemes, one space between
     return_to      TEXT    NOT NULL DEFAULT '',
     created_at     BIGINT  NOT NULL,
     disabled_at    BIGINT,
-    CHECK ((webhook_url IS NULL) = (webhook_secret IS NULL))
+    CHECK ((webhook_url IS NULL) = (webhook_secret IS NULL)),
+    CHECK ((webhook_secret_before IS NULL) = (webhook_before_until IS NULL))
 );
 CREATE UNIQUE INDEX portal_client_id_once ON portal (client_id);
 

@@ -455,15 +455,16 @@ fn node(
     config: RegistrationConfig,
 ) -> (Signing, Registration) {
     let authority = Authority::new(store.clone(), AuthorityConfig::sample());
+    let sealed = SealedBlobs::open(&folder.join("data.key")).unwrap();
     let signing = Signing::new(
         store.clone(),
         authority.clone(),
+        sealed.clone(),
         SigningConfig {
             pool_size: 0,
             ..SigningConfig::default()
         },
     );
-    let sealed = SealedBlobs::open(&folder.join("data.key")).unwrap();
     let registration = Registration::new(store, signing.clone(), authority, sealed, config);
     (signing, registration)
 }

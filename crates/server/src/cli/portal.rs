@@ -36,6 +36,9 @@ pub enum Portal {
     Rotate {
         /// `ptl_…` or the client id.
         portal: String,
+        /// Rotate the webhook's secret instead; calls are signed with both for a day.
+        #[arg(long)]
+        webhook: bool,
         /// Print only the secret, for scripts.
         #[arg(long)]
         quiet: bool,
@@ -57,6 +60,8 @@ pub enum Portal {
     List,
 }
 
+/// How long calls are signed with an old webhook secret beside a new one.
+const WEBHOOK_OVERLAP_MS: i64 = 24 * 3_600_000;
 /// How long an old secret stays valid beside a new one.
 const OVERLAP_MS: i64 = 3_600_000;
 
@@ -107,16 +112,26 @@ impl Portal {
                     say!("webhook secret: {secret}");
                 }
             }
-            Self::Rotate { portal, quiet } => {
+            Self::Rotate {
+                portal,
+                webhook,
+                quiet,
+            } => {
                 let id = find(&platform, &portal).await?;
-                let secret = portals.rotate_secret(&id, OVERLAP_MS, "cli").await?;
+                let (what, overlap, secret) = if webhook {
+                    let secret = portals.rotate_webhook_secret(&id, WEBHOOK_OVERLAP_MS, "cli");
+                    ("webhook secret", "a day", secret.await?)
+                } else {
+                    let secret = portals.rotate_secret(&id, OVERLAP_MS, "cli");
+                    ("secret", "an hour", secret.await?)
+                };
                 if quiet {
                     say!("{secret}");
                 } else {
                     console::done(&format!(
-                        "portal {id} has a new secret; the old one stays valid for an hour"
+                        "portal {id} has a new {what}; the old one stays valid for {overlap}"
                     ));
-                    say!("secret: {secret}   (shown once)");
+                    say!("{what}: {secret}   (shown once)");
                 }
             }
             Self::Return { portal, to } => {

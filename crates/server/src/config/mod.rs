@@ -43,6 +43,9 @@ section! {
         header_seconds_max: u64 = 10_u64;
         /// Largest request body in bytes. A request with documents is refused above it with 413.
         body_bytes_max: usize = 64 * 1024 * 1024_usize;
+        /// Bytes of portals' documents that may be coming in at once, over all requests; above it such a request is shed with
+        /// 503 and Retry-After. Reading takes about three times as much memory.
+        bodies_bytes_max: usize = 512 * 1024 * 1024_usize;
         /// Seconds before an unfinished request is answered with 503.
         request_seconds_max: u64 = 60_u64;
         /// Requests worked on at once; above it a request is shed with 503 and Retry-After.
@@ -229,6 +232,10 @@ section! {
         danger_allow_private_addresses: bool = false;
         /// Seconds before a call is given up and tried again later.
         seconds_max: u64 = 10_u64;
+        /// Calls made at once.
+        calls_max: usize = 32_usize;
+        /// Calls to one portal at once: one that does not answer holds up nobody else.
+        calls_per_portal_max: usize = 4_usize;
     }
 }
 

@@ -57,6 +57,8 @@ pub struct App {
     /// OCSP answers signed for one question alone: of one network, and overall.
     ocsp: Arc<[rate::Limiter; 2]>,
     proxies: Arc<client::Proxies>,
+    /// Kilobytes of documents that may be coming in at once.
+    room: Arc<tokio::sync::Semaphore>,
     /// Long polls, by portal.
     waits: Arc<Places<kyso_signing::PortalId>>,
     metrics: PrometheusHandle,
@@ -92,6 +94,9 @@ impl App {
                 server.rate_burst,
             )),
             ocsp: Arc::new(ocsp),
+            room: Arc::new(tokio::sync::Semaphore::new(
+                server.bodies_bytes_max.max(server.body_bytes_max) / 1024 + 1,
+            )),
             proxies: Arc::new(client::Proxies::of(server)),
             waits: Places::new(waits, waits / 4),
             platform: Arc::new(platform),

@@ -7,8 +7,11 @@ use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Place, Signer};
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
+
+use tokio::sync::SemaphorePermit;
 
 use super::caller::Portal;
 use super::wire::{DigestWire, RequestWire, from_base64};
@@ -58,6 +61,7 @@ pub struct PlaceWire {
 #[serde(deny_unknown_fields)]
 pub struct NewRequestWire {
     signer: SignerWire,
+    #[serde(deserialize_with = "documents")]
     documents: Vec<NewDocumentWire>,
     /// At most 500 characters, shown to the citizen.
     #[serde(default)]
@@ -84,6 +88,35 @@ pub struct NewRequestParts {
     document: Vec<Vec<u8>>,
 }
 
+/// Entries of `documents` that are read at all: far above any limit on documents, far below what fills the memory.
+const DOCUMENTS_READ_MAX: usize = 200_000;
+
+/// Reads `documents`, and stops where nobody means it any more.
+fn documents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NewDocumentWire>, D::Error> {
+    struct Bounded;
+
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<NewDocumentWire>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a list of at most {DOCUMENTS_READ_MAX} documents")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut read = Vec::new();
+            while let Some(document) = list.next_element()? {
+                if read.len() == DOCUMENTS_READ_MAX {
+                    return Err(serde::de::Error::invalid_length(read.len() + 1, &self));
+                }
+                read.push(document);
+            }
+            Ok(read)
+        }
+    }
+
+    deserializer.deserialize_seq(Bounded)
+}
+
 /// `wait`: how many seconds to hold the answer until the request moves.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct Wait {
@@ -106,6 +139,7 @@ pub async fn create_signature_request(
     request: Request,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(request.headers())?;
+    let _room = room_for(&app, request.headers())?;
     let (mut new, body_digest) = read_new_request(&app, request).await?;
     new.idempotency = key.map(|key| Idempotency { key, body_digest });
     let view = app.platform.signing.requests.create(&portal, new).await?;
@@ -193,6 +227,22 @@ pub fn parse_id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::new("not-found"))
 }
 
+/// Room for a body of the length that is announced, or of the longest there may be: together they are bounded, so that portals
+/// which send much at once do not fill the memory.
+fn room_for<'a>(app: &'a App, headers: &HeaderMap) -> Result<SemaphorePermit<'a>, Problem> {
+    let most = app.platform.loaded.config.server.body_bytes_max;
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let bytes = announced.unwrap_or(most);
+    if bytes > most {
+        return Err(Problem::new("body-too-large"));
+    }
+    let kilobytes = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX);
+    let room = app.room.try_acquire_many(kilobytes);
+    room.map_err(|_| Problem::new("overloaded").retry_after(2))
+}
+
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
@@ -225,6 +275,9 @@ async fn read_new_request(app: &App, request: Request) -> Result<(NewRequest, [u
     Ok((wire.read(Vec::new())?, sha256(&[&bytes])))
 }
 
+/// Parts named `document` that are read at all.
+const DOCUMENT_PARTS_MAX: usize = 1000;
+
 /// One part named `request` (JSON), then one part named `document` for each PDF, in order.
 async fn read_multipart(app: &App, request: Request) -> Result<(NewRequest, [u8; 32]), Problem> {
     let malformed = || Problem::new("body-malformed").with_field("multipart", "shape");
@@ -241,7 +294,7 @@ async fn read_multipart(app: &App, request: Request) -> Result<(NewRequest, [u8;
             .map_err(|_| Problem::new("body-too-large"))?;
         match name.as_str() {
             "request" if wire.is_none() => wire = Some((body::json(&bytes)?, bytes.to_vec())),
-            "document" => files.push(bytes.to_vec()),
+            "document" if files.len() < DOCUMENT_PARTS_MAX => files.push(bytes.to_vec()),
             _ => return Err(malformed()),
         }
     }

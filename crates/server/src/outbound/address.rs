@@ -3,20 +3,44 @@
 //! The check is made on the resolved address at connect time, so a name that changes its answer between check and
 //! use (DNS rebinding) gains nothing; redirects are not followed by any client built here.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+/// Who knows the addresses of a name.
+type Lookup = dyn Fn(String) -> Looking + Send + Sync;
+type Looking = Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
+
 /// Resolves names and drops every address that is not public.
-pub struct PublicOnly;
+pub struct PublicOnly(Arc<Lookup>);
+
+impl Default for PublicOnly {
+    fn default() -> Self {
+        Self(Arc::new(|name| {
+            Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+        }))
+    }
+}
+
+impl PublicOnly {
+    /// With answers of a test.
+    #[cfg(test)]
+    pub fn resolving(answers: impl Fn(&str) -> Vec<SocketAddr> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move |name| {
+            let found = answers(&name);
+            Box::pin(async move { Ok(found) })
+        }))
+    }
+}
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
+        let looking = (self.0)(name.as_str().to_owned());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
-                .await?
-                .filter(|a| is_public(a.ip()))
-                .collect();
+            let mut found = looking.await?;
+            found.retain(|address| is_public(address.ip()));
             if found.is_empty() {
                 return Err("the name has no public address".into());
             }
@@ -31,20 +55,19 @@ pub fn is_public(address: IpAddr) -> bool {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => is_public_v4(v4),
-            None => {
-                let first = v6.segments()[0];
-                !(v6.is_loopback()
-                    || v6.is_unspecified()
-                    || v6.is_multicast()
-                    || (first & 0xfe00) == 0xfc00
-                    || (first & 0xffc0) == 0xfe80
-                    || first == 0x2002
-                    || (first == 0x0064 && v6.segments()[1] == 0xff9b)
-                    || (first == 0x2001 && v6.segments()[1] < 0x0200)
-                    || (first == 0x2001 && v6.segments()[1] == 0x0db8))
-            }
+            None => is_public_v6(v6),
         },
     }
+}
+
+/// Global unicast is 2000::/3 (RFC 4291 2.4), without what carries IPv4 inside or is for papers: 2001::/23, 2001:db8::/32,
+/// 2002::/16, 3fff::/20.
+fn is_public_v6(v6: Ipv6Addr) -> bool {
+    let [first, second, ..] = v6.segments();
+    (first & 0xe000) == 0x2000
+        && !(first == 0x2001 && (second < 0x0200 || second == 0x0db8))
+        && first != 0x2002
+        && !(first == 0x3fff && second < 0x1000)
 }
 
 fn is_public_v4(v4: Ipv4Addr) -> bool {
@@ -59,6 +82,7 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
         || a >= 240
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
         || (a == 198 && (b == 18 || b == 19)))
 }
 
@@ -83,6 +107,17 @@ mod tests {
             "2002:7f00:1::",
             "64:ff9b::7f00:1",
             "224.0.0.1",
+            "192.88.99.1",
+            "255.255.255.255",
+            "::",
+            "::127.0.0.1",
+            "::ffff:169.254.169.254",
+            "2001::1",
+            "2001:db8::1",
+            "3fff::1",
+            "5f00::1",
+            "ff02::1",
+            "fec0::1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }

@@ -4,14 +4,25 @@
 //! last into a later try; nothing here retries by itself, so that a job's attempts are the only count.
 
 mod address;
+pub mod lane;
 pub mod mail;
 pub mod message;
 pub mod sms;
 pub mod webhook;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use kyso_registration::citizen::Channel;
 
 use crate::config::Loaded;
+use crate::places::Places;
+
+/// Messages sent at once, and of one channel: a relay that does not answer leaves places to the other.
+const SENDS_MAX: usize = 16;
+const SENDS_OF_CHANNEL_MAX: usize = 12;
+/// How long one message may take in all, however its relay drips.
+const SEND_MAX: Duration = Duration::from_secs(30);
 
 /// What became of one outgoing message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +53,7 @@ pub struct Outbound {
     pub webhook: webhook::Webhook,
     mail: Option<mail::Mail>,
     sms: Option<sms::Sms>,
+    sends: Arc<Places<&'static str>>,
     hotline: String,
 }
 
@@ -82,6 +94,7 @@ impl Outbound {
             webhook: webhook::Webhook::new(&loaded.config.webhook)?,
             mail: mail::Mail::new(loaded)?,
             sms: sms::Sms::new(loaded)?,
+            sends: Places::new(SENDS_MAX, SENDS_OF_CHANNEL_MAX),
             hotline: loaded.config.provider.hotline.clone(),
         })
     }
@@ -98,6 +111,19 @@ impl Outbound {
 
     /// Puts a letter into words and sends it.
     pub async fn send(&self, letter: &Letter<'_>) -> Delivery {
+        let channel = match letter.channel {
+            Channel::Sms => "sms",
+            Channel::Email => "mail",
+        };
+        let Some(_place) = self.sends.enter(channel, true) else {
+            return Delivery::Unreachable("channel-busy");
+        };
+        tokio::time::timeout(SEND_MAX, self.send_now(letter))
+            .await
+            .unwrap_or(Delivery::Unreachable("channel-slow"))
+    }
+
+    async fn send_now(&self, letter: &Letter<'_>) -> Delivery {
         let language = message::Language::of(letter.language);
         let mut variables = letter.variables.to_vec();
         variables.push(("hotline", &self.hotline));

@@ -124,7 +124,12 @@ impl Platform {
         let sealed = SealedBlobs::open(&data_key)?;
         let data_key = sealed.fingerprint();
         let authority = Authority::new(store.clone(), authority_config(loaded));
-        let signing = Signing::new(store.clone(), authority.clone(), signing_config(loaded));
+        let signing = Signing::new(
+            store.clone(),
+            authority.clone(),
+            sealed.clone(),
+            signing_config(loaded),
+        );
         let registration = Registration::new(
             store.clone(),
             signing.clone(),

@@ -337,3 +337,204 @@ async fn ocsp_is_answered_in_every_spelling_cached_and_not_at_the_key_s_expense(
     assert!(left_out >= 20, "{left_out}");
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_answers_nobody_holds_up_nobody_else() {
+    let world = world("").await;
+    let citizen = world.citizen(1).await;
+    let portals = &world.platform.signing.portals;
+    let hole = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", hole.local_addr().unwrap());
+    let id = portals
+        .find(&world.portal.client_id)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    portals.set_webhook(&id, Some(&url), "test").await.unwrap();
+    let held = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = hole.accept().await {
+            held.push(stream);
+        }
+    });
+    // More than all places there are.
+    let pdf = dossier(1);
+    for _ in 0..40 {
+        let request = world.ask(&citizen, &[pdf.clone()]).await;
+        let refused = citizen.phone.refuse(&citizen.session, &request, "other");
+        refused.await.unwrap();
+    }
+    let ask = json!({
+        "signer": { "identity_number": citizen.owner.identity_number },
+        "documents": [{ "name": "a.pdf", "content": base64(&pdf) }],
+    });
+    let made = client()
+        .post(format!("{}/v1/signature-requests", world.node.url))
+        .basic_auth(
+            &world.other_portal.client_id,
+            Some(&world.other_portal.secret),
+        )
+        .json(&ask);
+    let made: Value = made.send().await.unwrap().json().await.unwrap();
+    let refused = citizen
+        .phone
+        .refuse(&citizen.session, made["id"].as_str().unwrap(), "other");
+    refused.await.unwrap();
+    let heard = world
+        .catcher
+        .wait_for_webhook("other", 0, Duration::from_secs(5))
+        .await;
+    assert!(
+        heard.is_some(),
+        "the other portal hears while the hole is silent"
+    );
+    held.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_sent_an_event_is_one_line_of_the_log() {
+    let world = world("").await;
+    let nasty = "x\r\n{\"level\":\"ERROR\",\"forged\":1}\u{1b}[31m\u{202e}\u{0}";
+    let sca = format!("{}/sca/sp769/v1", world.node.url);
+    for body in [
+        json!({ "sp_id": nasty, "sp_password": nasty, "user_id": nasty, "transaction_id": nasty }),
+        json!({ "sp_id": world.portal.client_id, "sp_password": world.portal.secret, "user_id": nasty, "transaction_id": nasty,
+                "sign_files": [{ "doc_id": nasty, "data_to_be_signed": "00".repeat(32) }] }),
+    ] {
+        for path in ["credentials/get_certificate", "signatures/sign"] {
+            client()
+                .post(format!("{sca}/{path}"))
+                .json(&body)
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+    let ask = json!({
+        "signer": { "identity_number": nasty, "serial": nasty },
+        "documents": [{ "name": nasty, "content": nasty }],
+        "description": nasty, "return_url": nasty, nasty: nasty,
+    });
+    let refused = world
+        .portal_post("/v1/signature-requests", &ask)
+        .await
+        .unwrap_err();
+    assert!((400..500).contains(&refused.status), "{}", refused.problem);
+    for path in [
+        "/v1/%0d%0aforged%1b[31m",
+        "/v1/enrolments/%E2%80%AEforged",
+        "/ocsp/%0aforged",
+    ] {
+        get_raw(
+            &world,
+            path,
+            "User-Agent: forged\u{e2}\u{80}\u{ae}\u{9b}31m\r\n",
+        )
+        .await;
+    }
+    let mut lines = 0;
+    for entry in std::fs::read_dir(world.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        let deceptive = |c: char| {
+            (c.is_control() && c != '\n')
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        assert!(!text.contains(deceptive), "{text}");
+        for line in text.lines() {
+            let event: Value = serde_json::from_str(line).expect("one event, one line");
+            assert!(
+                event["forged"].is_null() && event["timestamp"].is_string(),
+                "{line}"
+            );
+            lines += 1;
+        }
+    }
+    assert!(lines > 5, "{lines}");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bombs_are_refused_before_any_work() {
+    let world = world("body_bytes_max = 2000000").await;
+    let url = format!("{}/v1/signature-requests", world.node.url);
+    let post = async |kind: &str, body: Vec<u8>| {
+        let request = client().post(&url).header("content-type", kind).body(body);
+        let request = request.basic_auth(&world.portal.client_id, Some(&world.portal.secret));
+        let refused = crate::harness::read(request).await.unwrap_err();
+        (refused.status, refused.code().to_owned())
+    };
+    let deep = [vec![b'['; 1_000_000], vec![b']'; 900_000]].concat();
+    assert_eq!(
+        post("application/json", deep).await,
+        (400, "body-malformed".into())
+    );
+    let nested = format!(
+        "{{\"signer\":{}1{}}}",
+        "{\"a\":".repeat(100_000),
+        "}".repeat(100_000)
+    );
+    assert_eq!(
+        post("application/json", nested.into()).await,
+        (400, "body-malformed".into())
+    );
+    let wide = format!("{{\"documents\":[{}]}}", vec!["{}"; 600_000].join(","));
+    assert_eq!(
+        post("application/json", wide.into()).await,
+        (400, "body-malformed".into())
+    );
+    // Small to send, large to hold: stopped while it is read.
+    let wide = format!(
+        "{{\"documents\":[{}]}}",
+        vec!["{\"name\":\"\"}"; 150_000].join(",")
+    );
+    assert_eq!(post("application/json", wide.into()).await.0, 400);
+    let large = vec![b' '; 3_000_000];
+    assert_eq!(
+        post("application/json", large).await,
+        (413, "body-too-large".into())
+    );
+
+    let part = |name: &str, text: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let multipart = "multipart/form-data; boundary=b";
+    let many = format!("{}--b--\r\n", part("document", "x").repeat(20_000));
+    let refused = post(multipart, many.into()).await;
+    assert!(matches!(refused.0, 400 | 413 | 422), "{refused:?}");
+    let large = format!("{}--b--\r\n", part("document", &"x".repeat(2_500_000)));
+    assert_eq!(post(multipart, large.into()).await.0, 413);
+    let head = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\nx\r\n--b--\r\n",
+        "n".repeat(500_000)
+    );
+    let refused = post(multipart, head.into()).await;
+    assert!(matches!(refused.0, 400 | 413), "{refused:?}");
+
+    let signer = json!({ "identity_number": "079200000001" });
+    let digest = |algorithm: &str, value: String| json!({ "name": "a", "digest": { "algorithm": algorithm, "value": value } });
+    for documents in [
+        json!([digest("sha-256", "00".repeat(31))]),
+        json!([digest("sha-256", "00".repeat(33))]),
+        json!([digest("sha-1", "00".repeat(20))]),
+        json!([digest("md5", "00".repeat(16))]),
+        json!([digest("sha-384", "00".repeat(32))]),
+        json!([digest("sha-256", "zz".repeat(32))]),
+    ] {
+        let ask = json!({ "signer": signer, "documents": documents });
+        let refused = world
+            .portal_post("/v1/signature-requests", &ask)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "body-malformed"),
+            "{documents}"
+        );
+    }
+    world.finish().await;
+}

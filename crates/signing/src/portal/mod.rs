@@ -2,11 +2,11 @@
 //!
 //! A client secret is 256 random bits, so a plain SHA-256 of it is stored: there is nothing to
 //! guess, and a slow hash would only slow every call. Two secrets may be valid at once while a
-//! portal rotates.
+//! portal rotates. A webhook secret must be read again to sign with, so it is sealed under the data key.
 
 use std::sync::Arc;
 
-use kyso_store::{Event, Tx};
+use kyso_store::{BlobId, Event, Tx};
 
 use crate::{Error, Inner, PortalId, Result, chance, detail};
 
@@ -46,13 +46,11 @@ impl Portals {
         };
         let secret = chance::token();
         let webhook_secret = portal.webhook_url.is_some().then(chance::bytes);
-        let inserted = table::insert(
-            &mut tx,
-            &portal,
-            new.public_key.as_deref(),
-            webhook_secret.as_ref().map(|bytes| &bytes[..]),
-        )
-        .await;
+        let sealed = match &webhook_secret {
+            Some(secret) => Some(self.seal(&mut tx, id, secret).await?),
+            None => None,
+        };
+        let inserted = table::insert(&mut tx, &portal, new.public_key.as_deref(), sealed).await;
         if is_constraint(&inserted, "portal_client_id_once") {
             return Err(Error::ClientIdTaken);
         }
@@ -116,16 +114,54 @@ impl Portals {
         self.show(portal).await?;
         let secret = url.map(|_| chance::bytes());
         let mut tx = self.inner.store.write().await?;
-        table::set_webhook(
-            &mut tx,
-            *portal,
-            url,
-            secret.as_ref().map(|bytes| &bytes[..]),
-        )
-        .await?;
+        let replaced = table::webhook(&mut tx, *portal).await?;
+        let sealed = match &secret {
+            Some(secret) => Some(self.seal(&mut tx, *portal, secret).await?),
+            None => None,
+        };
+        table::set_webhook(&mut tx, *portal, url, sealed).await?;
+        for gone in [replaced.secret, replaced.before.map(|(blob, _)| blob)] {
+            if let Some(gone) = gone {
+                tx.delete_blob(&gone).await?;
+            }
+        }
         record(&mut tx, "signing.portal.webhook-set", *portal, actor);
         tx.commit().await?;
         Ok(secret.map(|bytes| chance::webhook_secret_text(&bytes)))
+    }
+
+    /// A new webhook secret; calls are signed with the one before too for `overlap_ms`, so that the receiver changes over in its own
+    /// time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for a portal without a webhook.
+    pub async fn rotate_webhook_secret(
+        &self,
+        portal: &PortalId,
+        overlap_ms: i64,
+        actor: &str,
+    ) -> Result<String> {
+        self.show(portal).await?;
+        let secret = chance::bytes();
+        let mut tx = self.inner.store.write().await?;
+        let replaced = table::webhook(&mut tx, *portal).await?;
+        if replaced.secret.is_none() {
+            return Err(Error::NotFound { what: "webhook" });
+        }
+        let sealed = self.seal(&mut tx, *portal, &secret).await?;
+        let until = tx.now().saturating_add(overlap_ms.max(0));
+        table::rotate_webhook(&mut tx, *portal, sealed, until).await?;
+        if let Some((gone, _)) = replaced.before {
+            tx.delete_blob(&gone).await?;
+        }
+        record(&mut tx, "signing.portal.webhook-rotated", *portal, actor);
+        tx.commit().await?;
+        Ok(chance::webhook_secret_text(&secret))
+    }
+
+    async fn seal(&self, tx: &mut Tx, portal: PortalId, secret: &[u8; 32]) -> Result<BlobId> {
+        let context = secret_context(portal);
+        Ok(self.inner.sealed.put(tx, &context, secret).await?)
     }
 
     /// What the portal may ask for from now on.
@@ -197,6 +233,11 @@ impl Portals {
     pub async fn list(&self) -> Result<Vec<Portal>> {
         table::all(&self.inner.store).await
     }
+}
+
+/// What a webhook secret is sealed to: another portal's does not open in its place.
+pub(crate) fn secret_context(portal: PortalId) -> String {
+    format!("{portal} webhook")
 }
 
 fn record(tx: &mut Tx, kind: &str, portal: PortalId, actor: &str) {

@@ -1,9 +1,9 @@
 //! Rows of `portal` and `portal_secret`: the only SQL about them.
 
-use kyso_store::{Row, Tx, Value};
+use kyso_store::{BlobId, Row, Tx, Value};
 
 use super::state::{Portal, Scopes};
-use crate::{PortalId, Result};
+use crate::{Error, PortalId, Result};
 
 pub(crate) const STATEMENTS: &[&str] = &[
     INSERT,
@@ -14,6 +14,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     ALL,
     RETIRE_SECRETS,
     SET_WEBHOOK,
+    ROTATE_WEBHOOK,
     SET_SCOPES,
     SET_RETURN_TO,
     DISABLE,
@@ -45,7 +46,11 @@ const RETIRE_SECRETS: &str = "-- portal.retire_secrets
 UPDATE portal_secret SET expires_at = $2 WHERE portal_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
 
 const SET_WEBHOOK: &str = "-- portal.set_webhook
-UPDATE portal SET webhook_url = $2, webhook_secret = $3 WHERE id = $1";
+UPDATE portal SET webhook_url = $2, webhook_secret = $3, webhook_secret_before = NULL, webhook_before_until = NULL WHERE id = $1";
+
+const ROTATE_WEBHOOK: &str = "-- portal.rotate_webhook
+UPDATE portal SET webhook_secret_before = webhook_secret, webhook_before_until = $3, webhook_secret = $2
+WHERE id = $1 AND webhook_secret IS NOT NULL";
 
 const SET_SCOPES: &str = "-- portal.set_scopes
 UPDATE portal SET may_documents = $2, may_digests = $3, may_sp769 = $4 WHERE id = $1";
@@ -57,20 +62,22 @@ const DISABLE: &str = "-- portal.disable
 UPDATE portal SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
 
 const WEBHOOK: &str = "-- portal.webhook
-SELECT client_id, webhook_url, webhook_secret FROM portal WHERE id = $1";
+SELECT client_id, webhook_url, webhook_secret, webhook_secret_before, webhook_before_until FROM portal WHERE id = $1";
 
 /// Where and how a portal is told of results.
 pub(crate) struct Webhook {
     pub(crate) client_id: String,
     pub(crate) url: Option<String>,
-    pub(crate) secret: Option<Vec<u8>>,
+    pub(crate) secret: Option<BlobId>,
+    /// The one before, and until when it signs too.
+    pub(crate) before: Option<(BlobId, i64)>,
 }
 
 pub(crate) async fn insert(
     tx: &mut Tx,
     portal: &Portal,
     public_key: Option<&[u8]>,
-    webhook_secret: Option<&[u8]>,
+    webhook_secret: Option<BlobId>,
 ) -> Result<()> {
     let args: [Value; 10] = [
         portal.id.into(),
@@ -81,7 +88,7 @@ pub(crate) async fn insert(
         portal.scopes.sp769.into(),
         public_key.into(),
         portal.webhook_url.as_deref().into(),
-        webhook_secret.into(),
+        webhook_secret.map(|blob| blob.to_string()).into(),
         portal.created_at.into(),
     ];
     Ok(tx.change("portal", 1, INSERT, &args).await?)
@@ -140,16 +147,31 @@ pub(crate) async fn set_webhook(
     tx: &mut Tx,
     portal: PortalId,
     url: Option<&str>,
-    secret: Option<&[u8]>,
+    secret: Option<BlobId>,
 ) -> Result<()> {
     Ok(tx
         .change(
             "portal",
             1,
             SET_WEBHOOK,
-            &[portal.into(), url.into(), secret.into()],
+            &[
+                portal.into(),
+                url.into(),
+                secret.map(|blob| blob.to_string()).into(),
+            ],
         )
         .await?)
+}
+
+/// Puts another secret before the one in use; a conflict if there is no webhook.
+pub(crate) async fn rotate_webhook(
+    tx: &mut Tx,
+    portal: PortalId,
+    secret: BlobId,
+    until: i64,
+) -> Result<()> {
+    let args = [portal.into(), secret.to_string().into(), until.into()];
+    Ok(tx.change("portal", 1, ROTATE_WEBHOOK, &args).await?)
 }
 
 pub(crate) async fn set_scopes(tx: &mut Tx, portal: PortalId, scopes: Scopes) -> Result<()> {
@@ -177,8 +199,20 @@ pub(crate) async fn webhook(tx: &mut Tx, portal: PortalId) -> Result<Webhook> {
     Ok(Webhook {
         client_id: row.text("client_id")?,
         url: row.opt_text("webhook_url")?,
-        secret: row.opt_bytes("webhook_secret")?,
+        secret: blob(&row, "webhook_secret")?,
+        before: blob(&row, "webhook_secret_before")?.zip(row.opt_int("webhook_before_until")?),
     })
+}
+
+fn blob(row: &Row, column: &str) -> Result<Option<BlobId>> {
+    let Some(text) = row.opt_text(column)? else {
+        return Ok(None);
+    };
+    let id = text.parse().map_err(|_| Error::Corrupt {
+        table: "portal",
+        id: text,
+    })?;
+    Ok(Some(id))
 }
 
 fn read(row: &Row) -> Result<Portal> {

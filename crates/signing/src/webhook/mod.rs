@@ -4,7 +4,7 @@
 //! `outbound`. At least once, with an event id for the receiver to recognise; no ordering promise.
 //!
 //! Standard Webhooks 1.0: `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over
-//! `id.timestamp.body`.
+//! `id.timestamp.body`; while a secret is rotated, one for each secret with a space between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::portal::table as portal_table;
+use crate::portal::{secret_context, table as portal_table};
 use crate::request::{RequestKind, RequestState, RequestView, record, table as request_table};
 use crate::task::{self, Task};
 use crate::{DeliveryId, Error, Inner, PortalId, RequestId, Result, detail};
@@ -63,7 +63,7 @@ impl Webhooks {
         let portal = portal_table::webhook(&mut tx, delivery.portal).await?;
         let now = tx.now();
         drop(tx);
-        let (Some(url), Some(secret)) = (portal.url, portal.secret) else {
+        let (Some(url), Some(secret)) = (portal.url.clone(), portal.secret) else {
             self.give_up(job, &delivery, "no-webhook").await?;
             return Ok(None);
         };
@@ -72,21 +72,47 @@ impl Webhooks {
             .to_string()
             .into_bytes();
         let timestamp = now.div_euclid(1_000).to_string();
+        let mut secrets = vec![secret];
+        secrets.extend(
+            portal
+                .before
+                .filter(|(_, until)| now < *until)
+                .map(|(blob, _)| blob),
+        );
+        let context = secret_context(delivery.portal);
+        let mut signatures = Vec::with_capacity(secrets.len());
+        for blob in secrets {
+            let secret = self
+                .inner
+                .sealed
+                .read(&self.inner.store, &context, &blob)
+                .await?;
+            signatures.push(signature(&secret, &id.to_string(), &timestamp, &body));
+        }
+        let signatures = signatures.join(" ");
         let headers = vec![
             ("content-type", "application/json".to_owned()),
             ("webhook-id", id.to_string()),
-            (
-                "webhook-signature",
-                signature(&secret, &id.to_string(), &timestamp, &body),
-            ),
+            ("webhook-signature", signatures),
             ("webhook-timestamp", timestamp),
         ];
         Ok(Some(Call {
+            portal: delivery.portal,
             url,
             headers,
             body,
             timeout: CALL_TIMEOUT,
         }))
+    }
+
+    /// The portal has as many calls as it may: the job comes back at `due_at`, without a try being counted.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub async fn postpone(&self, job: &Job, due_at: i64) -> Result<()> {
+        let mut tx = self.inner.store.write().await?;
+        tx.retry(job, due_at, "portal-busy").await?;
+        Ok(tx.commit().await?)
     }
 
     /// Records how the call went: delivered, another try later, or dead after the last; ends the job accordingly.

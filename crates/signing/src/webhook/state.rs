@@ -7,6 +7,8 @@ use crate::{DeliveryId, PortalId, RequestId};
 /// One HTTP call for `outbound` to make.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// Whose receiver it is: calls to one portal are bounded.
+    pub portal: PortalId,
     pub url: String,
     /// `webhook-id`, `webhook-timestamp`, `webhook-signature`, `content-type`.
     pub headers: Vec<(&'static str, String)>,

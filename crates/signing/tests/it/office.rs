@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -20,8 +21,8 @@ use kyso_signing::portal::{NewPortal, Portal, Scopes};
 use kyso_signing::request::{Approval, NewDocument, NewRequest, RequestView, Signer};
 use kyso_signing::task::{self, Done};
 use kyso_signing::{KeyAlgorithm, Signing, SigningConfig, SubjectName};
-use kyso_store::Store;
 use kyso_store::testing::{Database, Folder, skip};
+use kyso_store::{SealedBlobs, Store};
 
 /// Thirty days.
 const PLAN_MS: i64 = 30 * 86_400_000;
@@ -100,7 +101,7 @@ impl Office {
             .approval_public_key()
             .await
             .expect("there is an approval key");
-        let signing = Signing::new(store.clone(), authority, config());
+        let signing = Signing::new(store.clone(), authority, sealed(), config());
         Office {
             database,
             store,
@@ -123,6 +124,7 @@ impl Office {
         Signing::new(
             self.store.clone(),
             authority,
+            sealed(),
             SigningConfig {
                 pool_size,
                 ..config()
@@ -275,7 +277,7 @@ impl Office {
 /// A node's signing on this store.
 pub fn node(store: Store) -> Signing {
     let authority = Authority::new(store.clone(), AuthorityConfig::sample());
-    Signing::new(store, authority, config())
+    Signing::new(store, authority, sealed(), config())
 }
 
 pub fn software_keys(folder: &Path) -> Keystore {
@@ -288,6 +290,15 @@ pub fn software_keys(folder: &Path) -> Keystore {
         queue: 256,
     })
     .expect("the software keystore opens")
+}
+
+/// The data key of every provider of the tests.
+fn sealed() -> SealedBlobs {
+    static KEY: LazyLock<SealedBlobs> = LazyLock::new(|| {
+        let folder = Folder::new();
+        SealedBlobs::open(&folder.path().join("data.key")).unwrap()
+    });
+    KEY.clone()
 }
 
 fn config() -> SigningConfig {

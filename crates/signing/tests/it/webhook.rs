@@ -14,6 +14,8 @@ everywhere!(
     refused_and_expired_requests_are_announced_too_and_withdrawn_ones_are_not,
     a_failing_receiver_is_called_again_with_growing_waits_until_it_is_given_up,
     a_webhook_taken_away_ends_what_was_waiting,
+    a_rotated_webhook_secret_signs_beside_the_new_one_for_a_time_and_neither_is_readable,
+    a_postponed_call_is_no_try,
     an_sp769_transaction_is_announced_in_its_own_words,
 );
 
@@ -261,6 +263,97 @@ async fn a_webhook_taken_away_ends_what_was_waiting(office: Office) {
         (DeliveryState::Dead, Some("no-webhook"))
     );
     assert!(office.store.next_due(&[DELIVER]).await.unwrap().is_none());
+}
+
+async fn a_rotated_webhook_secret_signs_beside_the_new_one_for_a_time_and_neither_is_readable(
+    office: Office,
+) {
+    use base64::Engine as _;
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let (portal, first) = portal(&office).await;
+    let portals = &office.signing.portals;
+    let phone = office.citizen().await;
+    let fresh = portals
+        .rotate_webhook_secret(&portal.id, 60_000, "cli")
+        .await
+        .unwrap();
+    let fresh = base64
+        .decode(fresh.strip_prefix("whsec_").unwrap())
+        .unwrap();
+    let by = |call: &Call, secret: &[u8]| {
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+        let (id, at) = (
+            header(call, "webhook-id"),
+            header(call, "webhook-timestamp"),
+        );
+        let signed = [id.as_bytes(), b".", at.as_bytes(), b".", &call.body].concat();
+        format!("v1,{}", base64.encode(aws_lc_rs::hmac::sign(&key, &signed)))
+    };
+    signed(&office, &portal, &phone).await;
+    let (job, call) = due(&office).await.unwrap();
+    let both = format!("{} {}", by(&call, &fresh), by(&call, &first));
+    assert_eq!(header(&call, "webhook-signature"), both);
+    office
+        .signing
+        .webhooks
+        .postpone(&job, office.now())
+        .await
+        .unwrap();
+    office.advance(60_000);
+    let (_, call) = due(&office).await.unwrap();
+    assert_eq!(
+        header(&call, "webhook-signature"),
+        by(&call, &fresh),
+        "the time is over"
+    );
+
+    let blobs = office
+        .store
+        .all("-- test.blobs\nSELECT bytes FROM blob", &[])
+        .await
+        .unwrap();
+    for secret in [&first, &fresh] {
+        let is_plain = |bytes: Vec<u8>| bytes.windows(32).any(|window| window == &secret[..]);
+        assert!(
+            !blobs
+                .iter()
+                .any(|row| is_plain(row.bytes("bytes").unwrap()))
+        );
+    }
+    let without = office.portal("Q", Scopes::ALL).await;
+    let none = portals.rotate_webhook_secret(&without.id, 1, "cli").await;
+    assert!(
+        matches!(none, Err(kyso_signing::Error::NotFound { what: "webhook" })),
+        "{none:?}"
+    );
+}
+
+async fn a_postponed_call_is_no_try(office: Office) {
+    let (portal, _) = portal(&office).await;
+    let phone = office.citizen().await;
+    let view = signed(&office, &portal, &phone).await;
+    for _ in 0..30 {
+        let (job, _) = due(&office).await.unwrap();
+        office
+            .signing
+            .webhooks
+            .postpone(&job, office.now() + 1_000)
+            .await
+            .unwrap();
+        assert!(due(&office).await.is_none());
+        office.advance(1_000);
+    }
+    let delivery = office
+        .signing
+        .webhooks
+        .of_request(&view.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (delivery.attempts, delivery.state),
+        (0, DeliveryState::Pending)
+    );
 }
 
 async fn an_sp769_transaction_is_announced_in_its_own_words(office: Office) {
