@@ -91,8 +91,10 @@ pub struct SigningConfig {
     pub expires_in_ms_max: i64,
     /// How long an acceptance waits for its citizen. Default 7 days.
     pub acceptance_expires_in_ms: i64,
-    /// How long a device session lasts. Default 12 h.
+    /// How long a device session lasts without being rotated. Default 12 h.
     pub session_ms: i64,
+    /// How long it lasts however often it is rotated. Default 30 days.
+    pub session_ms_max: i64,
     /// How long sp769 answers a status question after the transaction ended (W8). Default 1 h.
     pub sp769_retention_ms: i64,
     /// Sealed RSA pairs kept ahead of need, an algorithm. Default 16.
@@ -114,6 +116,7 @@ impl Default for SigningConfig {
             expires_in_ms_max: 86_400_000,
             acceptance_expires_in_ms: 7 * 86_400_000,
             session_ms: 12 * 3_600_000,
+            session_ms_max: 30 * 86_400_000,
             sp769_retention_ms: 3_600_000,
             pool_size: 16,
             pool_algorithm: None,

@@ -50,12 +50,18 @@ CREATE TABLE device_challenge (
 );
 CREATE INDEX device_challenge_ending ON device_challenge (expires_at);
 
--- Sessions of phones; the token is stored as its SHA-256.
+-- Sessions of phones; the token is stored as its SHA-256. A family is what one opening became by rotation: it ends at
+-- ends_at, and at once when a token is used again that was rotated away.
 CREATE TABLE device_session (
     token_digest BYTEA  PRIMARY KEY,
     device_id    TEXT   NOT NULL REFERENCES device (id),
+    family       BYTEA  NOT NULL,
     created_at   BIGINT NOT NULL,
-    expires_at   BIGINT NOT NULL
+    expires_at   BIGINT NOT NULL,
+    rotated_at   BIGINT,
+    ends_at      BIGINT NOT NULL,
+    CHECK (expires_at <= ends_at)
 );
+CREATE INDEX device_session_of_family ON device_session (family);
 CREATE INDEX device_session_ending ON device_session (expires_at);
 CREATE INDEX device_session_of_device ON device_session (device_id);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use kyso_keystore::{DeviceKey, DeviceSignature, SessionStatement};
 
-use crate::{CredentialId, Error, Inner, Result, chance};
+use kyso_store::Event;
+
+use crate::{CredentialId, Error, Inner, Result, chance, detail};
 
 pub mod state;
 pub(crate) mod table;
@@ -82,11 +84,13 @@ impl Devices {
             return Err(Error::ChallengeInvalid);
         }
         let token = chance::token();
-        let expires_at = tx.now() + self.inner.config.session_ms;
         let digest = chance::sha256(token.as_bytes());
-        table::insert_session(&mut tx, &digest, id, expires_at).await?;
+        let config = &self.inner.config;
+        let expires_at = tx.now() + config.session_ms;
+        let ends_at = tx.now() + config.session_ms.max(config.session_ms_max);
+        table::insert_session(&mut tx, &digest, id, expires_at, (&digest, ends_at)).await?;
         tx.commit().await?;
-        let session = self.session(&digest).await?;
+        let session = self.live(&digest).await?.session;
         Ok(OpenedSession { token, session })
     }
 
@@ -95,33 +99,33 @@ impl Devices {
     /// # Errors
     /// [`Error::SessionInvalid`] for an unknown, ended or expired session, or a device no longer bound.
     pub async fn authenticate(&self, token: &str) -> Result<Session> {
-        self.session(&chance::sha256(token.as_bytes())).await
+        Ok(self.live(&chance::sha256(token.as_bytes())).await?.session)
     }
 
-    /// A new token for the same device; the old one ends half a minute later.
+    /// A new token for the same device; the old one ends half a minute later. Rotation never outlives
+    /// [`crate::SigningConfig::session_ms_max`] after the opening.
     ///
     /// # Errors
     /// [`Error::SessionInvalid`].
     pub async fn rotate_session(&self, token: &str) -> Result<OpenedSession> {
-        let session = self.authenticate(token).await?;
+        let digest = chance::sha256(token.as_bytes());
+        let live = self.live(&digest).await?;
         let fresh = chance::token();
         let mut tx = self.inner.store.write().await?;
         let now = tx.now();
         let session = Session {
-            expires_at: now + self.inner.config.session_ms,
-            ..session
+            expires_at: (now + self.inner.config.session_ms).min(live.ends_at),
+            ..live.session
         };
-        table::end_session(
-            &mut tx,
-            &chance::sha256(token.as_bytes()),
-            now + ROTATION_MS,
-        )
-        .await?;
+        table::rotate_session(&mut tx, &digest, now + ROTATION_MS).await?;
+        let of_fresh = chance::sha256(fresh.as_bytes());
+        let family = (live.family.as_slice(), live.ends_at);
         table::insert_session(
             &mut tx,
-            &chance::sha256(fresh.as_bytes()),
+            &of_fresh,
             session.device,
             session.expires_at,
+            family,
         )
         .await?;
         tx.commit().await?;
@@ -131,14 +135,13 @@ impl Devices {
         })
     }
 
-    /// Ends the session; an unknown one is no error.
+    /// Ends the session, whatever its token was rotated to; an unknown one is no error.
     ///
     /// # Errors
     /// Only the store's.
     pub async fn close_session(&self, token: &str) -> Result<()> {
         let mut tx = self.inner.store.write().await?;
-        let now = tx.now();
-        table::end_session(&mut tx, &chance::sha256(token.as_bytes()), now).await?;
+        table::end_family(&mut tx, &chance::sha256(token.as_bytes())).await?;
         Ok(tx.commit().await?)
     }
 
@@ -150,9 +153,22 @@ impl Devices {
         table::bound_to(&self.inner.store, *credential).await
     }
 
-    async fn session(&self, digest: &[u8; 32]) -> Result<Session> {
-        table::session(&self.inner.store, digest)
-            .await?
-            .ok_or(Error::SessionInvalid)
+    /// The session of a token. One that was rotated away and comes again is in other hands than its family: all of that ends.
+    async fn live(&self, digest: &[u8; 32]) -> Result<table::LiveSession> {
+        if let Some(live) = table::session(&self.inner.store, digest).await? {
+            return Ok(live);
+        }
+        if let Some(device) = table::rotated_away(&self.inner.store, digest).await? {
+            let mut tx = self.inner.store.write().await?;
+            table::end_family(&mut tx, digest).await?;
+            tx.record(Event {
+                kind: "signing.session.reused",
+                subject: &device.to_string(),
+                actor: "system",
+                detail: detail([]),
+            });
+            tx.commit().await?;
+        }
+        Err(Error::SessionInvalid)
     }
 }

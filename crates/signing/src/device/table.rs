@@ -21,7 +21,9 @@ pub(crate) const STATEMENTS: &[&str] = &[
     REMOVE,
     INSERT_SESSION,
     SESSION,
-    END_SESSION,
+    ROTATE_SESSION,
+    END_FAMILY,
+    ROTATED_AWAY,
     FORGET_SESSIONS,
 ];
 
@@ -53,18 +55,24 @@ const REMOVE: &str = "-- device.remove
 UPDATE device SET removed_at = $2 WHERE credential_id = $1 AND removed_at IS NULL";
 
 const INSERT_SESSION: &str = "-- device.insert_session
-INSERT INTO device_session (token_digest, device_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+INSERT INTO device_session (token_digest, device_id, family, created_at, expires_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6)";
 
 const SESSION: &str = "-- device.session
-SELECT d.id, d.credential_id, d.citizen, s.expires_at
+SELECT d.id, d.credential_id, d.citizen, s.expires_at, s.family, s.ends_at
 FROM device_session s JOIN device d ON d.id = s.device_id
 WHERE s.token_digest = $1 AND s.expires_at > $2 AND d.removed_at IS NULL";
 
-const END_SESSION: &str = "-- device.end_session
-UPDATE device_session SET expires_at = $2 WHERE token_digest = $1 AND expires_at > $2";
+const ROTATE_SESSION: &str = "-- device.rotate_session
+UPDATE device_session SET rotated_at = $2, expires_at = CASE WHEN expires_at > $3 THEN $3 ELSE expires_at END WHERE token_digest = $1";
+
+const END_FAMILY: &str = "-- device.end_family
+UPDATE device_session SET expires_at = $2 WHERE expires_at > $2 AND family = (SELECT family FROM device_session WHERE token_digest = $1)";
+
+const ROTATED_AWAY: &str = "-- device.rotated_away
+SELECT device_id FROM device_session WHERE token_digest = $1 AND rotated_at IS NOT NULL AND expires_at <= $2 AND ends_at > $2";
 
 const FORGET_SESSIONS: &str = "-- device.forget_sessions
-DELETE FROM device_session WHERE expires_at <= $1";
+DELETE FROM device_session WHERE ends_at <= $1 OR (rotated_at IS NULL AND expires_at <= $1)";
 
 pub(crate) async fn add_challenge(tx: &mut Tx, nonce: &str, expires_at: i64) -> Result<()> {
     Ok(tx
@@ -154,37 +162,71 @@ pub(crate) async fn insert_session(
     token_digest: &[u8; 32],
     device: DeviceId,
     expires_at: i64,
+    (family, ends_at): (&[u8], i64),
 ) -> Result<()> {
     let args = [
         token_digest.into(),
         device.into(),
+        family.into(),
         tx.now().into(),
         expires_at.into(),
+        ends_at.into(),
     ];
     Ok(tx
         .change("device_session", 1, INSERT_SESSION, &args)
         .await?)
 }
 
-pub(crate) async fn session(store: &Store, token_digest: &[u8; 32]) -> Result<Option<Session>> {
+/// A live session, its family, and when that ends.
+pub(crate) struct LiveSession {
+    pub(crate) session: Session,
+    pub(crate) family: Vec<u8>,
+    pub(crate) ends_at: i64,
+}
+
+pub(crate) async fn session(store: &Store, token_digest: &[u8; 32]) -> Result<Option<LiveSession>> {
     let row = store
         .optional(SESSION, &[token_digest.into(), store.now().into()])
         .await?;
     row.map(|row| {
-        Ok(Session {
-            device: row.id("id")?,
-            credential: row.id("credential_id")?,
-            citizen: row.text("citizen")?,
-            expires_at: row.int("expires_at")?,
+        Ok(LiveSession {
+            session: Session {
+                device: row.id("id")?,
+                credential: row.id("credential_id")?,
+                citizen: row.text("citizen")?,
+                expires_at: row.int("expires_at")?,
+            },
+            family: row.bytes("family")?,
+            ends_at: row.int("ends_at")?,
         })
     })
     .transpose()
 }
 
-pub(crate) async fn end_session(tx: &mut Tx, token_digest: &[u8; 32], at: i64) -> Result<()> {
-    tx.execute(END_SESSION, &[token_digest.into(), at.into()])
+/// The token was rotated: it works until `until` at the latest.
+pub(crate) async fn rotate_session(tx: &mut Tx, token_digest: &[u8; 32], until: i64) -> Result<()> {
+    let args = [token_digest.into(), tx.now().into(), until.into()];
+    Ok(tx
+        .change("device_session", 1, ROTATE_SESSION, &args)
+        .await?)
+}
+
+/// Every session of this token's family ends now.
+pub(crate) async fn end_family(tx: &mut Tx, token_digest: &[u8; 32]) -> Result<()> {
+    let now = tx.now();
+    tx.execute(END_FAMILY, &[token_digest.into(), now.into()])
         .await?;
     Ok(())
+}
+
+/// Whose token it is, if it was rotated away and works no more: nobody honest has it still.
+pub(crate) async fn rotated_away(
+    store: &Store,
+    token_digest: &[u8; 32],
+) -> Result<Option<DeviceId>> {
+    let args = [token_digest.into(), store.now().into()];
+    let row = store.optional(ROTATED_AWAY, &args).await?;
+    Ok(row.map(|row| row.id("device_id")).transpose()?)
 }
 
 fn read(row: &Row) -> Result<Device> {

@@ -20,6 +20,7 @@ everywhere!(
     a_new_pin_needs_the_old_one_and_a_wrong_one_counts,
     five_wrong_pins_at_changing_the_pin_lock_too,
     a_session_opens_once_per_challenge_rotates_and_ends,
+    rotation_ends_with_its_time_and_with_the_use_of_an_old_token,
     a_device_of_a_live_credential_serves_no_other_account,
 );
 
@@ -565,6 +566,69 @@ async fn five_wrong_pins_at_changing_the_pin_lock_too(office: Office) {
     office.check().await;
 }
 
+async fn rotation_ends_with_its_time_and_with_the_use_of_an_old_token(office: Office) {
+    let phone = office.citizen().await;
+    let devices = &office.signing.devices;
+    let open = async || {
+        let device = devices
+            .bound_to(&phone.credential.id)
+            .await
+            .unwrap()
+            .unwrap();
+        let said = SessionStatement {
+            device: device.id.to_string(),
+            nonce: devices.challenge().await.unwrap(),
+            issued_at: office.now(),
+        }
+        .to_bytes();
+        devices
+            .open_session(&said, &phone.device, &phone.sign(&said))
+            .await
+            .unwrap()
+    };
+    let first = open().await;
+    let mut token = first.token.clone();
+    let ends_at = office.now() + 30 * 86_400_000;
+    while office.now() < ends_at - 12 * 3_600_000 {
+        token = devices.rotate_session(&token).await.unwrap().token;
+        office.advance(11 * 3_600_000);
+    }
+    let last = devices.rotate_session(&token).await.unwrap();
+    assert_eq!(
+        last.session.expires_at, ends_at,
+        "rotation does not go on for ever"
+    );
+    office.advance(ends_at - office.now());
+    assert!(devices.authenticate(&last.token).await.is_err());
+
+    let stolen = open().await;
+    let honest = devices.rotate_session(&stolen.token).await.unwrap();
+    assert!(
+        devices.authenticate(&stolen.token).await.is_ok(),
+        "for calls on their way"
+    );
+    office.advance(30_001);
+    assert!(devices.authenticate(&honest.token).await.is_ok());
+    let used_again = devices.authenticate(&stolen.token).await;
+    assert!(
+        matches!(used_again, Err(Error::SessionInvalid)),
+        "{used_again:?}"
+    );
+    assert!(
+        devices.authenticate(&honest.token).await.is_err(),
+        "one of the two is a thief"
+    );
+    let device = honest.session.device;
+    assert_eq!(
+        office.ledger(&device).await.last().unwrap(),
+        "signing.session.reused"
+    );
+    assert!(
+        open().await.session.device == device,
+        "the device itself opens another"
+    );
+}
+
 async fn a_session_opens_once_per_challenge_rotates_and_ends(office: Office) {
     let phone = office.citizen().await;
     let devices = &office.signing.devices;
@@ -623,10 +687,6 @@ async fn a_session_opens_once_per_challenge_rotates_and_ends(office: Office) {
         "calls on their way still get through"
     );
     office.advance(30_000);
-    assert!(matches!(
-        devices.authenticate(&opened.token).await,
-        Err(Error::SessionInvalid)
-    ));
     assert!(devices.authenticate(&rotated.token).await.is_ok());
     devices.close_session(&rotated.token).await.unwrap();
     assert!(matches!(
