@@ -72,14 +72,6 @@ impl Authority {
         Ok(published)
     }
 
-    /// The newest CRL of the issuer whose key has this label.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn crl(&self, label: &str) -> Result<Option<Published>> {
-        table::newest_by_label(self.store(), label).await
-    }
-
     /// Whether any issuer's CRL is due.
     pub(crate) async fn is_crl_due(&self) -> Result<bool> {
         for issuer in &self.known().await?.issuers {
@@ -218,6 +210,7 @@ impl Authority {
             detail: line,
         });
         tx.commit().await?;
+        self.memory().published(&issuer.label);
         failpoint!("authority.crl.after_commit");
         tracing::info!(
             issuer = issuer.label,

@@ -1,4 +1,4 @@
-//! OCSP answers in memory: signed once, told until they age or the certificate's status changes (RFC 5019).
+//! OCSP answers and CRLs in memory: signed once, told until they age or the certificate's status changes (RFC 5019).
 //!
 //! ```text
 //! plain question ──► kept? ──► the issuer's count of changes moved? ──no──► told again
@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::crl::Published;
 use super::ocsp::Response;
+use super::ocsp::is_passing;
 use super::table;
 use crate::revocation::Standing;
 use crate::{Authority, CertificateId, Result};
@@ -35,6 +37,8 @@ const TURN: Duration = Duration::from_secs(2);
 pub(crate) struct Memory {
     answers: Mutex<HashMap<Vec<u8>, Kept>>,
     counts: Mutex<HashMap<CertificateId, Count>>,
+    /// The newest CRL by label, and when it was read.
+    lists: Mutex<HashMap<String, (i64, Published)>>,
     /// Turns at the responder's key, so that questions never take all the keystore's threads from the citizens.
     turns: Semaphore,
 }
@@ -63,6 +67,7 @@ impl Memory {
         Memory {
             answers: Mutex::default(),
             counts: Mutex::default(),
+            lists: Mutex::default(),
             turns: Semaphore::new(turns.max(1)),
         }
     }
@@ -98,10 +103,16 @@ impl Memory {
         lock(&self.counts).remove(&issuer);
     }
 
+    /// A CRL of this process: the next question reads it.
+    pub(crate) fn published(&self, label: &str) {
+        lock(&self.lists).remove(label);
+    }
+
     /// Other keys, other certificates: nothing kept is told again.
     pub(crate) fn forget(&self) {
         lock(&self.answers).clear();
         lock(&self.counts).clear();
+        lock(&self.lists).clear();
     }
 
     /// A turn at the key; none if too many wait.
@@ -132,6 +143,31 @@ impl Kept {
 }
 
 impl Authority {
+    /// The newest CRL of the issuer whose key has this label, as of at most [`COUNT_FRESH_MS`] ago; while the database is away, the
+    /// last one read until its nextUpdate.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn crl(&self, label: &str) -> Result<Option<Published>> {
+        let now = self.store().now();
+        let kept = lock(&self.memory().lists).get(label).cloned();
+        if let Some((read_at, list)) = &kept
+            && (*read_at..read_at + COUNT_FRESH_MS).contains(&now)
+        {
+            return Ok(Some(list.clone()));
+        }
+        match (table::newest_by_label(self.store(), label).await, kept) {
+            (Ok(Some(list)), _) => {
+                lock(&self.memory().lists).insert(label.to_owned(), (now, list.clone()));
+                Ok(Some(list))
+            }
+            (Err(error), Some((_, list))) if is_passing(&error) && now < list.next_update => {
+                Ok(Some(list))
+            }
+            (read, _) => read,
+        }
+    }
+
     /// How often a status of this issuer has changed, as of at most [`COUNT_FRESH_MS`] ago.
     pub(crate) async fn changes_of(&self, issuer: CertificateId, now: i64) -> Result<i64> {
         let known = lock(&self.memory().counts).get(&issuer).copied();

@@ -313,7 +313,7 @@ fn refusal(failure: Failure) -> Response {
 }
 
 /// Whether the same request may be answered a moment later.
-fn is_passing(error: &Error) -> bool {
+pub(super) fn is_passing(error: &Error) -> bool {
     use kyso_keystore::Error as Keys;
     use kyso_store::Error as Rows;
     matches!(

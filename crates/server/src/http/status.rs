@@ -60,6 +60,7 @@ pub async fn crl(
     State(app): State<App>,
     _: Anyone,
     Path(name): Path<String>,
+    asked: HeaderMap,
 ) -> Result<Response, Problem> {
     let label = name.strip_suffix(".crl").ok_or(Problem::new("not-found"))?;
     let published = app
@@ -76,7 +77,11 @@ pub async fn crl(
             format!("public, max-age={}", seconds.min(60)),
         ),
     ];
-    Ok((headers, published.der).into_response())
+    let signed = Signed {
+        tag: format!("\"{}\"", published.number),
+        produced_at: published.this_update,
+    };
+    Ok(signed.guard((headers, published.der).into_response(), &asked))
 }
 
 /// The certificate of an issuer, DER.
