@@ -33,6 +33,7 @@ pub async fn livez() -> &'static str {
 /// What was found last, and when.
 pub struct Readiness {
     probe: Option<Probe>,
+    patience: Duration,
     found: tokio::sync::Mutex<Option<(i64, Vec<Check>)>>,
 }
 
@@ -41,6 +42,7 @@ impl Readiness {
     pub fn new(probe: Option<Probe>) -> Self {
         Self {
             probe,
+            patience: PATIENCE,
             found: tokio::sync::Mutex::new(None),
         }
     }
@@ -58,7 +60,7 @@ impl Readiness {
         {
             return checks.clone();
         }
-        let (database, ledger) = tokio::join!(in_time(database), in_time(ledger));
+        let (database, ledger) = tokio::join!(self.in_time(database), self.in_time(ledger));
         let mut checks = vec![
             Check {
                 name: "database",
@@ -72,16 +74,17 @@ impl Readiness {
         if let Some(Probe(probe)) = &self.probe {
             checks.push(Check {
                 name: "keystore",
-                ok: in_time(probe()).await,
+                ok: self.in_time(probe()).await,
             });
         }
         *found = Some((now, checks.clone()));
         checks
     }
-}
 
-async fn in_time(check: impl Future<Output = bool>) -> bool {
-    tokio::time::timeout(PATIENCE, check).await.unwrap_or(false)
+    async fn in_time(&self, check: impl Future<Output = bool>) -> bool {
+        let answer = tokio::time::timeout(self.patience, check);
+        answer.await.unwrap_or(false)
+    }
 }
 
 /// Whether this node can do its work; 503 with the failing check otherwise.
@@ -114,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_keystore_is_asked_once_in_two_seconds_and_never_waited_for_long() {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
@@ -127,7 +130,10 @@ mod tests {
                 }
             })
         }));
-        let readiness = Readiness::new(Some(probe));
+        let readiness = Readiness {
+            patience: Duration::from_millis(20),
+            ..Readiness::new(Some(probe))
+        };
         for now in [0, 1, FRESH_MS - 1] {
             let checks = readiness.checks(now, async { true }, async { true }).await;
             assert!(checks.iter().all(|check| check.ok));
