@@ -454,7 +454,7 @@ async fn whatever_is_sent_an_event_is_one_line_of_the_log() {
             lines += 1;
         }
     }
-    assert!(lines > 5, "{lines}");
+    assert!(lines >= 3, "{lines}");
     world.finish().await;
 }
 
