@@ -270,6 +270,8 @@ async fn two_publishers_at_once_never_use_a_number_twice_or_skip_one() {
             );
             let published: usize = one.unwrap().len() + two.unwrap().len();
             assert_eq!(published, 1, "round {round}");
+            // What another node published is read a second later at the latest.
+            institution.database.clock.advance(1_000);
             let (number, crl) = newest(&institution).await;
             assert_eq!(
                 (number, crl.entries().len()),
