@@ -269,6 +269,10 @@ impl Worker {
         let mut wake = self.platform.store.wake();
         let mut running = JoinSet::new();
         while !*stop.borrow() {
+            if self.halted.load(Ordering::SeqCst) {
+                pause(&mut stop, Duration::from_secs(1)).await;
+                continue;
+            }
             while running.try_join_next().is_some() {}
             let free = self.places(family).saturating_sub(running.len());
             let free = u32::try_from(free).unwrap_or(u32::MAX);

@@ -198,11 +198,12 @@ impl Authority {
         };
         if let (Some(question), [Some(standing)], 0) = (question, standings.as_slice(), unknown) {
             let told_until = this_update + (next_update - this_update) / 2;
+            // From now, also while thisUpdate is held ahead of a clock that was set back.
             let kept = Kept::new(
                 response.clone(),
                 *standing,
                 changes,
-                (this_update, told_until),
+                (whole_second(now), told_until),
             );
             self.memory().keep(question.as_der().to_vec(), kept);
         }

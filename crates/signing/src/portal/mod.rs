@@ -120,10 +120,9 @@ impl Portals {
             None => None,
         };
         table::set_webhook(&mut tx, *portal, url, sealed).await?;
-        for gone in [replaced.secret, replaced.before.map(|(blob, _)| blob)] {
-            if let Some(gone) = gone {
-                tx.delete_blob(&gone).await?;
-            }
+        let before = replaced.before.map(|(blob, _)| blob);
+        for gone in replaced.secret.into_iter().chain(before) {
+            tx.delete_blob(&gone).await?;
         }
         record(&mut tx, "signing.portal.webhook-set", *portal, actor);
         tx.commit().await?;
