@@ -361,7 +361,7 @@ async fn a_webhook_that_answers_nobody_holds_up_nobody_else() {
     // More than all places there are.
     let pdf = dossier(1);
     for _ in 0..40 {
-        let request = world.ask(&citizen, &[pdf.clone()]).await;
+        let request = world.ask(&citizen, std::slice::from_ref(&pdf)).await;
         let refused = citizen.phone.refuse(&citizen.session, &request, "other");
         refused.await.unwrap();
     }
