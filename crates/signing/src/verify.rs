@@ -1,7 +1,7 @@
 //! The invariants of this crate, counted over the rows: for `kyso verify-store`.
 //!
-//! I1 nothing left without its row, and every signature is over its digest. I2, I7 an approval has one result, for its digests
-//! only. I3 debits are results. The key rows are the newest the ledger knows.
+//! I1 nothing left without its row and its line in the ledger, and every signature is over its digest. I2, I7 an approval has
+//! one result, for its digests only. I3 debits are results. The key rows are the newest the ledger knows.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use kyso_keystore::CitizenKey;
 use kyso_pki::algorithm::{Digest, SignatureAlgorithm};
 use kyso_pki::certificate::Certificate;
-use kyso_store::{Row, Value};
+use kyso_store::{Row, Value, ledger};
 
 use crate::{CredentialId, RequestId, Result, Signing};
 
@@ -112,6 +112,23 @@ impl Signing {
         let sums = self.inner.store.one(SUMS, &[]).await?;
         for name in ["signatures", "debits", "credentials", "deliveries"] {
             verified.counts.push((name.to_owned(), sums.int(name)?));
+        }
+        // A result and its line are one commit, and neither is ever removed.
+        let recorded = ledger::count(&self.inner.store, "signing.request.signed").await?;
+        verified
+            .counts
+            .push(("results in the ledger".to_owned(), recorded));
+        let results: i64 = verified
+            .counts
+            .iter()
+            .filter(|(name, _)| matches!(name.as_str(), "requests signed" | "requests delivered"))
+            .map(|(_, count)| count)
+            .sum();
+        if results != recorded {
+            verified.broken(
+                "I1",
+                format!("{results} requests have results, {recorded} are in the ledger"),
+            );
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use crate::office::Office;
 
 everywhere!(
     a_sound_store_has_counts_and_nothing_broken,
-    each_broken_invariant_is_named
+    each_broken_invariant_is_named,
+    a_result_without_its_ledger_line_is_named
 );
 
 async fn a_sound_store_has_counts_and_nothing_broken(office: Office) {
@@ -29,9 +30,10 @@ async fn a_sound_store_has_counts_and_nothing_broken(office: Office) {
         (
             count("requests signed"),
             count("signatures"),
-            count("debits")
+            count("debits"),
+            count("results in the ledger")
         ),
-        (Some(2), Some(4), Some(2))
+        (Some(2), Some(4), Some(2), Some(2))
     );
 }
 
@@ -87,4 +89,22 @@ async fn each_broken_invariant_is_named(office: Office) {
     )
     .await;
     wrong(format!("UPDATE signature_document SET state = 'prepared', signature = NULL WHERE request_id = '{}' AND position = 0", views[2]), "I1").await;
+}
+
+async fn a_result_without_its_ledger_line_is_named(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    office.sign(&phone, &view).await;
+    let remove = format!(
+        "DELETE FROM ledger_entry WHERE kind = 'signing.request.signed' AND subject = '{}'",
+        view.id
+    );
+    office.database.tamper(&remove).await;
+    let verified = office.signing.verify().await.unwrap();
+    let named = verified
+        .broken
+        .iter()
+        .any(|broken| broken.message == "2 requests have results, 1 are in the ledger");
+    assert!(named, "{:?}", verified.broken);
 }

@@ -294,6 +294,17 @@ pub async fn tail(
         .collect()
 }
 
+/// How many entries of a kind there are, sealed or not. Reads them all: for `verify-store`.
+///
+/// # Errors
+/// What the database says.
+pub async fn count(store: &Store, kind: &str) -> Result<i64> {
+    store
+        .one(table::COUNT_OF_KIND, &[kind.into()])
+        .await?
+        .int("entries")
+}
+
 /// Gives the next unsealed entries their positions and hashes. The unique index on positions and the guard on `position IS
 /// NULL` make sure that of two nodes one fails.
 async fn chain(store: &Store) -> Result<u64> {

@@ -48,6 +48,9 @@ pub(super) const TAIL_OF_KIND: &str = "-- store.ledger.tail_of_kind
 SELECT id, kind, subject, actor, detail, at, position, hash FROM ledger_entry
 WHERE subject = $1 AND kind = $3 ORDER BY id DESC LIMIT $2";
 
+pub(super) const COUNT_OF_KIND: &str = "-- store.ledger.count_of_kind
+SELECT COUNT(id) AS entries FROM ledger_entry WHERE kind = $1";
+
 pub(crate) const STATEMENTS: &[&str] = &[
     INSERT,
     UNSEALED,
@@ -61,6 +64,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     CHECKPOINTS_AFTER,
     TAIL,
     TAIL_OF_KIND,
+    COUNT_OF_KIND,
 ];
 
 /// An entry as stored: the texts that were hashed, not what they mean.
