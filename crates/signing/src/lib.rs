@@ -35,8 +35,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kyso_authority::Authority;
 use kyso_keystore::{CitizenKey, Keystore};
 use kyso_store::{Job, SealedBlobs, Store, ledger};
-use tokio::sync::watch;
 
+use request::Waiting;
 use task::{Done, Task};
 
 pub mod billing;
@@ -146,7 +146,7 @@ pub(crate) struct Inner {
     latest: AtomicI64,
     /// Versions of key rows this process wrote or found right: saves asking the ledger each time.
     versions: Mutex<HashMap<CredentialId, i64>>,
-    changes: watch::Sender<u64>,
+    pub(crate) waiting: Waiting,
 }
 
 impl Signing {
@@ -164,7 +164,7 @@ impl Signing {
             config,
             latest: AtomicI64::new(i64::MIN),
             versions: Mutex::default(),
-            changes: watch::Sender::new(0),
+            waiting: Waiting::default(),
         });
         Signing {
             portals: Portals::new(inner.clone()),
@@ -257,11 +257,6 @@ impl Signing {
         Ok(tx.commit().await?)
     }
 
-    /// Rises whenever requests of this process's worker or web role end: for who waits for a result.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.inner.changes.subscribe()
-    }
-
     async fn run_or_retry(&self, keys: &Keystore, job: Job) -> Option<Done> {
         let error = match self.run(keys, &job).await {
             Ok(done) => return done,
@@ -349,12 +344,6 @@ impl Inner {
             return at;
         }
         latest
-    }
-
-    /// Somebody may be waiting for what just ended.
-    pub(crate) fn changed(&self) {
-        self.changes
-            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// The version of a key row that is on disk and in the ledger.

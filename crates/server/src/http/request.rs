@@ -125,8 +125,8 @@ pub struct Wait {
     wait: u64,
 }
 
-/// The least time between two looks at a request that is waited for, however much else happens.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long a wait goes on without looking: this process hears of its own results at once, of another node's it does not.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Ask a citizen to sign documents.
 #[utoipa::path(post, path = "/v1/signature-requests", tag = "portal",
@@ -164,6 +164,7 @@ pub async fn show_signature_request(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     let requests = &app.platform.signing.requests;
+    let mut listener = requests.listen(id);
     let mut view = requests.of_portal(&portal, &id).await?;
     if wait.wait == 0 || view.state.is_final() {
         return Ok(Json(RequestWire::from(view)).into_response());
@@ -175,13 +176,9 @@ pub async fn show_signature_request(
     };
     let state = view.state;
     let until = app.platform.store.now() + i64::try_from(wait.wait.min(25)).unwrap_or(25) * 1000;
-    let mut wake = app.platform.store.wake();
     while view.state == state && app.platform.store.now() < until {
-        wake.wait(Duration::from_millis(250)).await;
+        listener.wait(LOOK_AGAIN).await;
         view = requests.of_portal(&portal, &id).await?;
-        if view.state == state {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
     }
     Ok(Json(RequestWire::from(view)).into_response())
 }

@@ -25,6 +25,10 @@ mod sign;
 pub mod sp769;
 pub mod state;
 pub(crate) mod table;
+mod wait;
+
+pub use wait::Listener;
+pub(crate) use wait::Waiting;
 
 pub use state::{
     Approval, DocumentFormat, DocumentView, Idempotency, NewDocument, NewRequest, Place,
@@ -153,6 +157,7 @@ impl Requests {
             },
         );
         tx.commit().await?;
+        self.inner.waiting.moved(*request);
         self.show(session, request).await
     }
 
@@ -216,13 +221,13 @@ impl Requests {
                 crate::device::table::forget_ended(&mut tx).await?;
             }
             tx.commit().await?;
+            for (request, ..) in &ended {
+                self.inner.waiting.moved(*request);
+            }
             expired += ended.len();
             if ended.is_empty() {
                 break;
             }
-        }
-        if expired > 0 {
-            self.inner.changed();
         }
         Ok(expired)
     }
@@ -415,7 +420,7 @@ impl Requests {
             webhook::announce(&mut tx, view.id, view.portal).await?;
         }
         tx.commit().await?;
-        self.inner.changed();
+        self.inner.waiting.moved(view.id);
         Ok(())
     }
 

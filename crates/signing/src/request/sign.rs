@@ -138,9 +138,6 @@ impl Requests {
             }
             rest = later;
         }
-        if !done.is_empty() {
-            self.inner.changed();
-        }
         Ok(done)
     }
 
@@ -169,7 +166,12 @@ impl Requests {
         compare_and_sign_all(keys, raised, &mut ended).await;
         failpoint!("signing.sign.after-sign");
         // Step 5. Results, debits, ledger, deliveries and the jobs themselves.
-        self.store_ends(ended).await
+        let moved: Vec<RequestId> = ended.iter().map(|one| one.claimed.request).collect();
+        let done = self.store_ends(ended).await?;
+        for request in moved {
+            self.inner.waiting.moved(request);
+        }
+        Ok(done)
     }
 
     async fn judge_all(&self, round: Vec<Claimed>, ended: &mut Vec<Ended>) -> Result<Vec<Judged>> {
