@@ -44,9 +44,6 @@ pub fn demo(repository: &Repository, rest: &[&str]) -> Result<bool, Failure> {
 
 /// Builds the benchmarks as they would be shipped, and becomes them.
 pub fn bench(repository: &Repository, rest: &[&str]) -> Result<bool, Failure> {
-    if !repository.path("dev/bench").is_dir() {
-        return Err(Failure::said("dev/bench is not here yet"));
-    }
     let build = [
         "build",
         "--release",
@@ -61,7 +58,12 @@ pub fn bench(repository: &Repository, rest: &[&str]) -> Result<bool, Failure> {
     }
     let built = repository.target().join("release");
     let mut bench = Command::new(built.join("kyso-bench"));
-    bench.arg("--kyso").arg(built.join("kyso")).args(rest);
+    bench
+        .arg("--kyso")
+        .arg(built.join("kyso"))
+        .arg("--json")
+        .arg(repository.target().join("bench.json"))
+        .args(rest);
     become_it(bench)
 }
 

@@ -3,7 +3,7 @@
 use kyso_paper::{Date, DossierFields, Subscriber};
 use kyso_phone::Owner;
 
-use crate::stage::Failure;
+use kyso_demo::stage::Failure;
 
 /// The commune and province of the owner's codes, as people write them.
 const COMMUNE: &str = "Phường Vườn Lài";

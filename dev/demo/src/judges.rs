@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::stage::Failure;
+use kyso_demo::stage::Failure;
 
 /// What a judge said.
 pub struct Verdict {

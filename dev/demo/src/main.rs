@@ -4,23 +4,20 @@
 //! Everything happens through the doors that real people use: the `kyso` command line, the HTTP interface, SMTP.
 //! `cargo xtask demo` builds and runs it.
 
-mod card;
 mod dossier;
 mod judges;
-mod provider;
-mod stage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use kyso_catcher::Catcher;
+use kyso_demo::card;
+use kyso_demo::provider::{self, Provider};
+use kyso_demo::stage::{Failure, Stage, bold, green, red};
 use kyso_phone::{Enrolment, Owner, Phone, Session};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
-
-use crate::provider::Provider;
-use crate::stage::{Failure, Stage, bold, green, red};
 
 const USAGE: &str = "\
 kyso-demo: the mission, end to end
@@ -172,6 +169,7 @@ async fn set_up(
         directory: directory.to_owned(),
         url: format!("http://127.0.0.1:{port}"),
         operator_url: format!("http://127.0.0.1:{operator_port}"),
+        environment: Vec::new(),
     };
     stage
         .step(

@@ -1,4 +1,4 @@
-//! The provider's side of the demo: the real `kyso` binary, driven by the commands an operator would type.
+//! The provider's side: the real `kyso` binary, driven by the commands an operator would type.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,6 +22,8 @@ pub struct Provider {
     pub url: String,
     /// Where health and metrics are.
     pub operator_url: String,
+    /// What its commands find in their environment besides ours.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Provider {
@@ -29,6 +31,7 @@ impl Provider {
     pub async fn run(&self, arguments: &[&str]) -> Result<String, Failure> {
         let output = Command::new(&self.binary)
             .args(arguments)
+            .envs(self.environment.clone())
             .current_dir(&self.directory)
             .stdin(Stdio::null())
             .kill_on_drop(true)
@@ -67,12 +70,13 @@ impl Provider {
         let log = std::fs::File::create(self.directory.join("kyso.log"))?;
         let mut child = Command::new(&self.binary)
             .arg("serve")
+            .envs(self.environment.clone())
             .current_dir(&self.directory)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true)
-            // Ctrl-C goes to the whole group of the terminal; the demo decides when the server stops.
+            // Ctrl-C goes to the whole group of the terminal; whoever started the server decides when it stops.
             .process_group(0)
             .spawn()?;
         let ready = format!("{}/readyz", self.operator_url);

@@ -17,6 +17,12 @@ pub struct Stage {
 /// Why a step did not succeed.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Stage {
     /// The curtain rises.
     #[expect(
