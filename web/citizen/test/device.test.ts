@@ -5,7 +5,7 @@ import { canonical } from '../src/device/canonical';
 import { seal, sealWith } from '../src/device/hpke';
 import { jwkOfPoint, pointOfKey, pointOfSpki, spkiOfPoint } from '../src/device/p256';
 import { isPin, isWeakPin } from '../src/device/pin';
-import { approval, binding, documentCode, pinChange, session } from '../src/device/statement';
+import { approval, binding, documentCode, isSameMatter, pinChange, session } from '../src/device/statement';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const hex = (digits: string) => fromHex(digits) as Bytes;
@@ -82,6 +82,38 @@ describe('statements', () => {
         '"preview":"previewed","to_be_signed":"cd"}],"expires_at":241000,"issued_at":1000,"nonce":"n0",' +
         '"portal":"portal_1","request":"req_1","type":"kyso.approval.v1","version":1}',
     );
+  });
+
+  it('a request that comes back is the same matter only if every word but the nonce is', () => {
+    const document = {
+      position: 0,
+      name: 'Tờ khai.pdf',
+      preview: 'previewed',
+      document_digest: { algorithm: 'sha-256', value: 'ab' },
+      to_be_signed: { algorithm: 'sha-256', value: 'cd' },
+    };
+    const shown = {
+      id: 'req_1',
+      credential: 'cred_1',
+      portal: 'portal_1',
+      code: '7K4Q-0000',
+      nonce: 'n0',
+      documents: [document],
+    } as unknown as SignatureRequest;
+    const back = (change: object) => ({ ...shown, nonce: 'n1', ...change }) as SignatureRequest;
+    expect(isSameMatter(shown, back({ tries_left: 4 }))).toBe(true);
+    for (const change of [
+      { portal: 'portal_2' },
+      { code: '7K4Q-0001' },
+      { documents: [] },
+      { documents: [document, document] },
+      { documents: [{ ...document, document_digest: { algorithm: 'sha-256', value: 'ac' } }] },
+      { documents: [{ ...document, to_be_signed: { algorithm: 'sha-256', value: 'ce' } }] },
+      { documents: [{ ...document, preview: 'blind' }] },
+      { documents: [{ ...document, name: 'Khác.pdf' }] },
+    ]) {
+      expect(isSameMatter(shown, back(change)), JSON.stringify(change)).toBe(false);
+    }
   });
 
   it('the document code follows from the digests', async () => {

@@ -44,6 +44,24 @@ export function session(device: string, nonce: string, now: number): Bytes {
 /** Approves a request exactly as it was shown. */
 export function approval(request: SignatureRequest, channel: Channel, now: number): Bytes {
   return encode({
+    ...matter(request),
+    channel,
+    nonce: request.nonce,
+    issued_at: now,
+    expires_at: now + LIFETIME_MS,
+  });
+}
+
+/**
+ * Whether both would be approved by the same words but for nonce and time. A request that comes back after a wrong PIN must be
+ * what the person has looked at: otherwise one document is shown and another signed.
+ */
+export function isSameMatter(one: SignatureRequest, other: SignatureRequest): boolean {
+  return canonical(matter(one)) === canonical(matter(other));
+}
+
+function matter(request: SignatureRequest): { [name: string]: Json } {
+  return {
     type: 'kyso.approval.v1',
     version: 1,
     request: request.id,
@@ -58,11 +76,7 @@ export function approval(request: SignatureRequest, channel: Channel, now: numbe
       preview: document.preview,
     })),
     code: request.code,
-    channel,
-    nonce: request.nonce,
-    issued_at: now,
-    expires_at: now + LIFETIME_MS,
-  });
+  };
 }
 
 function encode(statement: { [name: string]: Json }): Bytes {

@@ -11,7 +11,7 @@ import * as citizen from '../api/citizen';
 import { now, Offline, Refused } from '../api/client';
 import type { Credential, SignatureRequest } from '../api/types';
 import { approvalOf } from '../device/act';
-import { documentCode } from '../device/statement';
+import { documentCode, isSameMatter } from '../device/statement';
 import { clock, day, moment, words } from '../messages';
 import { go } from '../router';
 import { enrolment, leave, refresh, ticket } from '../state/enrolment';
@@ -29,7 +29,7 @@ const LOOK_MS = 3_000;
 const POLL_MS = 700;
 
 /** What became of the try before: kept as a fact, so that it is said in the language in use. */
-type Notice = { wrongPin: number } | 'not-signed';
+type Notice = { wrongPin: number } | 'not-signed' | 'changed';
 
 type Stage = 'who' | 'what' | 'secret' | 'sent' | 'refuse';
 
@@ -73,7 +73,10 @@ export function ConfirmScreen({ id }: { id: string }) {
         request={request}
         onAnswer={(answer) => {
           setRequest(answer);
-          if (answer.state === 'pending') {
+          if (answer.state === 'pending' && !isSameMatter(answer, request)) {
+            setNotice('changed');
+            setStage('who');
+          } else if (answer.state === 'pending') {
             const isWrong = answer.tries_left !== undefined && answer.nonce !== request.nonce;
             setNotice(isWrong ? { wrongPin: answer.tries_left ?? 0 } : 'not-signed');
             setStage('secret');
@@ -96,7 +99,7 @@ export function ConfirmScreen({ id }: { id: string }) {
         onSent={() => setStage('sent')}
         onChanged={(changed) => {
           setRequest(changed);
-          setNotice(undefined);
+          setNotice('changed');
           setStage('who');
         }}
       />
@@ -120,6 +123,7 @@ export function ConfirmScreen({ id }: { id: string }) {
     <Who
       request={request}
       credential={credential}
+      isChanged={notice === 'changed'}
       onOver={load}
       onSee={() => setStage('what')}
       onRefuse={() => setStage('refuse')}
@@ -140,16 +144,23 @@ interface Timed extends Step {
 function Who({
   request,
   credential,
+  isChanged,
   onSee,
   onRefuse,
   onOver,
-}: Timed & { credential: Credential | undefined; onSee: () => void; onRefuse: () => void }) {
+}: Timed & {
+  credential: Credential | undefined;
+  isChanged: boolean;
+  onSee: () => void;
+  onRefuse: () => void;
+}) {
   const t = words.value.confirm;
   if (request.kind === 'acceptance') {
     return <CheckCertificate credential={credential} onRight={onSee} onWrong={onRefuse} />;
   }
   return (
     <Page title={t.asks(request.portal_name)} back="/home">
+      {isChanged && <Alert>{t.changed}</Alert>}
       <p class="known">
         <Icon name="shield" size={22} /> <span>{t.known}</span>
       </p>
@@ -354,7 +365,9 @@ function Secret({
       back={onBack}
     >
       {!isAcceptance && <p class="soft">{request.portal_name}</p>}
-      {said !== undefined && <Alert>{said === 'not-signed' ? t.notSigned : t.wrongPin(said.wrongPin)}</Alert>}
+      {said !== undefined && (
+        <Alert>{typeof said === 'object' ? t.wrongPin(said.wrongPin) : t.notSigned}</Alert>
+      )}
       <FaultAlert fault={work.fault} />
       {work.isBusy && <Busy text={t.signing} />}
       <PinPad onDone={sign} isBusy={work.isBusy} />
@@ -528,9 +541,13 @@ function TimeLeft({ until, onOver }: { until: number; onOver: () => void }) {
   over.current = onOver;
   const isOver = left <= 0;
   useEffect(() => {
-    if (isOver) {
-      over.current();
+    if (!isOver) {
+      return;
     }
+    // The server's clock decides; it is asked until it has.
+    over.current();
+    const timer = setInterval(() => over.current(), 2_000);
+    return () => clearInterval(timer);
   }, [isOver]);
   useEffect(() => {
     const timer = setInterval(() => setLeft(until - now()), 1000);
