@@ -77,13 +77,15 @@ fn misshapen(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     }
     // serde tells these apart in words only; a test holds each of them.
     let message = inner.to_string();
-    let rule = match message.split(" `").next().unwrap_or_default() {
-        "missing field" => {
-            if let Some(name) = message.split('`').nth(1) {
-                pointer.push_str(&format!("/{name}"));
-            }
-            "missing"
-        }
+    let fault = message.split(" `").next().unwrap_or_default();
+    // Of these two the path ends at the object; the name is one of ours.
+    if matches!(fault, "missing field" | "duplicate field")
+        && let Some(name) = message.split('`').nth(1)
+    {
+        pointer.push_str(&format!("/{name}"));
+    }
+    let rule = match fault {
+        "missing field" => "missing",
         "unknown field" => "unknown-field",
         "unknown variant" => "unknown",
         "duplicate field" => "duplicate",
