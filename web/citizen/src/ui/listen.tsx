@@ -37,7 +37,6 @@ export function Listen() {
       return;
     }
     // innerText, not textContent: what is hidden is not read, and lines are kept apart.
-    // biome-ignore lint/performance/useDomNodeTextContent: see above
     const speech = new SpeechSynthesisUtterance(document.getElementById('content')?.innerText ?? '');
     speech.voice = voice;
     speech.lang = voice.lang;
