@@ -24,6 +24,7 @@ mod error;
 pub mod issuing;
 mod known;
 pub mod revocation;
+mod statement;
 pub mod status;
 pub mod subject;
 pub mod task;

@@ -209,16 +209,22 @@ impl Keystore {
 
     /// The public key PINs are sealed to, for keys made by the default backend.
     pub async fn approval_public_key(&self) -> Result<ApprovalKey> {
-        self.threads(self.inner.default_backend)?
-            .run(citizen::approval_key)
+        self.approval_public_key_of(self.inner.default_backend)
             .await
     }
 
-    /// The public key the PIN of this citizen's key must be sealed to.
-    pub async fn approval_public_key_of(&self, key: &CitizenKey) -> Result<ApprovalKey> {
-        self.threads(key.backend())?
-            .run(citizen::approval_key)
-            .await
+    /// The public key PINs are sealed to, for keys that this backend holds.
+    pub async fn approval_public_key_of(&self, backend: BackendName) -> Result<ApprovalKey> {
+        self.threads(backend)?.run(citizen::approval_key).await
+    }
+
+    /// The configured backends, the one that makes new keys first.
+    pub fn backends(&self) -> Vec<BackendName> {
+        let default = self.inner.default_backend;
+        let others = [BackendName::Software, BackendName::Pkcs11]
+            .into_iter()
+            .filter(|other| *other != default && self.threads(*other).is_ok());
+        std::iter::once(default).chain(others).collect()
     }
 
     /// Makes `want` wrapped key pairs ahead of need, one after the other: at most one thread is ever busy with it.

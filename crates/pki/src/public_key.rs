@@ -11,8 +11,9 @@ use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912;
+use der::asn1::UintRef;
 use der::pem::LineEnding;
-use der::{Any, Tag};
+use der::{Any, Decode, Sequence, Tag};
 
 use crate::algorithm::{Digest, KeyAlgorithm, SignatureAlgorithm};
 use crate::limits::PUBLIC_KEY_OCTETS_MOST;
@@ -28,6 +29,13 @@ pub struct PublicKey {
     /// The content of the BIT STRING: RSAPublicKey, or the point.
     bits: Vec<u8>,
     algorithm: KeyAlgorithm,
+}
+
+/// RFC 3279 §2.2.3.
+#[derive(Sequence)]
+struct EcdsaSigValue<'a> {
+    r: UintRef<'a>,
+    s: UintRef<'a>,
 }
 
 impl PublicKey {
@@ -152,6 +160,26 @@ impl PublicKey {
     /// The uncompressed point `04 ‖ x ‖ y` of an EC key.
     pub fn point(&self) -> Option<Vec<u8>> {
         (!self.algorithm.is_rsa()).then(|| self.bits.clone())
+    }
+
+    /// r ‖ s of an ECDSA signature by this key in DER, each as long as the curve's field: as JOSE writes it (RFC 7518 §3.4).
+    ///
+    /// # Errors
+    /// If `signature` is no ECDSA-Sig-Value (RFC 3279 §2.2.3) of this size.
+    pub fn fixed_signature(&self, signature: &[u8]) -> Result<Vec<u8>> {
+        let octets = self.algorithm.bits() / 8;
+        let value =
+            EcdsaSigValue::from_der(signature).map_err(Error::decoding("ECDSA signature"))?;
+        let mut fixed = Vec::with_capacity(2 * octets);
+        for part in [value.r, value.s] {
+            let part = part.as_bytes();
+            let zeros = octets
+                .checked_sub(part.len())
+                .ok_or(Error::SignatureInvalid)?;
+            fixed.resize(fixed.len() + zeros, 0);
+            fixed.extend(part);
+        }
+        Ok(fixed)
     }
 
     fn verification(&self, algorithm: SignatureAlgorithm) -> &'static dyn VerificationAlgorithm {

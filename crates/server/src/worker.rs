@@ -135,13 +135,22 @@ impl Family {
 }
 
 impl Worker {
-    /// What must be there before the first job: the approval key for phones, and jobs of rows left in the middle.
+    /// What must be there before the first job: the approval keys for phones, and jobs of rows left in the middle.
     async fn start(&self) -> Result<(), Error> {
-        self.platform.publish_approval_key(&self.keys).await?;
+        self.publish_approval_keys().await;
         self.platform.signing.recover().await?;
         self.platform.registration.recover().await?;
         self.platform.authority.schedule().await?;
         Ok(())
+    }
+
+    /// Whether phones have a fresh approval key of every backend; not before a ceremony.
+    async fn publish_approval_keys(&self) -> bool {
+        let published = self.platform.publish_approval_keys(&self.keys).await;
+        if let Err(error) = &published {
+            tracing::warn!(error = %chain(error), "not every approval key could be published");
+        }
+        published.is_ok()
     }
 
     /// Works until told to stop; a job that panics ends its batch, not the loop.
@@ -464,6 +473,7 @@ impl Worker {
     }
 
     async fn every_minute(&self, mut stop: watch::Receiver<bool>) {
+        let mut minutes_until_publishing = 0;
         while !*stop.borrow() {
             pause(&mut stop, Duration::from_secs(60)).await;
             if *stop.borrow() {
@@ -471,6 +481,11 @@ impl Worker {
             }
             if let Err(error) = self.platform.authority.schedule().await {
                 tracing::warn!(error = %chain(&error), "what is due could not be scheduled");
+            }
+            if minutes_until_publishing > 0 {
+                minutes_until_publishing -= 1;
+            } else if self.publish_approval_keys().await {
+                minutes_until_publishing = 59;
             }
         }
     }

@@ -174,6 +174,7 @@ impl World {
                 client: self.client.clone(),
                 officer: self.officer.clone(),
                 url: self.provider.url.clone(),
+                phone: self.provider.phone()?,
                 catcher: self.catcher.clone(),
                 photo: self.photo.clone(),
             };
@@ -261,7 +262,7 @@ impl World {
                 for _ in 0..each {
                     let again = ask.try_clone().ok_or("a request that cannot be repeated")?;
                     let made: Value = again.send().await?.error_for_status()?.json().await?;
-                    let body = citizen.phone.approval(&made, PIN).await?;
+                    let body = citizen.phone.approval(&citizen.session, &made, PIN).await?;
                     let request = made["id"].as_str().unwrap_or_default().to_owned();
                     approvals.push((request, body));
                 }
@@ -478,6 +479,7 @@ struct Desk {
     client: reqwest::Client,
     officer: String,
     url: String,
+    phone: Phone,
     catcher: Arc<Catcher>,
     photo: Vec<u8>,
 }
@@ -485,7 +487,7 @@ struct Desk {
 impl Desk {
     /// One person, from the campaign to the open dossier.
     async fn take(self, owner: Owner) -> Result<Applicant, Failure> {
-        let phone = Phone::new(&self.url)?;
+        let phone = self.phone;
         let enrolment = phone.enrol("bench").await?;
         phone.put_owner(&enrolment, &owner).await?;
         phone.pay(&enrolment).await?;

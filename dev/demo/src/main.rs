@@ -112,7 +112,7 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
         })
         .await?;
 
-    let phone = Phone::new(&provider.url)?;
+    let phone = provider.phone()?;
     let enrolment = enrol(&stage, &phone, &catcher, &directory).await?;
     vet(&stage, &provider, &portal, &enrolment).await?;
     let session = accept(

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use kyso_phone::Phone;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -55,6 +56,13 @@ impl Provider {
     /// As [`Provider::run`], with the output read as one line of JSON.
     pub async fn run_json(&self, arguments: &[&str]) -> Result<Value, Failure> {
         Ok(serde_json::from_str(self.run(arguments).await?.trim())?)
+    }
+
+    /// A phone that knows the server and, from the ceremony (`chain.pem`), the root of the institution.
+    pub fn phone(&self) -> Result<Phone, Failure> {
+        let chain = std::fs::read_to_string(self.directory.join("chain.pem"))?;
+        let root = kyso_phone::fingerprint(&chain).ok_or("chain.pem holds no certificates")?;
+        Ok(Phone::new(&self.url, root)?)
     }
 
     /// Adds a section to the configuration, as an operator would with an editor.

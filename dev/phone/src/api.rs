@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::key::{DeviceKey, point_of};
-use crate::{hpke, statement};
+use crate::{hpke, institution, statement};
 
 /// Why a step did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,7 @@ const PIN_AND_CODE: &[u8] = b"kyso.pin-and-code.v1";
 pub struct Phone {
     client: reqwest::Client,
     base_url: String,
+    root: [u8; 32],
     key: Arc<DeviceKey>,
     /// How far its clock is ahead of the machine's, ms: phones' clocks are wrong.
     pub clock_skew_ms: i64,
@@ -126,8 +127,9 @@ impl Owner {
 }
 
 impl Phone {
-    /// A new phone with a new device key.
-    pub fn new(base_url: &str) -> Result<Self> {
+    /// A new phone with a new device key. `root` is the SHA-256 of the institution's root certificate, which whoever runs the
+    /// server cannot choose: it stands in the record of the ceremony, and comes with the app or on paper.
+    pub fn new(base_url: &str, root: [u8; 32]) -> Result<Self> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(60))
@@ -136,6 +138,7 @@ impl Phone {
         Ok(Self {
             client,
             base_url,
+            root,
             key: Arc::new(DeviceKey::generate()?),
             clock_skew_ms: 0,
         })
@@ -146,6 +149,7 @@ impl Phone {
         Self {
             client: self.client.clone(),
             base_url: base_url.trim_end_matches('/').to_owned(),
+            root: self.root,
             key: self.key.clone(),
             clock_skew_ms: self.clock_skew_ms,
         }
@@ -153,7 +157,7 @@ impl Phone {
 
     /// The same phone with another device key: reinstalled, or another phone.
     pub fn with_new_key(&self) -> Result<Self> {
-        Self::new(&self.base_url)
+        Self::new(&self.base_url, self.root)
     }
 
     // Enrolment.
@@ -267,11 +271,12 @@ impl Phone {
         let spki = URL_SAFE_NO_PAD.encode(self.key.spki());
         let statement =
             statement::binding(&enrolment.id, &spki, &text(&challenge["nonce"]), self.now());
+        let key = self.approval_key(None).await?;
         let body = json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
             "device": self.device(),
             "signature": self.signature(&statement)?,
-            "sealed_pin": self.seal(PIN_AND_CODE, &format!("{pin}{code}"), &statement).await?,
+            "sealed_pin": seal(&key, PIN_AND_CODE, &format!("{pin}{code}"), &statement)?,
         });
         let path = format!("/v1/enrolments/{}/device", enrolment.id);
         self.json(Method::PUT, &path, Some(&enrolment.token), &body)
@@ -358,17 +363,18 @@ impl Phone {
     pub async fn approve(&self, session: &Session, request: &str, pin: &str) -> Result<Value> {
         let shown = self.see(session, request).await?;
         self.check_documents(session, &shown).await?;
-        let body = self.approval(&shown, pin).await?;
+        let body = self.approval(session, &shown, pin).await?;
         self.send_approval(session, request, &body).await
     }
 
     /// The body of an approval for a request as it was shown; made apart so that a test can tamper with it.
-    pub async fn approval(&self, shown: &Value, pin: &str) -> Result<Value> {
+    pub async fn approval(&self, session: &Session, shown: &Value, pin: &str) -> Result<Value> {
+        let key = self.approval_key(Some(session)).await?;
         let statement = statement::approval(shown, "same-device", self.now());
         Ok(json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
             "signature": self.signature(&statement)?,
-            "sealed_pin": self.seal(PIN, pin, &statement).await?,
+            "sealed_pin": seal(&key, PIN, pin, &statement)?,
         }))
     }
 
@@ -439,13 +445,14 @@ impl Phone {
         let challenge = self.post("/v1/device-challenges", None, &json!({})).await?;
         let spki = URL_SAFE_NO_PAD.encode(to.key.spki());
         let nonce = text(&challenge["nonce"]);
+        let key = self.approval_key(Some(session)).await?;
         let statement = statement::change(purpose, &session.credential, &spki, &nonce, self.now());
         Ok(json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
             "device": to.device(),
             "signature": to.signature(&statement)?,
-            "sealed_pin": to.seal(PIN, new, &statement).await?,
-            "current_pin": self.seal(PIN, current, &statement).await?,
+            "sealed_pin": seal(&key, PIN, new, &statement)?,
+            "current_pin": seal(&key, PIN, current, &statement)?,
             "consent": self.signature(&statement)?,
         }))
     }
@@ -529,18 +536,21 @@ impl Phone {
         Ok(json!({ "signature": URL_SAFE_NO_PAD.encode(self.key.sign(statement)?) }))
     }
 
-    async fn seal(&self, info: &[u8], digits: &str, statement: &[u8]) -> Result<Value> {
-        let key = answer(self.request(Method::GET, "/v1/approval-key", None)).await?;
-        let spki = URL_SAFE_NO_PAD
-            .decode(text(&key["public_key"]))
-            .unwrap_or_default();
+    /// The key (a point) that the keystore of the session's credential, or of new ones, opens sealed PINs with. Of the answer only
+    /// what the institution signed is believed.
+    async fn approval_key(&self, session: Option<&Session>) -> Result<Vec<u8>> {
+        let shown = match session {
+            Some(session) => {
+                self.get("/v1/citizen/credential/approval-key", &session.token)
+                    .await
+            }
+            None => answer(self.request(Method::GET, "/v1/approval-key", None)).await,
+        };
+        let signed = text(&shown?["signed"]);
+        let spki = institution::approval_key(&signed, &self.root, self.now());
+        let spki = spki.map_err(Error::Unsafe)?;
         let point = point_of(&spki).ok_or(Error::Unsafe("the approval key is not a P-256 key"))?;
-        let aad = digest(&SHA256, statement);
-        let sealed = hpke::seal(point, info, aad.as_ref(), digits.as_bytes())?;
-        Ok(json!({
-            "enc": URL_SAFE_NO_PAD.encode(sealed.enc),
-            "ciphertext": URL_SAFE_NO_PAD.encode(sealed.ciphertext),
-        }))
+        Ok(point.to_vec())
     }
 
     /// The phone's own clock, ms since 1970.
@@ -621,6 +631,16 @@ async fn refusal(response: reqwest::Response) -> Error {
         message: text(&document["message_en"]),
         document,
     }
+}
+
+/// Seals digits to an approval key for one statement.
+fn seal(key: &[u8], info: &[u8], digits: &str, statement: &[u8]) -> Result<Value> {
+    let aad = digest(&SHA256, statement);
+    let sealed = hpke::seal(key, info, aad.as_ref(), digits.as_bytes())?;
+    Ok(json!({
+        "enc": URL_SAFE_NO_PAD.encode(sealed.enc),
+        "ciphertext": URL_SAFE_NO_PAD.encode(sealed.ciphertext),
+    }))
 }
 
 fn text(value: &Value) -> String {

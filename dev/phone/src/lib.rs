@@ -4,14 +4,16 @@
 //! description, so that a mistake on one side cannot hide behind the same mistake on the other.
 //!
 //! What a person's phone must do, it does: it computes the digest of the very bytes it was shown and refuses to sign a
-//! statement over anything else.
+//! statement over anything else; it seals a PIN or code only to a key that the institution under its pinned root signed.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod api;
 mod hpke;
+mod institution;
 mod key;
 mod statement;
 
 pub use api::{Enrolment, Error, Owner, Phone, Session};
+pub use institution::fingerprint;
 pub use key::DeviceKey;

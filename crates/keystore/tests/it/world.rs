@@ -256,7 +256,10 @@ impl Citizen {
     pub async fn binding_with(&self, keystore: &Keystore, pin: &str, code: &str) -> BindingRequest {
         let subject = Subject::Enrolment("enr_1".into());
         let mut request = self.request(&self.phone, Purpose::Enrol, subject);
-        let approval_key = keystore.approval_public_key_of(&self.row).await.unwrap();
+        let approval_key = keystore
+            .approval_public_key_of(self.row.backend())
+            .await
+            .unwrap();
         request.sealed_pin =
             seal_pin_and_code(&approval_key, &request.statement, pin, code).unwrap();
         request
@@ -273,7 +276,10 @@ impl Citizen {
     ) -> BindingRequest {
         let subject = Subject::Credential(self.credential.clone());
         let mut request = self.request(phone, purpose, subject);
-        let approval_key = keystore.approval_public_key_of(&self.row).await.unwrap();
+        let approval_key = keystore
+            .approval_public_key_of(self.row.backend())
+            .await
+            .unwrap();
         let sealed = |pin| seal_pin(&approval_key, &request.statement, pin).unwrap();
         let (next, current_pin) = (sealed(new_pin), sealed(current_pin));
         request.consent = Some(Consent {
@@ -337,7 +343,10 @@ impl Citizen {
     ) -> Approval {
         let expected = self.expected(request, digests);
         let statement = statement_of(&expected).to_bytes();
-        let approval_key = keystore.approval_public_key_of(&self.row).await.unwrap();
+        let approval_key = keystore
+            .approval_public_key_of(self.row.backend())
+            .await
+            .unwrap();
         let sealed_pin = seal_pin(&approval_key, &statement, pin).unwrap();
         Approval {
             signature: self.phone.sign(&statement),

@@ -14,9 +14,8 @@ use super::App;
 use super::body::Body;
 use super::caller::{Anyone, Citizen};
 use super::request::parse_id;
-use super::wire::{
-    DeviceKeyWire, DeviceSignatureWire, RequestWire, SealedPinWire, from_base64url, to_base64url,
-};
+use super::wire::{DeviceKeyWire, DeviceSignatureWire, RequestWire, SealedPinWire, from_base64url};
+use crate::platform::SignedApprovalKey;
 use crate::problem::{Problem, ProblemDocument};
 
 /// A nonce to sign.
@@ -26,13 +25,26 @@ pub struct ChallengeWire {
     pub nonce: String,
 }
 
-/// The public key a PIN is sealed to.
+/// The public key a PIN is sealed to. A phone believes `signed`, not the other fields.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApprovalKeyWire {
     /// Names the key.
     pub key_id: String,
     /// SubjectPublicKeyInfo of a P-256 key, base64url.
     pub public_key: String,
+    /// The same as a compact JWS (RFC 7515) of `typ` `kyso.approval-key.v1` by the provider's seal, `x5c` up to its root. Payload:
+    /// `type`, `key_id`, `public_key`, `backend`, `issued_at` (milliseconds since 1970; renewed every hour).
+    pub signed: String,
+}
+
+impl From<SignedApprovalKey> for ApprovalKeyWire {
+    fn from(key: SignedApprovalKey) -> Self {
+        Self {
+            key_id: key.key_id,
+            public_key: key.public_key,
+            signed: key.jws,
+        }
+    }
 }
 
 /// What opens a session.
@@ -155,18 +167,14 @@ pub async fn create_device_challenge(
     Ok((StatusCode::CREATED, Json(ChallengeWire { nonce })))
 }
 
-/// The public key that PINs are sealed to.
+/// The public key that the PIN and the code of a first binding are sealed to.
 #[utoipa::path(get, path = "/v1/approval-key", tag = "citizen",
     responses((status = 200, body = ApprovalKeyWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn show_approval_key(
     State(app): State<App>,
     _: Anyone,
 ) -> Result<Json<ApprovalKeyWire>, Problem> {
-    let key = app.platform.approval_key().await?;
-    Ok(Json(ApprovalKeyWire {
-        key_id: key.key_id,
-        public_key: to_base64url(&key.spki),
-    }))
+    Ok(Json(app.platform.approval_key(None).await?.into()))
 }
 
 /// Open a session by the device key.
@@ -235,6 +243,19 @@ pub async fn show_own_credential(
         .show(&citizen.session.credential)
         .await?;
     Ok(Json(credential.into()))
+}
+
+/// The public key that PINs for this credential are sealed to: of the keystore that holds its key.
+#[utoipa::path(get, path = "/v1/citizen/credential/approval-key", tag = "citizen",
+    responses((status = 200, body = ApprovalKeyWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_own_approval_key(
+    State(app): State<App>,
+    citizen: Citizen,
+) -> Result<Json<ApprovalKeyWire>, Problem> {
+    let credentials = &app.platform.signing.credentials;
+    let key = credentials.key(&citizen.session.credential).await?;
+    let signed = app.platform.approval_key(Some(key.backend())).await?;
+    Ok(Json(signed.into()))
 }
 
 /// Lock now: no PIN is asked, nothing can be signed until it is resumed.

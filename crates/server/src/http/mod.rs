@@ -176,6 +176,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(citizen::rotate_device_session))
         .routes(routes!(citizen::close_device_session))
         .routes(routes!(citizen::show_own_credential))
+        .routes(routes!(citizen::show_own_approval_key))
         .routes(routes!(citizen::suspend_own_credential))
         .routes(routes!(citizen::change_binding))
         .routes(routes!(citizen::show_binding))

@@ -1,10 +1,13 @@
 //! The wiring: opens the store and the keystore, and stands each crate on its neighbours. No framework, no globals.
 //!
 //! The web role has no [`Keystore`] value at all: [`Platform::keys`] is `None`, so nothing it serves can sign. What
-//! the web must know of the keystore, the public approval key, the worker writes into a setting.
+//! the web must know of the keystore, the public approval keys, the worker writes into settings, signed: the web may forward
+//! them and nothing else.
 
 pub mod table;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kyso_authority::{Authority, AuthorityConfig};
 use kyso_keystore::{
     ApprovalKey, BackendName, Keystore, KeystoreConfig, Pkcs11Config, SoftwareConfig, WrapMechanism,
@@ -13,13 +16,14 @@ use kyso_registration::{Registration, RegistrationConfig};
 use kyso_signing::{Signing, SigningConfig};
 use kyso_store::ledger::NoteKey;
 use kyso_store::{Clock, Options, SealedBlobs, Store};
+use serde_json::{Value, json};
 
 use crate::config::{Loaded, Role};
 
-/// Name of the setting that holds the public approval key (SubjectPublicKeyInfo).
+/// Name of the setting that holds the signed approval key for new credentials; with `-` and a backend, that of the backend.
 const APPROVAL_KEY: &str = "approval-key";
-/// Name of the setting that holds the approval key's id.
-const APPROVAL_KEY_ID: &str = "approval-key-id";
+/// Type of the institution's statement about an approval key.
+const APPROVAL_KEY_STATEMENT: &str = "kyso.approval-key.v1";
 /// Name of the setting that holds what the ledger's checkpoints are called: it outlives a change of the public URL.
 const LEDGER_ORIGIN: &str = "ledger-origin";
 /// Name of the setting that tells the installation's data key from another.
@@ -44,6 +48,35 @@ pub struct Platform {
     data_key: [u8; 32],
     /// The configuration it was made from.
     pub loaded: Loaded,
+}
+
+/// An approval key and the institution's signature on it.
+#[derive(Debug, Clone)]
+pub struct SignedApprovalKey {
+    /// Names the key.
+    pub key_id: String,
+    /// SubjectPublicKeyInfo of a P-256 key, base64url.
+    pub public_key: String,
+    /// Both of them in a compact JWS by the institution's seal.
+    pub jws: String,
+}
+
+impl SignedApprovalKey {
+    /// Reads a key out of its JWS, whose signature is for the phone to check.
+    fn read(jws: Vec<u8>) -> Option<Self> {
+        let jws = String::from_utf8(jws).ok()?;
+        let payload = URL_SAFE_NO_PAD.decode(jws.split('.').nth(1)?).ok()?;
+        let payload: Value = serde_json::from_slice(&payload).ok()?;
+        Some(Self {
+            key_id: payload["key_id"].as_str()?.to_owned(),
+            public_key: payload["public_key"].as_str()?.to_owned(),
+            jws,
+        })
+    }
+}
+
+fn approval_key_of(backend: BackendName) -> String {
+    format!("{APPROVAL_KEY}-{backend}")
 }
 
 /// Why the platform could not be put together.
@@ -91,8 +124,10 @@ pub enum Error {
         /// Where it is.
         path: std::path::PathBuf,
     },
-    /// No worker has started on this database yet.
-    #[error("no worker has published the approval key yet; start one with role worker or all")]
+    /// No worker has started on this database since its ceremony.
+    #[error(
+        "no worker has published the approval key yet; hold a ceremony, start one with role worker or all"
+    )]
     NoApprovalKey,
 }
 
@@ -169,32 +204,56 @@ impl Platform {
         }
     }
 
-    /// Tells the web role the public approval key. The worker's, at start.
-    pub async fn publish_approval_key(&self, keys: &Keystore) -> Result<(), Error> {
-        let key = keys.approval_public_key().await?;
-        let mut tx = self.store.write().await?;
-        let now = tx.now();
-        for (name, value) in [
-            (APPROVAL_KEY, key.spki),
-            (APPROVAL_KEY_ID, key.key_id.into_bytes()),
-        ] {
-            tx.execute(table::SET_SETTING, &[name.into(), value.into(), now.into()])
-                .await?;
+    /// Signs the public approval key of every backend by the institution's seal, for the web role to forward. The worker's, at
+    /// start and every hour. A backend that is away keeps what was published; its error is told when the others are done.
+    pub async fn publish_approval_keys(&self, keys: &Keystore) -> Result<(), Error> {
+        let backends = keys.backends();
+        let mut outcome = Ok(());
+        for backend in &backends {
+            let jws = match keys.approval_public_key_of(*backend).await {
+                Ok(key) => self.sign_approval_key(keys, *backend, &key).await?,
+                Err(error) => {
+                    outcome = Err(error.into());
+                    continue;
+                }
+            };
+            self.set(&approval_key_of(*backend), &jws).await?;
+            if backends.first() == Some(backend) {
+                self.set(APPROVAL_KEY, &jws).await?;
+            }
         }
-        Ok(tx.commit().await?)
+        outcome
     }
 
-    /// The public key that phones seal PINs to.
-    pub async fn approval_key(&self) -> Result<ApprovalKey, Error> {
-        let spki = self.setting(APPROVAL_KEY).await?;
-        let key_id = self.setting(APPROVAL_KEY_ID).await?;
-        match (spki, key_id) {
-            (Some(spki), Some(key_id)) => Ok(ApprovalKey {
-                spki,
-                key_id: String::from_utf8_lossy(&key_id).into_owned(),
-            }),
-            _ => Err(Error::NoApprovalKey),
-        }
+    /// The public key that phones seal PINs to, as the institution signed it: of the backend that holds the credential's key, or
+    /// of the one that makes new keys.
+    pub async fn approval_key(
+        &self,
+        backend: Option<BackendName>,
+    ) -> Result<SignedApprovalKey, Error> {
+        let name = backend.map_or_else(|| APPROVAL_KEY.to_owned(), approval_key_of);
+        let jws = self.setting(&name).await?;
+        jws.and_then(SignedApprovalKey::read)
+            .ok_or(Error::NoApprovalKey)
+    }
+
+    async fn sign_approval_key(
+        &self,
+        keys: &Keystore,
+        backend: BackendName,
+        key: &ApprovalKey,
+    ) -> Result<String, Error> {
+        let payload = json!({
+            "type": APPROVAL_KEY_STATEMENT,
+            "key_id": key.key_id,
+            "public_key": URL_SAFE_NO_PAD.encode(&key.spki),
+            "backend": backend.as_str(),
+            "issued_at": self.store.now(),
+        });
+        let authority = &self.authority;
+        Ok(authority
+            .sign_statement(keys, APPROVAL_KEY_STATEMENT, &payload)
+            .await?)
     }
 
     /// The name in our public address, without scheme and port.
@@ -242,6 +301,15 @@ impl Platform {
     async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let row = self.store.optional(table::SETTING, &[name.into()]).await?;
         Ok(row.map(|row| row.bytes("value")).transpose()?)
+    }
+
+    /// Writes a setting, or replaces it.
+    async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
+        let mut tx = self.store.write().await?;
+        let value = value.as_bytes().to_vec();
+        let row = [name.into(), value.into(), tx.now().into()];
+        tx.execute(table::SET_SETTING, &row).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Writes a setting once; what is there stays.

@@ -126,7 +126,7 @@ pub const ENTRIES: &[Entry] = &[
         "approval-key-missing",
         503,
         "Hệ thống đang khởi động. Thử lại sau một phút.",
-        "No worker has started yet. Try again in a minute.",
+        "No worker has published its key yet. Try again in a minute.",
     ),
     // the request itself
     entry(

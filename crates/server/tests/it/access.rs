@@ -56,6 +56,7 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("rotate_device_session", Door::Citizen, true),
     ("close_device_session", Door::Citizen, true),
     ("show_own_credential", Door::Citizen, false),
+    ("show_own_approval_key", Door::Citizen, false),
     ("suspend_own_credential", Door::Citizen, true),
     ("change_binding", Door::Citizen, false),
     ("show_binding", Door::Signer, false),

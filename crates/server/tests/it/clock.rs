@@ -35,7 +35,7 @@ async fn what_ran_out_while_the_clock_was_ahead_does_not_come_back() {
         let (phone, session) = (&citizen.phone, &citizen.session);
         let request = world.ask(&citizen, &[dossier(1)]).await;
         let shown = phone.see(session, &request).await.unwrap();
-        let approval = phone.approval(&shown, PIN).await.unwrap();
+        let approval = phone.approval(session, &shown, PIN).await.unwrap();
 
         shift(&world, 24 * HOUR_MS);
         let late = phone.send_approval(session, &request, &approval).await;

@@ -63,6 +63,8 @@ pub struct World {
     pub platform: Platform,
     /// The running server.
     pub node: Node,
+    /// SHA-256 of its root certificate, which phones know.
+    pub root: [u8; 32],
     /// A portal with every scope.
     pub portal: Credentials,
     /// Another portal, with nothing of the first.
@@ -142,6 +144,9 @@ impl World {
         let platform = Platform::open_at(&loaded, Clock::System).await.unwrap();
         platform.prepare().await.unwrap();
         ceremony(&folder, &platform).await?;
+        let chain = platform.authority.chain().await.unwrap();
+        let root = chain.last().unwrap().fingerprint();
+        let root = root.value().try_into().unwrap();
         let portal = register(
             &platform,
             "Cổng dịch vụ công thử nghiệm",
@@ -163,6 +168,7 @@ impl World {
             catcher,
             platform,
             node,
+            root,
             portal,
             other_portal,
             officer,
@@ -183,7 +189,7 @@ impl World {
 
     /// A new phone that knows the server.
     pub fn phone(&self) -> Phone {
-        Phone::new(&self.node.url).unwrap()
+        Phone::new(&self.node.url, self.root).unwrap()
     }
 
     /// An enrolment that has been handed in, and who handed it in.

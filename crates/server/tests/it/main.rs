@@ -5,6 +5,7 @@
 
 mod abuse;
 mod access;
+mod approval_key;
 mod change;
 mod clock;
 mod crash;

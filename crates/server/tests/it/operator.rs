@@ -76,10 +76,12 @@ impl Operator {
         (text("state"), text("message"))
     }
 
+    /// What stands in the folder, without the files that SQLite makes and removes beside an open database.
     fn files(&self) -> Vec<String> {
         let mut files: Vec<String> = std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"))
             .collect();
         files.sort();
         files

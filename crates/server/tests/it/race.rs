@@ -142,7 +142,7 @@ async fn one_approval_sent_to_two_nodes_signs_once() {
     for round in 0..ROUNDS {
         let request = world.ask(&citizen, &[dossier(round)]).await;
         let shown = phone.see(session, &request).await.unwrap();
-        let approval = phone.approval(&shown, PIN).await.unwrap();
+        let approval = phone.approval(session, &shown, PIN).await.unwrap();
         let (one, two) = tokio::join!(
             phone.send_approval(session, &request, &approval),
             there.send_approval(session, &request, &approval),

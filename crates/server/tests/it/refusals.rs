@@ -172,7 +172,7 @@ async fn an_approval_is_good_for_one_request_of_one_citizen_only() {
         world.ask(&one, &[dossier(2)]).await,
     );
     let shown = one.phone.see(&one.session, &first).await.unwrap();
-    let approval = one.phone.approval(&shown, PIN).await.unwrap();
+    let approval = one.phone.approval(&one.session, &shown, PIN).await.unwrap();
 
     let moved = one
         .phone
@@ -187,7 +187,11 @@ async fn an_approval_is_good_for_one_request_of_one_citizen_only() {
 
     let mut swapped = shown.clone();
     swapped["documents"][0]["document_digest"]["value"] = json!("00".repeat(32));
-    let approval_of_swapped = one.phone.approval(&swapped, PIN).await.unwrap();
+    let approval_of_swapped = one
+        .phone
+        .approval(&one.session, &swapped, PIN)
+        .await
+        .unwrap();
     assert_eq!(
         code(
             one.phone
@@ -198,7 +202,7 @@ async fn an_approval_is_good_for_one_request_of_one_citizen_only() {
     );
 
     let impostor = one.phone.with_new_key().unwrap();
-    let forged = impostor.approval(&shown, PIN).await.unwrap();
+    let forged = impostor.approval(&one.session, &shown, PIN).await.unwrap();
     assert_eq!(
         code(one.phone.send_approval(&one.session, &first, &forged).await),
         "approval-refused"

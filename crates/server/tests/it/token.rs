@@ -159,6 +159,37 @@ async fn the_whole_mission_on_a_token() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_older_keystore_signs_after_the_default_changed() {
+    let Some(token) = Token::new() else { return };
+    let mut world = World::sqlite().await;
+    let citizen = world.citizen(1).await;
+    world.node.stop();
+    let path = world.folder.path().join("kyso.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let moved = text.replace(
+        "[keystore]\ncitizen_algorithm = \"p-256\"\n",
+        &token.section("p-256"),
+    );
+    assert_ne!(moved, text);
+    std::fs::write(&path, moved).unwrap();
+    let output = kyso(&world.folder, &["init"]);
+    assert!(output.status.success(), "{}", said(&output));
+    world.node = Node::start(&world.folder, None).await;
+
+    let old = Citizen {
+        phone: citizen.phone.at(&world.node.url),
+        ..citizen
+    };
+    world.signed(&old, &[dossier(1)]).await;
+    let changed = old.phone.change_pin(&old.session, PIN, "161803").await;
+    assert_eq!(changed.unwrap()["state"], "bound");
+    // Who comes now has a key in the token.
+    let new = world.citizen(2).await;
+    world.signed(&new, &[dossier(2)]).await;
+    world.finish().await;
+}
+
 /// A folder with a configuration, as a second machine would have it.
 fn machine(token: &Token, database: &str) -> Folder {
     let folder = Folder::new();

@@ -153,7 +153,7 @@ impl Credentials {
         table::of_citizen(&self.inner.store, citizen).await
     }
 
-    /// The public key that PINs for this credential are sealed to lives with its key; see [`Keystore::approval_public_key_of`].
+    /// The key row of a credential; PINs for it are sealed to the approval key of its backend.
     ///
     /// # Errors
     /// [`Error::NotFound`] before the key is made or after it was destroyed.

@@ -1,5 +1,7 @@
-//! A phone in front of a server that lies: it must not sign.
+//! A phone in front of a server that lies: it must not sign, and seal no PIN.
 #![allow(clippy::unwrap_used)]
+
+mod institution;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use institution::{Institution, KIND, now, payload};
 use kyso_phone::{DeviceKey, Error, Phone, Session};
 use serde_json::{Value, json};
 
@@ -22,9 +25,22 @@ struct Server {
 
 impl Server {
     async fn start(request: Value, document: &'static [u8]) -> Self {
+        let institution = Institution::new();
+        let key = institution.approval_key();
+        Self::serving(request, document, institution.root, key).await
+    }
+
+    /// With the approval key of the test's choice, in front of a phone that knows `root`.
+    async fn serving(
+        request: Value,
+        document: &'static [u8],
+        root: [u8; 32],
+        signed: String,
+    ) -> Self {
         let approvals = Arc::new(AtomicUsize::new(0));
         let counted = approvals.clone();
-        let key = URL_SAFE_NO_PAD.encode(DeviceKey::generate().unwrap().spki());
+        let own = URL_SAFE_NO_PAD.encode(DeviceKey::generate().unwrap().spki());
+        let key = json!({ "key_id": "k", "public_key": own, "signed": signed });
         let routes = Router::new()
             .route(
                 "/v1/citizen/signature-requests/{id}",
@@ -35,8 +51,8 @@ impl Server {
                 get(move || async move { document }),
             )
             .route(
-                "/v1/approval-key",
-                get(move || async move { Json(json!({ "key_id": "k", "public_key": key })) }),
+                "/v1/citizen/credential/approval-key",
+                get(move || async move { Json(key) }),
             )
             .route(
                 "/v1/citizen/signature-requests/{id}/approval",
@@ -46,7 +62,8 @@ impl Server {
                 }),
             );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let phone = Phone::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let phone = Phone::new(&url, root).unwrap();
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { phone, approvals }
     }
@@ -149,5 +166,70 @@ async fn a_refusal_carries_the_stable_code() {
     match phone.open_session().await {
         Err(Error::Refused { status: 404, .. }) => {}
         other => panic!("{:?}", other.map(|session| session.credential)),
+    }
+}
+
+/// What the phone says to an approval key, once it is sure that nothing was sent.
+async fn refusal_of(root: [u8; 32], signed: String) -> &'static str {
+    let server = Server::serving(honest(), DOCUMENT, root, signed).await;
+    let outcome = server.approve().await;
+    assert_eq!(server.approvals(), 0);
+    match outcome {
+        Err(Error::Unsafe(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn no_pin_is_sealed_to_a_key_that_the_institution_did_not_sign() {
+    let (ours, theirs) = (Institution::new(), Institution::new());
+    assert_eq!(
+        refusal_of(ours.root, String::new()).await,
+        "the approval key is not signed"
+    );
+    let foreign = theirs.approval_key();
+    assert!(refusal_of(ours.root, foreign).await.contains("root"));
+    // A foreign seal under a copy of our chain.
+    let mut mixed = theirs.seal;
+    mixed.chain.truncate(1);
+    mixed.chain.extend_from_slice(&ours.seal.chain[1..]);
+    let mixed = mixed.states(KIND, &payload(now()));
+    assert!(refusal_of(ours.root, mixed).await.contains("chain"));
+}
+
+#[tokio::test]
+async fn no_pin_is_sealed_to_a_key_that_somebody_else_under_the_root_signed() {
+    let ours = Institution::new();
+    for party in [&ours.citizen, &ours.responder] {
+        let signed = party.states(KIND, &payload(now()));
+        assert!(refusal_of(ours.root, signed).await.contains("seal"));
+    }
+    // A citizen as an authority over a seal of their own.
+    let mut below = Institution::new().seal;
+    below.chain.truncate(1);
+    below.chain.extend_from_slice(&ours.citizen.chain);
+    let signed = below.states(KIND, &payload(now()));
+    assert!(refusal_of(ours.root, signed).await.contains("chain"));
+}
+
+#[tokio::test]
+async fn no_pin_is_sealed_to_a_key_whose_statement_was_altered_or_is_old() {
+    let ours = Institution::new();
+    let signed = ours.approval_key();
+    let parts: Vec<&str> = signed.split('.').collect();
+    let other = URL_SAFE_NO_PAD.encode(payload(now()).to_string());
+    let altered = [parts[0], &other, parts[2]].join(".");
+    assert!(refusal_of(ours.root, altered).await.contains("signature"));
+
+    let another = ours.seal.states("kyso.another.v1", &payload(now()));
+    assert!(
+        refusal_of(ours.root, another)
+            .await
+            .contains("not an approval key")
+    );
+    for days in [-8, 2] {
+        let stale = payload(now() + days * 86_400_000);
+        let stale = ours.seal.states(KIND, &stale);
+        assert!(refusal_of(ours.root, stale).await.contains("lately"));
     }
 }

@@ -28,6 +28,8 @@ export interface ChangeBody {
 }
 
 export const approvalKey = () => callJson<ApprovalKey>('/v1/approval-key');
+export const ownApprovalKey = (token: string) =>
+  callJson<ApprovalKey>('/v1/citizen/credential/approval-key', { token });
 export const sessionChallenge = () =>
   callJson<{ nonce: string }>('/v1/device-challenges', { method: 'POST', json: {} });
 export const openSession = (body: {

@@ -175,6 +175,8 @@ export interface SealedPin {
 export interface ApprovalKey {
   key_id: string;
   public_key: string;
+  /** The same, signed by the provider's seal; a page that the same server serves gains nothing by checking it. */
+  signed: string;
 }
 
 /** A change of PIN or phone on its way, or how it ended. */

@@ -3,7 +3,7 @@
 import * as citizen from '../api/citizen';
 import { now } from '../api/client';
 import * as enrolmentApi from '../api/enrolment';
-import type { Enrolment, SignatureRequest } from '../api/types';
+import type { ApprovalKey, Enrolment, SignatureRequest } from '../api/types';
 import { toBase64url } from './bytes';
 import type { DeviceKey } from './key';
 import { sealPin, sealPinAndCode } from './pin';
@@ -33,8 +33,8 @@ export async function approvalOf(
   key: DeviceKey,
   pin: string,
   channel: Channel,
+  approvalKey: ApprovalKey,
 ): Promise<citizen.ApprovalBody> {
-  const approvalKey = await citizen.approvalKey();
   const statement = approval(request, channel, now());
   const signature = await key.sign(statement);
   return {
@@ -50,8 +50,8 @@ export async function changePinOf(
   key: DeviceKey,
   current: string,
   fresh: string,
+  approvalKey: ApprovalKey,
 ): Promise<citizen.ChangeBody> {
-  const approvalKey = await citizen.approvalKey();
   const { nonce } = await citizen.sessionChallenge();
   const statement = pinChange(credential, key.wire.public_key, nonce, now());
   const signature = await key.sign(statement);

@@ -343,7 +343,8 @@ function Secret({
       if (key === undefined) {
         throw new Error('this phone has no device key');
       }
-      const body = await approvalOf(request, key, pin, 'same-device');
+      const approvalKey = await withSession(citizen.ownApprovalKey);
+      const body = await approvalOf(request, key, pin, 'same-device', approvalKey);
       try {
         await withSession((token) => citizen.approve(token, request.id, body));
       } catch (cause) {

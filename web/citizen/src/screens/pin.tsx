@@ -54,7 +54,8 @@ export function ChangePinScreen() {
           throw new Error('this phone has no device key');
         }
         const { id } = await withSession(citizen.credential);
-        const body = await changePinOf(id, key, current, fresh);
+        const approvalKey = await withSession(citizen.ownApprovalKey);
+        const body = await changePinOf(id, key, current, fresh, approvalKey);
         const sent = await withSession((token) => citizen.change(token, body));
         setStage({ at: 'sent', id: sent.id });
       } catch (cause) {
