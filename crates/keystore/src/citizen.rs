@@ -345,7 +345,7 @@ fn seal(vault: &mut dyn Vault, fields: CitizenFields) -> Result<CitizenKey, Faul
     Ok(CitizenKey::sealed(body, &mac, fields))
 }
 
-fn check_authentic(
+pub(crate) fn check_authentic(
     vault: &mut dyn Vault,
     key: &CitizenKey,
     credential_id: &str,

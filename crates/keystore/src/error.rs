@@ -53,6 +53,9 @@ pub enum Error {
     /// The row is not one this keystore wrote, or a byte of it changed.
     #[error("the key row is not authentic")]
     RowForged,
+    /// A record of the institution is not one this keystore sealed, or a byte of it changed.
+    #[error("the record is not authentic")]
+    RecordForged,
     /// The row was authentic, but for another credential.
     #[error("the key row belongs to another credential")]
     RowOfOtherCredential,

@@ -17,6 +17,7 @@ use crate::backend::{BackendName, check_label};
 use crate::citizen::{self, Attempt, BindingAttempt};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
+use crate::record;
 use crate::row::{CitizenKey, PooledKey};
 use crate::service::{Role, ServiceKey};
 
@@ -275,6 +276,18 @@ impl Keystore {
         Ok(with_public_key(key))
     }
 
+    /// Checks that this keystore made the key for this credential: before its public half is certified, since whoever
+    /// can write rows could have put another there.
+    ///
+    /// # Errors
+    /// [`Error::RowForged`], [`Error::RowOfOtherCredential`], [`Error::OtherKeySet`].
+    pub async fn check_key(&self, key: &CitizenKey, credential_id: &str) -> Result<()> {
+        let (key, credential_id) = (key.clone(), credential_id.to_owned());
+        self.threads(key.backend())?
+            .run(move |vault| citizen::check_authentic(vault, &key, &credential_id))
+            .await
+    }
+
     /// The code for a first binding with this nonce: truncated HMAC under a key of the keystore over credential and nonce. The
     /// worker sends it to the citizen's verified contact and stores it nowhere; the phone seals it beside the chosen PIN.
     ///
@@ -444,6 +457,27 @@ impl Keystore {
                     .into()),
                 }
             })
+            .await
+    }
+
+    /// Seals a record of the institution, so that [`Keystore::check_record`] tells it from one that somebody else wrote.
+    /// `kind` keeps records of different meaning apart.
+    pub async fn seal_record(&self, kind: &'static str, bytes: &[u8]) -> Result<Vec<u8>> {
+        let (backend, bytes) = (self.inner.default_backend, bytes.to_owned());
+        self.threads(backend)?
+            .run(move |vault| record::seal(vault, backend, kind, &bytes))
+            .await
+    }
+
+    /// Checks a record of the institution against its seal. It says who wrote it, not that it is the newest.
+    ///
+    /// # Errors
+    /// [`Error::RecordForged`] for another record, another kind or a seal of other internal keys.
+    pub async fn check_record(&self, kind: &'static str, bytes: &[u8], seal: &[u8]) -> Result<()> {
+        let backend = record::backend_of_seal(seal)?;
+        let (bytes, seal) = (bytes.to_owned(), seal.to_owned());
+        self.threads(backend)?
+            .run(move |vault| record::check(vault, kind, &bytes, &seal))
             .await
     }
 

@@ -89,12 +89,14 @@ mod citizen;
 mod error;
 mod keystore;
 mod memory;
+mod officer;
+mod record;
 mod row;
 mod service;
 
 pub use activation::{
     Activation, ApprovalKey, ApprovalStatement, BindingCode, BindingRequest, BindingStatement,
-    Consent, DeviceKey, DeviceKind, DeviceSignature, Expected, ExpectedDocument, Refusal,
+    Consent, DecisionStatement, DeviceKey, DeviceKind, DeviceSignature, Expected, ExpectedDocument, Refusal,
     SealedPin, SessionStatement, seal_pin, seal_pin_and_code,
 };
 pub use backend::{BackendName, UnknownBackend};
@@ -103,5 +105,6 @@ pub use error::{Error, Result};
 pub use keystore::{
     BindingOutcome, Keystore, KeystoreConfig, Outcome, Pkcs11Config, SoftwareConfig, WrapMechanism,
 };
+pub use officer::{make_officer_key, sign_decision};
 pub use row::{CitizenKey, FAILURES_MAX, PooledKey};
 pub use service::{Role, ServiceKey, UnknownRole};

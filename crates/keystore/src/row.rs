@@ -454,14 +454,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn backend_code(backend: BackendName) -> u8 {
+pub(crate) fn backend_code(backend: BackendName) -> u8 {
     match backend {
         BackendName::Software => 1,
         BackendName::Pkcs11 => 2,
     }
 }
 
-fn backend_of(code: u8) -> Option<BackendName> {
+pub(crate) fn backend_of(code: u8) -> Option<BackendName> {
     [BackendName::Software, BackendName::Pkcs11]
         .into_iter()
         .find(|backend| backend_code(*backend) == code)

@@ -146,6 +146,18 @@ pub enum Error {
     /// This officer has already decided in this round; another one is needed.
     #[error("a second officer is needed")]
     SecondOfficer,
+    /// The officer's signature is not over this dossier as it is now.
+    #[error("the decision does not fit the dossier: {code}")]
+    DecisionRefused {
+        /// What disagrees: `statement`, `signature`, `officer`, `enrolment`, `round`, `verdict`, `dossier`, `role`, `time`.
+        code: &'static str,
+    },
+    /// The rows say approved, and officers' signatures do not: somebody wrote what they may not.
+    #[error("the approval is not what officers signed: {code}")]
+    ApprovalForged {
+        /// What disagrees.
+        code: &'static str,
+    },
     /// A reason is missing or unknown.
     #[error("a reason is missing or unknown")]
     Reason,

@@ -280,6 +280,7 @@ fn code_of(error: &Error) -> &'static str {
         Error::Paper(_) => "paper",
         Error::NotFound { .. } => "not-found",
         Error::Corrupt { .. } => "corrupt",
+        Error::ApprovalForged { .. } => "approval-forged",
         _ => "refused",
     }
 }

@@ -13,6 +13,8 @@ CREATE TABLE certificate (
     not_after           BIGINT NOT NULL CONSTRAINT certificate_validity CHECK (not_after > not_before),
     state               TEXT   NOT NULL CONSTRAINT certificate_state CHECK (state IN ('reserved', 'issued', 'suspended', 'revoked')),
     tbs                 BYTEA,
+    -- the keystore's, on a reservation: whoever writes rows cannot have bytes of their own signed
+    seal                BYTEA,
     der                 BYTEA,
     reserved_at         BIGINT NOT NULL,
     issued_at           BIGINT,
@@ -20,7 +22,7 @@ CREATE TABLE certificate (
     revoked_at          BIGINT,
     reason              TEXT,
     CONSTRAINT certificate_stage CHECK ((state = 'reserved') = (der IS NULL) AND (state = 'reserved') = (tbs IS NOT NULL)
-        AND (state = 'reserved') = (issued_at IS NULL)),
+        AND (state = 'reserved') = (seal IS NOT NULL) AND (state = 'reserved') = (issued_at IS NULL)),
     CONSTRAINT certificate_suspended CHECK ((state <> 'suspended' OR suspended_at IS NOT NULL)
         AND (state IN ('suspended', 'revoked') OR suspended_at IS NULL)),
     CONSTRAINT certificate_revoked CHECK ((state = 'revoked') = (revoked_at IS NOT NULL)),

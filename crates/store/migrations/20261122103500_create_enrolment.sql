@@ -46,6 +46,8 @@ CREATE TABLE enrolment (
     supplement_until  BIGINT,
     vetted_at         BIGINT,
     approved_at       BIGINT,
+    -- the keystore's seal on what officers signed and the credential it became; made when the credential is opened
+    approval_seal     BYTEA,
     -- credential
     citizen_id        TEXT    REFERENCES citizen (id),
     credential_id     TEXT,

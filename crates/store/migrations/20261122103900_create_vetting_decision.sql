@@ -6,7 +6,12 @@ CREATE TABLE vetting_decision (
     round        BIGINT NOT NULL,
     verdict      TEXT   NOT NULL CHECK (verdict IN ('approve', 'reject', 'supplement')),
     reasons      TEXT   NOT NULL,
-    decided_at   BIGINT NOT NULL
+    decided_at   BIGINT NOT NULL,
+    -- an approval is what the officer signed, and the signature
+    statement    BYTEA,
+    signature    BYTEA,
+    CHECK ((verdict = 'approve') = (statement IS NOT NULL)),
+    CHECK ((verdict = 'approve') = (signature IS NOT NULL))
 );
 -- an officer decides once in a round
 CREATE UNIQUE INDEX vetting_decision_once ON vetting_decision (enrolment_id, round, officer_id);

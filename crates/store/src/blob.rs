@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::{digest, hkdf};
+use aws_lc_rs::{digest, hkdf, hmac};
 
 use crate::{Error, IdError, Result, Row, Store, Tx, Value};
 
@@ -177,6 +177,21 @@ impl SealedBlobs {
             .ok_or(Error::BlobSealed { id: id.to_string() })
     }
 
+    /// A name for `text` that only a holder of the data key can compute: the same text has the same one, so it can be unique in
+    /// a table that is no list of what it stands for. `kind` keeps names of different things apart. HMAC-SHA256 under
+    /// a key derived for that kind.
+    pub fn pseudonym(&self, kind: &str, text: &str) -> [u8; 32] {
+        let info = [b"kyso.pseudonym.v1\0", kind.as_bytes()];
+        let key: hmac::Key = self
+            .data_key
+            .expand(&info, hmac::HMAC_SHA256)
+            .expect("invariant: 32 bytes are less than HKDF's 255 blocks")
+            .into();
+        let mut name = [0; 32];
+        name.copy_from_slice(hmac::sign(&key, text.as_bytes()).as_ref());
+        name
+    }
+
     fn seal(&self, context: &str, bytes: &[u8]) -> Vec<u8> {
         let mut salt = [0u8; SALT];
         aws_lc_rs::rand::fill(&mut salt).expect("invariant: the system's random generator answers");
@@ -294,6 +309,19 @@ mod tests {
     fn with_key(byte: u8) -> SealedBlobs {
         SealedBlobs {
             data_key: Arc::new(hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &[byte; 32])),
+        }
+    }
+
+    #[test]
+    fn a_pseudonym_depends_on_key_kind_and_text_and_on_nothing_else() {
+        let name = with_key(1).pseudonym("officer", "079200000001");
+        assert_eq!(name, with_key(1).pseudonym("officer", "079200000001"));
+        for other in [
+            with_key(2).pseudonym("officer", "079200000001"),
+            with_key(1).pseudonym("citizen", "079200000001"),
+            with_key(1).pseudonym("officer", "079200000002"),
+        ] {
+            assert_ne!(name, other);
         }
     }
 

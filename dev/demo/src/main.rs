@@ -15,7 +15,7 @@ use kyso_catcher::Catcher;
 use kyso_demo::card;
 use kyso_demo::provider::{self, Provider};
 use kyso_demo::stage::{Failure, Stage, bold, green, red};
-use kyso_phone::{Enrolment, Owner, Phone, Session};
+use kyso_phone::{Console, Enrolment, Owner, Phone, Session};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -370,48 +370,61 @@ async fn vet(
     enrolment: &Enrolment,
 ) -> Result<(), Failure> {
     stage.act("4. An officer vets");
+    let console = Console::new()?;
     let token = stage
-        .step("an officer is appointed (kyso officer add)", async {
-            let token = provider
-                .run(&[
-                    "officer",
-                    "add",
-                    "--name",
-                    "Trần Văn Mẫu",
-                    "--identity-number",
-                    "079085000099",
-                    "--role",
-                    "vetter",
-                    "--quiet",
-                ])
-                .await?;
-            Ok((token.trim().to_owned(), String::new()))
-        })
+        .step(
+            "an officer and their key are registered (kyso officer add)",
+            async {
+                let file = provider.directory.join("officer.pem");
+                std::fs::write(file, console.public_key_pem())?;
+                let token = provider
+                    .run(&[
+                        "officer",
+                        "add",
+                        "--name",
+                        "Trần Văn Mẫu",
+                        "--identity-number",
+                        "079085000099",
+                        "--role",
+                        "vetter",
+                        "--public-key",
+                        "officer.pem",
+                        "--quiet",
+                    ])
+                    .await?;
+                Ok((token.trim().to_owned(), String::new()))
+            },
+        )
         .await?;
     stage
-        .step("opens the dossier, looks at every photo, approves", async {
-            let client = reqwest::Client::builder().no_proxy().build()?;
-            let base = format!("{}/v1/ra/enrolments/{}", provider.url, enrolment.id);
-            let opened: Value =
-                json_of(client.post(format!("{base}/lock")).bearer_auth(&token)).await?;
-            for kind in ["front", "back", "face"] {
-                let photo = client
-                    .get(format!("{base}/evidence/{kind}"))
-                    .bearer_auth(&token)
-                    .send()
-                    .await?;
-                photo.error_for_status()?.bytes().await?;
-            }
-            let decided =
-                json_of(client.post(format!("{base}/approval")).bearer_auth(&token)).await?;
-            let note = format!(
-                "{} · {} → {}",
-                opened["entry"]["full_name"].as_str().unwrap_or_default(),
-                opened["entry"]["state"].as_str().unwrap_or_default(),
-                decided["state"].as_str().unwrap_or_default()
-            );
-            Ok(((), note))
-        })
+        .step(
+            "opens the dossier, looks at every photo, signs the approval",
+            async {
+                let client = reqwest::Client::builder().no_proxy().build()?;
+                let base = format!("{}/v1/ra/enrolments/{}", provider.url, enrolment.id);
+                let opened: Value =
+                    json_of(client.post(format!("{base}/lock")).bearer_auth(&token)).await?;
+                let mut photos = Vec::new();
+                for kind in ["front", "back", "face"] {
+                    let photo = client
+                        .get(format!("{base}/evidence/{kind}"))
+                        .bearer_auth(&token)
+                        .send()
+                        .await?;
+                    photos.push((kind, photo.error_for_status()?.bytes().await?.to_vec()));
+                }
+                let decision = console.approve(&opened, &photos)?;
+                let approval = client.post(format!("{base}/approval")).bearer_auth(&token);
+                let decided = json_of(approval.json(&decision)).await?;
+                let note = format!(
+                    "{} · {} → {} · by a signature over all that was shown",
+                    opened["entry"]["full_name"].as_str().unwrap_or_default(),
+                    opened["entry"]["state"].as_str().unwrap_or_default(),
+                    decided["state"].as_str().unwrap_or_default()
+                );
+                Ok(((), note))
+            },
+        )
         .await
 }
 

@@ -555,14 +555,7 @@ impl Phone {
 
     /// The phone's own clock, ms since 1970.
     fn now(&self) -> i64 {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a phone has a clock of its own, which may be wrong"
-        )]
-        let since = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX) + self.clock_skew_ms
+        clock() + self.clock_skew_ms
     }
 
     // HTTP.
@@ -649,4 +642,16 @@ fn text(value: &Value) -> String {
 
 fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes))
+}
+
+/// A clock of the device's own, ms since 1970.
+pub(crate) fn clock() -> i64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a device has a clock of its own, which may be wrong"
+    )]
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

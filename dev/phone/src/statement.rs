@@ -71,6 +71,19 @@ pub fn approval(request: &Value, channel: &str, now: i64) -> Vec<u8> {
     }))
 }
 
+/// Approves an enrolment: `stated` is the dossier that the text `canonical` says.
+pub fn decision(stated: &Value, canonical: &str, officer: &Value, now: i64) -> Vec<u8> {
+    self::canonical(&json!({
+        "type": "kyso.decision.v1",
+        "verdict": "approve",
+        "enrolment": stated["enrolment"],
+        "round": stated["round"],
+        "officer": officer,
+        "dossier": hex::encode(digest(&SHA256, canonical.as_bytes())),
+        "issued_at": now,
+    }))
+}
+
 /// RFC 8785 for what occurs here: names sorted by UTF-16 code units (section 3.2.3), no spaces, integers in plain digits,
 /// strings as ECMAScript writes them (section 3.2.2.2), which is how `serde_json` does.
 fn canonical(value: &Value) -> Vec<u8> {
@@ -165,6 +178,19 @@ mod tests {
         assert_eq!(
             String::from_utf8(session("dev_1", "n", 1)).unwrap(),
             r#"{"device":"dev_1","issued_at":1,"nonce":"n","type":"kyso.session.v1"}"#
+        );
+    }
+
+    #[test]
+    fn a_decision_has_exactly_these_bytes() {
+        // printf '{}' | sha256sum
+        let digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        let stated = json!({ "enrolment": "enr_1", "round": 1 });
+        assert_eq!(
+            String::from_utf8(decision(&stated, "{}", &json!("ofc_1"), 1)).unwrap(),
+            format!(
+                r#"{{"dossier":"{digest}","enrolment":"enr_1","issued_at":1,"officer":"ofc_1","round":1,"type":"kyso.decision.v1","verdict":"approve"}}"#
+            )
         );
     }
 

@@ -143,7 +143,7 @@ impl Authority {
             Stage::Reserved { tbs } => tbs.clone(),
         };
         if !prepared.is_fresh {
-            self.check_reservation(&row, &tbs).await?;
+            self.check_reservation(keys, &row, &tbs).await?;
         }
         // Step 1: the key signs. No transaction is open; what it signs is on disk.
         let (label, issuer) = self.signer_of(&row).await?;
@@ -270,10 +270,18 @@ impl Authority {
 
         // Step 2: serial and bytes are durable before a key hears of them.
         failpoint!("authority.prepare.before_commit");
-        match self
-            .write_reservation(wanted, &serial, algorithm, (not_before, not_after), &tbs)
-            .await
-        {
+        let id: CertificateId = self.store().read().await?.id();
+        let sealed = reservation(id, wanted.profile.kind, &wanted.for_what, algorithm, &tbs);
+        let seal = keys.seal_record(SEAL_KIND, &sealed).await?;
+        let written = Reservation {
+            id,
+            serial: &serial,
+            algorithm,
+            lasts: (not_before, not_after),
+            tbs: &tbs,
+            seal: &seal,
+        };
+        match self.write_reservation(wanted, written).await {
             Ok(row) => {
                 failpoint!("authority.prepare.after_commit");
                 Ok(Prepared {
@@ -321,13 +329,17 @@ impl Authority {
     async fn write_reservation(
         &self,
         wanted: &Wanted,
-        serial: &Serial,
-        algorithm: SignatureAlgorithm,
-        (not_before, not_after): (i64, i64),
-        tbs: &[u8],
+        reservation: Reservation<'_>,
     ) -> Result<CertificateRow> {
+        let Reservation {
+            id,
+            serial,
+            algorithm,
+            lasts: (not_before, not_after),
+            tbs,
+            seal,
+        } = reservation;
         let mut tx = self.store().write().await?;
-        let id: CertificateId = tx.id();
         let issuer_id = match &wanted.signer {
             Signer::Itself => id,
             Signer::Ours { id, .. } => *id,
@@ -345,7 +357,7 @@ impl Authority {
             not_before,
             not_after,
         };
-        table::reserve(&mut tx, &new, tbs).await?;
+        table::reserve(&mut tx, &new, tbs, seal).await?;
         let reserved = detail(&[
             ("for", json!(wanted.for_what)),
             ("kind", json!(kind)),
@@ -370,6 +382,7 @@ impl Authority {
             public_key_sha256: key_digest,
             algorithm,
             stage: Stage::Reserved { tbs: tbs.to_vec() },
+            seal: Some(seal.to_vec()),
         })
     }
 
@@ -380,15 +393,30 @@ impl Authority {
         row.map(|row| wanted.agrees(row)).transpose()
     }
 
-    /// Before a row that was read back is signed: its bytes are those that the ledger says were reserved, and they still pass the
-    /// linter. Whoever can write rows could otherwise have anything signed by waiting for a recovery.
-    async fn check_reservation(&self, row: &CertificateRow, tbs: &[u8]) -> Result<()> {
+    /// Before a row that was read back is signed: the keystore sealed these bytes when they were reserved, the ledger says so
+    /// too, and they still pass the linter. Whoever can write rows, and lines of the ledger, could otherwise have anything signed
+    /// by waiting for a recovery.
+    async fn check_reservation(
+        &self,
+        keys: &Keystore,
+        row: &CertificateRow,
+        tbs: &[u8],
+    ) -> Result<()> {
         let id = row.id.to_string();
         let lines = ledger::tail(self.store(), &id, Some(RESERVED_EVENT), 2).await?;
         let digest = json!(sha256(tbs));
         let agrees =
             matches!(lines.as_slice(), [line] if line.detail.get(TO_BE_SIGNED) == Some(&digest));
-        if agrees && lint::lint(tbs, row.kind).is_empty() {
+        let sealed = reservation(row.id, row.kind, &row.for_what, row.algorithm, tbs);
+        let seal = row.seal.as_deref().unwrap_or_default();
+        let ours = match keys.check_record(SEAL_KIND, &sealed, seal).await {
+            Ok(()) => true,
+            Err(kyso_keystore::Error::RecordForged | kyso_keystore::Error::NoBackend { .. }) => {
+                false
+            }
+            Err(away) => return Err(away.into()),
+        };
+        if ours && agrees && lint::lint(tbs, row.kind).is_empty() {
             return Ok(());
         }
         tracing::error!(certificate = %row.id, "{id} is not what was reserved; it is not signed");
@@ -413,6 +441,37 @@ impl Authority {
             }),
         }
     }
+}
+
+/// A reservation to be written: the exact bytes, and the keystore's seal on them.
+struct Reservation<'a> {
+    id: CertificateId,
+    serial: &'a Serial,
+    algorithm: SignatureAlgorithm,
+    lasts: (i64, i64),
+    tbs: &'a [u8],
+    seal: &'a [u8],
+}
+
+/// Kind of the keystore's seal on a reservation.
+const SEAL_KIND: &str = "certificate";
+
+/// What is sealed: JSON of id, kind, purpose, signature algorithm and the digest of the exact bytes, in this order.
+fn reservation(
+    id: CertificateId,
+    kind: Kind,
+    for_what: &str,
+    algorithm: SignatureAlgorithm,
+    tbs: &[u8],
+) -> Vec<u8> {
+    let fields = json!([
+        id.to_string(),
+        kind_word(kind),
+        for_what,
+        algorithm.as_str(),
+        sha256(tbs)
+    ]);
+    fields.to_string().into_bytes()
 }
 
 /// Reserved rows read by one [`Authority::recover`]; the next one finds the rest.

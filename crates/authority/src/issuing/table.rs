@@ -19,11 +19,11 @@ pub(crate) const STATEMENTS: &[&str] = &[
 
 const RESERVE: &str = "-- authority.certificate.reserve
 INSERT INTO certificate (id, issuer_id, serial, kind, for_what, public_key_sha256, signature_algorithm, not_before, not_after,
-    state, tbs, reserved_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'reserved', $10, $11)";
+    state, tbs, seal, reserved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'reserved', $10, $11, $12)";
 
 const ISSUE: &str = "-- authority.certificate.issue
-UPDATE certificate SET state = 'issued', der = $3, tbs = NULL, issued_at = $4
+UPDATE certificate SET state = 'issued', der = $3, tbs = NULL, seal = NULL, issued_at = $4
 WHERE id = $1 AND state = 'reserved' AND tbs = $2";
 
 const INSERT_ISSUED: &str = "-- authority.certificate.import
@@ -32,10 +32,10 @@ INSERT INTO certificate (id, issuer_id, serial, kind, for_what, public_key_sha25
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'issued', $10, $11, $11)";
 
 const BY_ID: &str = "-- authority.certificate.by_id
-SELECT id, issuer_id, kind, for_what, public_key_sha256, signature_algorithm, state, tbs, der FROM certificate WHERE id = $1";
+SELECT id, issuer_id, kind, for_what, public_key_sha256, signature_algorithm, state, tbs, seal, der FROM certificate WHERE id = $1";
 
 const BY_PURPOSE: &str = "-- authority.certificate.by_purpose
-SELECT id, issuer_id, kind, for_what, public_key_sha256, signature_algorithm, state, tbs, der FROM certificate
+SELECT id, issuer_id, kind, for_what, public_key_sha256, signature_algorithm, state, tbs, seal, der FROM certificate
 WHERE kind = $1 AND for_what = $2";
 
 const NEWEST: &str = "-- authority.certificate.newest
@@ -54,6 +54,8 @@ pub(crate) struct CertificateRow {
     pub public_key_sha256: String,
     pub algorithm: SignatureAlgorithm,
     pub stage: Stage,
+    /// The keystore's seal on a reservation.
+    pub seal: Option<Vec<u8>>,
 }
 
 /// What a new row says besides its bytes.
@@ -117,12 +119,18 @@ impl CertificateRow {
                 row.opt_bytes("tbs")?,
                 row.opt_bytes("der")?,
             )?,
+            seal: row.opt_bytes("seal")?,
         })
     }
 }
 
 /// Reserves: the exact bytes are on disk with this transaction.
-pub(crate) async fn reserve(tx: &mut Tx, new: &NewRow<'_>, tbs: &[u8]) -> kyso_store::Result<()> {
+pub(crate) async fn reserve(
+    tx: &mut Tx,
+    new: &NewRow<'_>,
+    tbs: &[u8],
+    seal: &[u8],
+) -> kyso_store::Result<()> {
     let now = tx.now();
     let args = [
         new.id.into(),
@@ -135,6 +143,7 @@ pub(crate) async fn reserve(tx: &mut Tx, new: &NewRow<'_>, tbs: &[u8]) -> kyso_s
         new.not_before.into(),
         new.not_after.into(),
         tbs.into(),
+        seal.into(),
         now.into(),
     ];
     tx.change("certificate", 1, RESERVE, &args).await

@@ -266,9 +266,16 @@ async fn a_reservation_edited_behind_our_back_is_never_signed() {
             "UPDATE certificate SET tbs = (SELECT tbs FROM certificate WHERE id = '{other}') WHERE id = '{id}'"
         );
         institution.database.tamper(&sql).await;
+        // The ledger is rows too: made to say the same, it only leaves the keystore's seal to disagree.
+        let line = "FROM ledger_entry WHERE kind = 'authority.certificate.reserved' AND subject";
+        let sql = format!(
+            "UPDATE ledger_entry SET detail = (SELECT detail {line} = '{other}')
+                WHERE kind = 'authority.certificate.reserved' AND subject = '{id}'"
+        );
+        institution.database.tamper(&sql).await;
         // What was prepared is not what lies there: the guarded write refuses, nothing is issued.
         assert!(authority.issue(keys, prepared).await.is_err());
-        // Whoever reads the row back compares it with the ledger before a key is asked. The other row is done all the same.
+        // Whoever reads the row back compares it with seal and ledger before a key is asked. The other row is done all the same.
         let asked_again = authority.prepare(keys, &order).await;
         assert!(
             matches!(asked_again, Err(Error::Differs { .. })) || {

@@ -4,6 +4,7 @@
 //! activation module. Everything here is pure: the web role runs [`Activation::check`] when the citizen approves and
 //! throws the result away; the worker runs it again to obtain the value [`crate::Keystore::begin`] needs.
 
+mod decision;
 mod device;
 pub(crate) mod hpke;
 mod pin;
@@ -11,6 +12,7 @@ mod statement;
 
 use kyso_pki::algorithm::Digest;
 
+pub use decision::{DECISION_TYPE, DecisionStatement};
 pub use device::{DeviceKey, DeviceKind, DeviceSignature};
 pub use pin::{
     ApprovalKey, BindingCode, CODE_DIGITS, PIN_DIGITS, SealedPin, seal_pin, seal_pin_and_code,

@@ -32,7 +32,7 @@ pub const DOCUMENTS_MAX: usize = 500;
 /// The most bytes a statement may have.
 pub const STATEMENT_BYTES_MAX: usize = 512 * 1024;
 
-const ID_BYTES_MAX: usize = 128;
+pub(super) const ID_BYTES_MAX: usize = 128;
 const NAME_BYTES_MAX: usize = 1024;
 /// RFC 8785 §3.2.2.3 writes numbers as ECMAScript does: integers are exact up to here only.
 const INTEGER_MAX: i64 = (1 << 53) - 1;
@@ -441,7 +441,7 @@ impl TryFrom<WireDocument> for StatementDocument {
     }
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     if bytes.len() > STATEMENT_BYTES_MAX {
         return Err(malformed("longer than any statement"));
     }
@@ -451,11 +451,11 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     })
 }
 
-fn encode<T: Serialize>(wire: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(wire: &T) -> Vec<u8> {
     serde_json::to_vec(wire).expect("a struct of strings and integers always serialises")
 }
 
-fn check_canonical(given: &[u8], canonical: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check_canonical(given: &[u8], canonical: &[u8]) -> Result<(), Refusal> {
     if given == canonical {
         Ok(())
     } else {
@@ -463,7 +463,7 @@ fn check_canonical(given: &[u8], canonical: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-fn check_type(stated: &str, expected: &'static str) -> Result<(), Refusal> {
+pub(super) fn check_type(stated: &str, expected: &'static str) -> Result<(), Refusal> {
     if stated == expected {
         Ok(())
     } else {
@@ -471,7 +471,7 @@ fn check_type(stated: &str, expected: &'static str) -> Result<(), Refusal> {
     }
 }
 
-fn check_text(what: &'static str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
+pub(super) fn check_text(what: &'static str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
     if text.is_empty() || text.len() > bytes_max {
         return Err(Refusal::Malformed {
             reason: format!("{what} is empty or too long"),
@@ -480,7 +480,7 @@ fn check_text(what: &'static str, text: &str, bytes_max: usize) -> Result<(), Re
     Ok(())
 }
 
-fn check_integer(value: i64) -> Result<(), Refusal> {
+pub(super) fn check_integer(value: i64) -> Result<(), Refusal> {
     if (0..=INTEGER_MAX).contains(&value) {
         Ok(())
     } else {
@@ -488,7 +488,7 @@ fn check_integer(value: i64) -> Result<(), Refusal> {
     }
 }
 
-fn malformed(reason: &str) -> Refusal {
+pub(super) fn malformed(reason: &str) -> Refusal {
     Refusal::Malformed {
         reason: reason.to_owned(),
     }

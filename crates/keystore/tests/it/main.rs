@@ -5,6 +5,7 @@ mod attacks;
 mod citizen;
 mod files;
 mod order;
+mod record;
 mod service;
 mod token;
 mod world;

@@ -23,6 +23,7 @@ use crate::campaign::{self, Allowance};
 use crate::citizen::{Channel, masked};
 use crate::ledger::line;
 use crate::task::Event;
+use crate::vetting::approval::ToJudge;
 use crate::{EnrolmentId, Error, Registration, Result, Task};
 
 impl Registration {
@@ -206,8 +207,19 @@ impl Registration {
         if row.state != State::Approved {
             return Ok(());
         }
-        let opening = self.opening(&mut tx, &row).await?;
+        let (judged, opening) = (
+            self.read_approval(&mut tx, &row).await,
+            self.opening(&mut tx, &row).await,
+        );
         drop(tx);
+        let dossier = match self.judge_approval(keys, &row, judged).await {
+            Err(Error::ApprovalForged { code }) => return self.refuse_approval(id, code).await,
+            Err(Error::Corrupt { .. } | Error::NotFound { .. }) => {
+                return self.refuse_approval(id, "rows").await;
+            }
+            judged => judged?,
+        };
+        let opening = opening?;
         failpoint!("registration.open.before");
         let opened = match self.signing().credentials.open(keys, &opening).await {
             Ok(credential) => credential,
@@ -217,10 +229,14 @@ impl Registration {
             },
         };
         failpoint!("registration.open.after");
+        let credential = opened.id.to_string();
+        let seal = self
+            .seal_approval(keys, &row, &credential, &dossier)
+            .await?;
         let mut tx = self.store().write().await?;
         let row = table::lock(&mut tx, id).await?;
         if row.state == State::Approved {
-            table::certify(&mut tx, id, &opened.id.to_string()).await?;
+            table::certify(&mut tx, id, &credential, seal).await?;
             line(
                 "registration.enrolment.certified",
                 &id.to_string(),
@@ -233,6 +249,32 @@ impl Registration {
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    /// The canonical dossier, if officers signed it.
+    async fn judge_approval(
+        &self,
+        keys: &Keystore,
+        row: &Enrolment,
+        judged: Result<ToJudge>,
+    ) -> Result<String> {
+        let judged = judged?;
+        let dossier = judged.dossier.clone();
+        self.check_approval(keys, row, judged).await?;
+        Ok(dossier)
+    }
+
+    /// The rows claim an approval that officers did not sign. The enrolment ends, so that nothing asks again; the ledger and
+    /// the job say why.
+    async fn refuse_approval(&self, id: &EnrolmentId, code: &'static str) -> Result<()> {
+        tracing::error!(enrolment = %id, code, "{id} is approved in the database, and officers did not sign that: somebody writes rows who must not");
+        let mut tx = self.store().write().await?;
+        line("registration.approval.refused", &id.to_string(), "system")
+            .with("code", code)
+            .record(&mut tx);
+        tx.commit().await?;
+        self.fail(id, "approval-not-authentic").await?;
+        Err(Error::ApprovalForged { code })
     }
 
     /// Writes the acceptance record and asks for its signature. Idempotent: signing keeps one per credential.

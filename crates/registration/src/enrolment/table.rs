@@ -31,11 +31,11 @@ pub(crate) struct Enrolment {
     pub(crate) round: i64,
     pub(crate) risk: i64,
     pub(crate) flags: String,
-    pub(crate) officers_required: i64,
     pub(crate) locked_by: Option<OfficerId>,
     pub(crate) locked_until: Option<i64>,
     pub(crate) supplement_until: Option<i64>,
     pub(crate) approved_at: Option<i64>,
+    pub(crate) approval_seal: Option<Vec<u8>>,
     pub(crate) citizen_id: Option<CitizenId>,
     pub(crate) credential_id: Option<String>,
     pub(crate) device_code_at: Option<i64>,
@@ -50,7 +50,7 @@ macro_rules! columns {
         "id, reference, state, language, entered_by, plan_code, campaign_code, price_vnd, touched_at, phone, email, owner_at, full_name,
 identity_number, issue_date, issue_place, card_expires_on, birth_date, sex, nationality, province_code, province_name,
 commune_code, commune_name, address_detail, owner_source, paid_at, has_place, activated_at, activated_channel, submitted_at,
-round, risk, flags, officers_required, locked_by, locked_until, supplement_until, approved_at, citizen_id, credential_id,
+round, risk, flags, locked_by, locked_until, supplement_until, approved_at, approval_seal, citizen_id, credential_id,
 certified_at, device_code_at, binding_id, acceptance_id, completed_at, end_code"
     };
 }
@@ -112,7 +112,7 @@ const CLOSE: &str = "-- enrolment_close
 UPDATE enrolment SET state = 'closed', ended_at = $2, end_code = $3 WHERE id = $1 AND state = 'complete'";
 
 const CERTIFY: &str = "-- enrolment_certify
-UPDATE enrolment SET state = 'certified', credential_id = $2, certified_at = $3 WHERE id = $1 AND state = 'approved'";
+UPDATE enrolment SET state = 'certified', credential_id = $2, certified_at = $3, approval_seal = $4 WHERE id = $1 AND state = 'approved'";
 
 const SET_DEVICE_CODE: &str = "-- enrolment_set_device_code
 UPDATE enrolment SET device_code_at = $2 WHERE id = $1 AND state = 'certified'";
@@ -472,14 +472,19 @@ pub(crate) async fn close(tx: &mut Tx, id: &EnrolmentId, code: &str) -> Result<(
         .await?)
 }
 
-pub(crate) async fn certify(tx: &mut Tx, id: &EnrolmentId, credential: &str) -> Result<()> {
+pub(crate) async fn certify(
+    tx: &mut Tx,
+    id: &EnrolmentId,
+    credential: &str,
+    seal: Vec<u8>,
+) -> Result<()> {
     let now = tx.now();
     Ok(tx
         .change(
             TABLE,
             1,
             CERTIFY,
-            &[id.into(), credential.into(), now.into()],
+            &[id.into(), credential.into(), now.into(), seal.into()],
         )
         .await?)
 }
@@ -1004,11 +1009,11 @@ pub(crate) fn enrolment(row: &Row) -> Result<Enrolment> {
         round: row.int("round")?,
         risk: row.int("risk")?,
         flags: row.text("flags")?,
-        officers_required: row.int("officers_required")?,
         locked_by: row.opt_id("locked_by")?,
         locked_until: row.opt_int("locked_until")?,
         supplement_until: row.opt_int("supplement_until")?,
         approved_at: row.opt_int("approved_at")?,
+        approval_seal: row.opt_bytes("approval_seal")?,
         citizen_id: row.opt_id("citizen_id")?,
         credential_id: row.opt_text("credential_id")?,
         device_code_at: row.opt_int("device_code_at")?,

@@ -1,13 +1,17 @@
 //! Officers: who may enter, vet and decide, and how they prove who they are.
 //!
-//! A token is 256 random bits, so its plain SHA-256 is stored. The officer's own identity number is kept only as a
-//! salted hash: enough to recognise their own dossier, no list of officers' numbers.
+//! A token is 256 random bits, so its plain SHA-256 is stored; it lets an officer read and prepare. What an officer
+//! approves they sign, with a key registered at the operator's machine: the keystore seals id, roles, identity and key, so
+//! a row that the web role wrote or edited decides nothing. The officer's own identity number is kept only as an HMAC
+//! under the data key: enough to recognise their own dossier and to keep one person from being two officers.
 
 pub(crate) mod table;
 
+use kyso_keystore::{DeviceKey, Keystore};
 use kyso_store::Tx;
 
 use crate::citizen::{read_name, read_number};
+use crate::enrolment::table::refused_by;
 use crate::ledger::line;
 use crate::{Error, OfficerId, Registration, Result, secret};
 
@@ -68,10 +72,12 @@ pub struct Officer {
 pub struct NewOfficer {
     /// Name as colleagues see it.
     pub name: String,
-    /// Their own identity number, for the own-dossier rule; stored as a salted hash.
+    /// Their own identity number, for the own-dossier rule; stored as an HMAC.
     pub identity_number: String,
     /// What they may do.
     pub roles: Vec<OfficerRole>,
+    /// What they sign decisions with: a P-256 key or a passkey.
+    pub key: DeviceKey,
 }
 
 /// An officer just added: the token is shown once.
@@ -103,12 +109,23 @@ pub(crate) const DECIDES: &[OfficerRole] = &[OfficerRole::Vetter, OfficerRole::L
 pub(crate) const READS: &[OfficerRole] =
     &[OfficerRole::Vetter, OfficerRole::Lead, OfficerRole::Auditor];
 
+/// Kind of the keystore's seal on an officer's record.
+pub(crate) const SEAL_KIND: &str = "officer";
+/// The ledger line of an officer who was disabled.
+pub(crate) const DISABLED_EVENT: &str = "registration.officer.disabled";
+
 impl Registration {
-    /// Adds an officer.
+    /// Adds an officer. The keystore seals the record: only its holder can make one that decides.
     ///
     /// # Errors
-    /// [`Error::Unacceptable`] for a name, number or list of roles that cannot be.
-    pub async fn add_officer(&self, new: &NewOfficer, actor: &str) -> Result<AddedOfficer> {
+    /// [`Error::Unacceptable`] for a name, number, key or list of roles that cannot be, or a number that is another
+    /// officer's.
+    pub async fn add_officer(
+        &self,
+        keys: &Keystore,
+        new: &NewOfficer,
+        actor: &str,
+    ) -> Result<AddedOfficer> {
         let name = read_name(&new.name).map_err(|_| Error::Unacceptable {
             field: "name",
             rule: "a person's name",
@@ -123,25 +140,30 @@ impl Registration {
                 rule: "at least one",
             });
         }
-        let (token, salt) = (secret::token(), secret::bytes());
-        let mut tx = self.store().write().await?;
-        let id: OfficerId = tx.id();
-        let officer = Officer {
-            id,
-            name,
+        new.key.check().map_err(|_| Error::Unacceptable {
+            field: "key",
+            rule: "a P-256 public key",
+        })?;
+        let token = secret::token();
+        let mut record = table::Record {
+            id: self.store().read().await?.id(),
             roles: new.roles.clone(),
+            identity_hash: self.officer_identity(&new.identity_number).to_vec(),
+            key: new.key.clone(),
+            seal: Vec::new(),
+            disabled_at: None,
         };
-        let identity = table::Identity {
-            salt: salt.to_vec(),
-            hash: identity_hash(&salt, &new.identity_number),
-        };
-        table::insert(
-            &mut tx,
-            &officer,
-            &identity,
-            secret::sha256(token.as_bytes()),
-        )
-        .await?;
+        record.seal = keys.seal_record(SEAL_KIND, &record.sealed_bytes()).await?;
+        let mut tx = self.store().write().await?;
+        let stored = table::insert(&mut tx, &name, &record, secret::sha256(token.as_bytes())).await;
+        if refused_by(&stored) == Some("officer_person_once") {
+            return Err(Error::Unacceptable {
+                field: "identity_number",
+                rule: "not that of another officer",
+            });
+        }
+        stored?;
+        let id = record.id;
         line("registration.officer.added", &id.to_string(), actor)
             .with("roles", table::words(&new.roles))
             .record(&mut tx);
@@ -180,7 +202,7 @@ impl Registration {
         if !table::disable(&mut tx, officer).await? {
             return Err(Error::NotFound { what: "officer" });
         }
-        line("registration.officer.disabled", &officer.to_string(), actor).record(&mut tx);
+        line(DISABLED_EVENT, &officer.to_string(), actor).record(&mut tx);
         Ok(tx.commit().await?)
     }
 
@@ -199,25 +221,34 @@ impl Registration {
         let mut tx = self.store().read().await?;
         let row = crate::enrolment::table::by_id(&mut tx, &id).await?;
         match row.owner {
-            Some(owner) if is_self(&mut tx, officer, &owner.identity_number).await? => {
+            Some(owner)
+                if self
+                    .is_self(&mut tx, officer, &owner.identity_number)
+                    .await? =>
+            {
                 Err(Error::OwnEnrolment)
             }
             _ => Ok(()),
         }
     }
-}
 
-/// Whether a dossier's number is the officer's own.
-pub(crate) async fn is_self(tx: &mut Tx, officer: &Officer, identity_number: &str) -> Result<bool> {
-    let identity = table::identity(tx, &officer.id)
-        .await?
-        .ok_or(Error::OfficerForbidden)?;
-    Ok(secret::equal(
-        &identity.hash,
-        &identity_hash(&identity.salt, identity_number),
-    ))
-}
+    /// Whether a dossier's number is the officer's own.
+    pub(crate) async fn is_self(
+        &self,
+        tx: &mut Tx,
+        officer: &Officer,
+        identity_number: &str,
+    ) -> Result<bool> {
+        let record = table::record(tx, &officer.id)
+            .await?
+            .filter(|record| record.disabled_at.is_none())
+            .ok_or(Error::OfficerForbidden)?;
+        let identity = self.officer_identity(identity_number);
+        Ok(secret::equal(&record.identity_hash, &identity))
+    }
 
-fn identity_hash(salt: &[u8], identity_number: &str) -> Vec<u8> {
-    secret::verifier(salt, "officer", identity_number)
+    /// What is stored of an officer's own number.
+    pub(crate) fn officer_identity(&self, identity_number: &str) -> [u8; 32] {
+        self.sealed().pseudonym("officer", identity_number)
+    }
 }

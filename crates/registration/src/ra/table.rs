@@ -1,12 +1,14 @@
 //! Rows of officers.
 
+use kyso_keystore::DeviceKey;
+use kyso_signing::device::{device_key_bytes, device_key_from};
 use kyso_store::{Row, Tx};
 
 use super::{Officer, OfficerRole};
 use crate::{Error, OfficerId, Result};
 
 const INSERT: &str = "-- officer_insert
-INSERT INTO officer (id, name, roles, identity_salt, identity_hash, token_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+INSERT INTO officer (id, name, roles, identity_hash, public_key, seal, token_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const BY_TOKEN: &str = "-- officer_by_token
 SELECT id, name, roles FROM officer WHERE token_hash = $1 AND disabled_at IS NULL";
@@ -14,8 +16,8 @@ SELECT id, name, roles FROM officer WHERE token_hash = $1 AND disabled_at IS NUL
 const ALL: &str = "-- officers
 SELECT id, name, roles FROM officer WHERE disabled_at IS NULL ORDER BY name, id";
 
-const IDENTITY: &str = "-- officer_identity
-SELECT identity_salt, identity_hash FROM officer WHERE id = $1 AND disabled_at IS NULL";
+const RECORD: &str = "-- officer_record
+SELECT id, roles, identity_hash, public_key, seal, disabled_at FROM officer WHERE id = $1";
 
 const SET_TOKEN: &str = "-- officer_set_token
 UPDATE officer SET token_hash = $2 WHERE id = $1 AND disabled_at IS NULL";
@@ -23,27 +25,45 @@ UPDATE officer SET token_hash = $2 WHERE id = $1 AND disabled_at IS NULL";
 const DISABLE: &str = "-- officer_disable
 UPDATE officer SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_TOKEN, ALL, IDENTITY, SET_TOKEN, DISABLE];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_TOKEN, ALL, RECORD, SET_TOKEN, DISABLE];
 
-/// The salted hash of an officer's own identity number.
-pub(crate) struct Identity {
-    pub(crate) salt: Vec<u8>,
-    pub(crate) hash: Vec<u8>,
+/// The part of an officer's row that the keystore's seal stands for, and the seal.
+pub(crate) struct Record {
+    pub(crate) id: OfficerId,
+    pub(crate) roles: Vec<OfficerRole>,
+    pub(crate) identity_hash: Vec<u8>,
+    pub(crate) key: DeviceKey,
+    pub(crate) seal: Vec<u8>,
+    pub(crate) disabled_at: Option<i64>,
+}
+
+impl Record {
+    /// What is sealed: JSON of id, roles, identity and key, in this order.
+    pub(crate) fn sealed_bytes(&self) -> Vec<u8> {
+        let fields = [
+            self.id.to_string(),
+            words(&self.roles),
+            hex::encode(&self.identity_hash),
+            hex::encode(device_key_bytes(&self.key)),
+        ];
+        serde_json::to_vec(&fields).unwrap_or_default()
+    }
 }
 
 pub(crate) async fn insert(
     tx: &mut Tx,
-    officer: &Officer,
-    identity: &Identity,
+    name: &str,
+    record: &Record,
     token_hash: [u8; 32],
 ) -> Result<()> {
     let now = tx.now();
     let values = [
-        officer.id.into(),
-        (&officer.name).into(),
-        words(&officer.roles).into(),
-        (&identity.salt).into(),
-        (&identity.hash).into(),
+        record.id.into(),
+        name.into(),
+        words(&record.roles).into(),
+        (&record.identity_hash).into(),
+        device_key_bytes(&record.key).into(),
+        (&record.seal).into(),
         token_hash.into(),
         now.into(),
     ];
@@ -62,13 +82,22 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Officer>> {
     tx.all(ALL, &[]).await?.iter().map(officer).collect()
 }
 
-pub(crate) async fn identity(tx: &mut Tx, id: &OfficerId) -> Result<Option<Identity>> {
-    let Some(row) = tx.optional(IDENTITY, &[id.into()]).await? else {
+/// The sealed record of an officer, disabled or not.
+pub(crate) async fn record(tx: &mut Tx, id: &OfficerId) -> Result<Option<Record>> {
+    let Some(row) = tx.optional(RECORD, &[id.into()]).await? else {
         return Ok(None);
     };
-    Ok(Some(Identity {
-        salt: row.bytes("identity_salt")?,
-        hash: row.bytes("identity_hash")?,
+    let id: OfficerId = row.id("id")?;
+    Ok(Some(Record {
+        id,
+        roles: roles(&row, &id)?,
+        identity_hash: row.bytes("identity_hash")?,
+        key: device_key_from(&row.bytes("public_key")?).ok_or(Error::Corrupt {
+            table: "officer",
+            id: id.to_string(),
+        })?,
+        seal: row.bytes("seal")?,
+        disabled_at: row.opt_int("disabled_at")?,
     }))
 }
 
@@ -92,14 +121,18 @@ pub(crate) fn words(roles: &[OfficerRole]) -> String {
 
 fn officer(row: &Row) -> Result<Officer> {
     let id: OfficerId = row.id("id")?;
-    let roles = row.text("roles")?;
-    let roles: Option<Vec<_>> = roles.split(' ').map(OfficerRole::read).collect();
     Ok(Officer {
         id,
         name: row.text("name")?,
-        roles: roles.ok_or(Error::Corrupt {
-            table: "officer",
-            id: id.to_string(),
-        })?,
+        roles: roles(row, &id)?,
+    })
+}
+
+fn roles(row: &Row, id: &OfficerId) -> Result<Vec<OfficerRole>> {
+    let words = row.text("roles")?;
+    let roles: Option<Vec<_>> = words.split(' ').map(OfficerRole::read).collect();
+    roles.ok_or(Error::Corrupt {
+        table: "officer",
+        id: id.to_string(),
     })
 }

@@ -4,23 +4,27 @@
 //! themselves or on what they entered, and nobody twice in one round: where policy asks for two officers, the second is
 //! another person. Of two officers who decide at the same moment one wins, the other is told the state.
 
+pub(crate) mod approval;
+pub(crate) mod dossier;
 pub mod reason;
 pub(crate) mod table;
 
+pub use approval::{Approved, SignedDecision};
+pub use dossier::DOSSIER_TYPE;
 pub use reason::{REASONS, Reason};
 
 use kyso_store::Tx;
 
 use crate::citizen::Owner;
-use crate::enrolment::begin::{end, is_expired};
-use crate::enrolment::device::{enqueue, notify};
+use crate::enrolment::begin::end;
+use crate::enrolment::device::notify;
 use crate::enrolment::state::Change;
 use crate::enrolment::table::{self as enrolment, Enrolment, refused_by};
 use crate::enrolment::{EvidenceView, Kind, Piece, State};
 use crate::ledger::line;
-use crate::ra::{DECIDES, Officer, OfficerRole, READS, is_self};
+use crate::ra::{DECIDES, Officer, OfficerRole, READS};
 use crate::task::Event;
-use crate::{EnrolmentId, Error, OfficerId, Registration, Result, Task};
+use crate::{EnrolmentId, Error, OfficerId, Registration, Result};
 
 /// In which order the queue is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,6 +108,8 @@ pub struct Dossier {
     pub evidence: Vec<EvidenceView>,
     /// Contract number and digest.
     pub contract: Option<(String, String)>,
+    /// All of it in canonical form: an approval is signed over the SHA-256 of this text.
+    pub canonical: String,
     /// Earlier decisions, oldest first.
     pub decisions: Vec<Decision>,
     /// Until when the lock holds; `None` for a reader without it.
@@ -190,7 +196,7 @@ impl Registration {
         officer.must_be(DECIDES)?;
         let mut tx = self.store().write().await?;
         let row = enrolment::lock(&mut tx, id).await?;
-        check_not_own(&mut tx, officer, &row).await?;
+        self.check_not_own(&mut tx, officer, &row).await?;
         if !matches!(row.state, State::Submitted | State::Vetted) {
             return Err(Error::EnrolmentState { state: row.state });
         }
@@ -277,43 +283,6 @@ impl Registration {
         self.photo(id, kind).await
     }
 
-    /// Approves. With two officers required the first makes it vetted, the second approved.
-    ///
-    /// # Errors
-    /// [`Error::NotLocked`] without the lock, [`Error::OwnEnrolment`], [`Error::SecondOfficer`], [`Error::CardExpired`],
-    /// [`Error::EnrolmentState`].
-    pub async fn approve(&self, officer: &Officer, id: &EnrolmentId) -> Result<State> {
-        let mut tx = self.store().write().await?;
-        let row = deciding(&mut tx, officer, id).await?;
-        let owner = row
-            .owner
-            .clone()
-            .ok_or(Error::NotFound { what: "dossier" })?;
-        if is_expired(&owner, tx.now()) {
-            return Err(Error::CardExpired);
-        }
-        decide(&mut tx, &row, officer, Verdict::Approve, "").await?;
-        if row.officers_required == 2 && row.state == State::Submitted {
-            table::vet(&mut tx, id).await?;
-            tx.commit().await?;
-            return Ok(State::Vetted);
-        }
-        let citizen = table::citizen(&mut tx, &owner.identity_number).await?;
-        table::approve(&mut tx, &row, citizen).await?;
-        enqueue(&mut tx, &Task::OpenCredential { enrolment: *id });
-        line(
-            "registration.enrolment.approved",
-            &id.to_string(),
-            &officer.id.to_string(),
-        )
-        .with("citizen", citizen.to_string())
-        .with("officers", row.officers_required)
-        .record(&mut tx);
-        kyso_store::failpoint!("registration.approve.before-commit");
-        tx.commit().await?;
-        Ok(State::Approved)
-    }
-
     /// Rejects for good, with at least one reason.
     ///
     /// # Errors
@@ -332,8 +301,16 @@ impl Registration {
             return Err(Error::Reason);
         }
         let mut tx = self.store().write().await?;
-        let row = deciding(&mut tx, officer, id).await?;
-        decide(&mut tx, &row, officer, Verdict::Reject, &reasons.join(" ")).await?;
+        let row = deciding(self, &mut tx, officer, id).await?;
+        decide(
+            &mut tx,
+            &row,
+            officer,
+            Verdict::Reject,
+            &reasons.join(" "),
+            None,
+        )
+        .await?;
         let state = end(
             &mut tx,
             &row,
@@ -366,7 +343,7 @@ impl Registration {
             return Err(Error::Reason);
         }
         let mut tx = self.store().write().await?;
-        let row = deciding(&mut tx, officer, id).await?;
+        let row = deciding(self, &mut tx, officer, id).await?;
         let reasons: Vec<&str> = asks.iter().map(|ask| ask.reason).collect();
         decide(
             &mut tx,
@@ -374,6 +351,7 @@ impl Registration {
             officer,
             Verdict::Supplement,
             &reasons.join(" "),
+            None,
         )
         .await?;
         let until = tx.now() + self.config().supplement_ms;
@@ -393,13 +371,31 @@ impl Registration {
         tx.commit().await?;
         Ok(State::Supplement)
     }
+
+    /// Nobody decides on themselves, nor on what they entered.
+    async fn check_not_own(&self, tx: &mut Tx, officer: &Officer, row: &Enrolment) -> Result<()> {
+        let own = match &row.owner {
+            Some(owner) => self.is_self(tx, officer, &owner.identity_number).await?,
+            None => false,
+        };
+        if own || row.entered_by == Some(officer.id) {
+            Err(Error::OwnEnrolment)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// The row, if this officer may decide on it now.
-async fn deciding(tx: &mut Tx, officer: &Officer, id: &EnrolmentId) -> Result<Enrolment> {
+async fn deciding(
+    registration: &Registration,
+    tx: &mut Tx,
+    officer: &Officer,
+    id: &EnrolmentId,
+) -> Result<Enrolment> {
     officer.must_be(DECIDES)?;
     let row = enrolment::lock(tx, id).await?;
-    check_not_own(tx, officer, &row).await?;
+    registration.check_not_own(tx, officer, &row).await?;
     if !matches!(row.state, State::Submitted | State::Vetted) {
         return Err(Error::EnrolmentState { state: row.state });
     }
@@ -415,27 +411,15 @@ async fn deciding(tx: &mut Tx, officer: &Officer, id: &EnrolmentId) -> Result<En
     }
 }
 
-/// Nobody decides on themselves, nor on what they entered.
-async fn check_not_own(tx: &mut Tx, officer: &Officer, row: &Enrolment) -> Result<()> {
-    let own = match &row.owner {
-        Some(owner) => is_self(tx, officer, &owner.identity_number).await?,
-        None => false,
-    };
-    if own || row.entered_by == Some(officer.id) {
-        Err(Error::OwnEnrolment)
-    } else {
-        Ok(())
-    }
-}
-
 async fn decide(
     tx: &mut Tx,
     row: &Enrolment,
     officer: &Officer,
     verdict: Verdict,
     reasons: &str,
+    signed: Option<&SignedDecision>,
 ) -> Result<()> {
-    let decided = table::decide(tx, row, &officer.id, verdict, reasons).await;
+    let decided = table::decide(tx, row, &officer.id, verdict, reasons, signed).await;
     if refused_by(&decided) == Some("vetting_decision_once") {
         return Err(Error::SecondOfficer);
     }
@@ -456,7 +440,9 @@ async fn dossier(tx: &mut Tx, officer: &Officer, id: &EnrolmentId) -> Result<Dos
     let row = enrolment::by_id(tx, id).await?;
     let entry = table::entry_of(&row, tx.now())?;
     let contract = enrolment::contract(tx, id).await?;
+    let canonical = dossier::canonical(tx, &row).await?;
     Ok(Dossier {
+        canonical,
         locked_until: row
             .locked_until
             .filter(|_| entry.locked_by == Some(officer.id)),

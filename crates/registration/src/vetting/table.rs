@@ -1,8 +1,10 @@
 //! Rows of the queue, of decisions and of the pieces asked for.
 
+use kyso_signing::device::{signature_bytes, signature_from};
 use kyso_store::{Row, Tx};
 
-use super::{Ask, Decision, Order, QueueEntry, Tab, Verdict, read_flags};
+use super::approval::Approval;
+use super::{Ask, Decision, Order, QueueEntry, SignedDecision, Tab, Verdict, read_flags};
 use crate::enrolment::state::State;
 use crate::enrolment::table::Enrolment;
 use crate::{CitizenId, DecisionId, EnrolmentId, Error, OfficerId, Result};
@@ -75,10 +77,10 @@ const UNLOCK: &str = "-- vetting_unlock
 UPDATE enrolment SET locked_by = NULL, locked_until = NULL WHERE id = $1 AND locked_by = $2";
 
 const VET: &str = "-- vetting_vet
-UPDATE enrolment SET state = 'vetted', vetted_at = $2, locked_by = NULL, locked_until = NULL WHERE id = $1 AND state = 'submitted'";
+UPDATE enrolment SET state = 'vetted', vetted_at = $2, officers_required = 2, locked_by = NULL, locked_until = NULL WHERE id = $1 AND state = 'submitted'";
 
 const APPROVE: &str = "-- vetting_approve
-UPDATE enrolment SET state = 'approved', approved_at = $2, citizen_id = $3, locked_by = NULL, locked_until = NULL
+UPDATE enrolment SET state = 'approved', approved_at = $2, citizen_id = $3, officers_required = $5, locked_by = NULL, locked_until = NULL
 WHERE id = $1 AND state = $4";
 
 const SUPPLEMENT: &str = "-- vetting_supplement
@@ -86,10 +88,15 @@ UPDATE enrolment SET state = 'supplement', supplement_until = $2, vetted_at = NU
 WHERE id = $1 AND state = $3";
 
 const DECIDE: &str = "-- vetting_decide
-INSERT INTO vetting_decision (id, enrolment_id, officer_id, round, verdict, reasons, decided_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+INSERT INTO vetting_decision (id, enrolment_id, officer_id, round, verdict, reasons, decided_at, statement, signature)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const DECISIONS: &str = "-- vetting_decisions
 SELECT officer_id, verdict, reasons, round, decided_at FROM vetting_decision WHERE enrolment_id = $1 ORDER BY decided_at, id";
+
+const APPROVALS: &str = "-- vetting_approvals
+SELECT officer_id, statement, signature FROM vetting_decision
+WHERE enrolment_id = $1 AND round = $2 AND verdict = 'approve' ORDER BY decided_at, id";
 
 const ASK: &str = "-- vetting_ask
 INSERT INTO supplement_piece (enrolment_id, round, piece, reason, asked_at) VALUES ($1, $2, $3, $4, $5)";
@@ -116,6 +123,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     SUPPLEMENT,
     DECIDE,
     DECISIONS,
+    APPROVALS,
     ASK,
     CITIZEN_INSERT,
     CITIZEN,
@@ -178,13 +186,19 @@ pub(crate) async fn vet(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
         .await?)
 }
 
-pub(crate) async fn approve(tx: &mut Tx, row: &Enrolment, citizen: CitizenId) -> Result<()> {
+pub(crate) async fn approve(
+    tx: &mut Tx,
+    row: &Enrolment,
+    officers: i64,
+    citizen: CitizenId,
+) -> Result<()> {
     let now = tx.now();
     let values = [
         row.id.into(),
         now.into(),
         citizen.into(),
         row.state.as_str().into(),
+        officers.into(),
     ];
     Ok(tx.change("enrolment", 1, APPROVE, &values).await?)
 }
@@ -206,6 +220,7 @@ pub(crate) async fn decide(
     officer: &OfficerId,
     verdict: Verdict,
     reasons: &str,
+    signed: Option<&SignedDecision>,
 ) -> Result<()> {
     let now = tx.now();
     let id: DecisionId = tx.id();
@@ -217,6 +232,10 @@ pub(crate) async fn decide(
         verdict.as_str().into(),
         reasons.into(),
         now.into(),
+        signed.map(|signed| signed.statement.clone()).into(),
+        signed
+            .map(|signed| signature_bytes(&signed.signature))
+            .into(),
     ];
     Ok(tx.change("vetting_decision", 1, DECIDE, &values).await?)
 }
@@ -242,6 +261,25 @@ pub(crate) async fn decisions(tx: &mut Tx, id: &EnrolmentId) -> Result<Vec<Decis
     Ok(decisions)
 }
 
+/// The signed approvals of the row's round, oldest first.
+pub(crate) async fn approvals(tx: &mut Tx, row: &Enrolment) -> Result<Vec<Approval>> {
+    let mut approvals = Vec::new();
+    for found in tx
+        .all(APPROVALS, &[row.id.into(), row.round.into()])
+        .await?
+    {
+        let signature = signature_from(&found.bytes("signature")?);
+        approvals.push(Approval {
+            officer: found.id("officer_id")?,
+            decision: SignedDecision {
+                statement: found.bytes("statement")?,
+                signature: signature.ok_or(Error::ApprovalForged { code: "signature" })?,
+            },
+        });
+    }
+    Ok(approvals)
+}
+
 pub(crate) async fn ask(tx: &mut Tx, row: &Enrolment, ask: &Ask) -> Result<()> {
     let now = tx.now();
     let values = [
@@ -264,6 +302,18 @@ pub(crate) async fn citizen(tx: &mut Tx, identity_number: &str) -> Result<Citize
     )
     .await?;
     Ok(tx.one(CITIZEN, &[identity_number.into()]).await?.id("id")?)
+}
+
+/// The person of this number, if there is one.
+pub(crate) async fn citizen_of_number(
+    tx: &mut Tx,
+    identity_number: &str,
+) -> Result<Option<CitizenId>> {
+    Ok(tx
+        .optional(CITIZEN, &[identity_number.into()])
+        .await?
+        .map(|row| row.id("id"))
+        .transpose()?)
 }
 
 fn entry(row: &Row, now: i64) -> Result<QueueEntry> {

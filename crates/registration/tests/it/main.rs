@@ -2,6 +2,7 @@
 //! with software keys.
 #![allow(clippy::unwrap_used)]
 
+mod approval;
 mod campaign;
 mod code;
 mod contract;

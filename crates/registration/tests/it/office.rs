@@ -1,5 +1,7 @@
 //! The harness: a provider with its authority, officers, a worker that runs when told, and citizens with phones.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -10,7 +12,7 @@ use kyso_keystore::activation::{
     Channel as ApprovalChannel, Preview, Purpose, StatementDocument, Subject,
 };
 use kyso_keystore::{
-    ApprovalKey, ApprovalStatement, BackendName, BindingStatement, DeviceKey, DeviceKind,
+    ApprovalKey, ApprovalStatement, BackendName, BindingStatement, DecisionStatement, DeviceKey, DeviceKind,
     DeviceSignature, Keystore, KeystoreConfig, SessionStatement, SoftwareConfig, seal_pin,
     seal_pin_and_code,
 };
@@ -19,7 +21,8 @@ use kyso_registration::citizen::{Channel, NewAddress, NewOwner};
 use kyso_registration::enrolment::{ContractSignature, Kind, Start, State, Step, View};
 use kyso_registration::ra::{NewOfficer, Officer, OfficerRole};
 use kyso_registration::task::{KINDS, OUTBOUND_KINDS};
-use kyso_registration::{EnrolmentId, Error, Registration, RegistrationConfig, Task};
+use kyso_registration::vetting::SignedDecision;
+use kyso_registration::{EnrolmentId, Error, OfficerId, Registration, RegistrationConfig, Task};
 use kyso_signing::credential::BindingIntention;
 use kyso_signing::request::{Approval, RequestView};
 use kyso_signing::{KeyAlgorithm, RequestId, Signing, SigningConfig};
@@ -39,6 +42,8 @@ pub struct Office {
     pub approval_key: ApprovalKey,
     pub config: RegistrationConfig,
     people: AtomicU32,
+    /// What each officer signs with.
+    consoles: Mutex<HashMap<OfficerId, EcdsaKeyPair>>,
 }
 
 /// A citizen with an enrolment under way.
@@ -88,6 +93,7 @@ impl Office {
             config,
             database,
             people: AtomicU32::new(1),
+            consoles: Mutex::default(),
         };
         office
             .registration
@@ -149,16 +155,81 @@ impl Office {
 
     pub async fn officer(&self, roles: &[OfficerRole]) -> Officer {
         let number = self.people.fetch_add(1, Ordering::SeqCst);
+        self.officer_with(&format!("001180{number:06}"), roles)
+            .await
+            .expect("the officer is added")
+    }
+
+    /// An officer with this identity number, who has a key to sign with.
+    pub async fn officer_with(
+        &self,
+        identity_number: &str,
+        roles: &[OfficerRole],
+    ) -> kyso_registration::Result<Officer> {
+        let (pair, key) = device_key();
         let new = NewOfficer {
             name: "Phạm Thị Duyệt".into(),
-            identity_number: format!("001180{number:06}"),
+            identity_number: identity_number.into(),
             roles: roles.to_vec(),
+            key,
         };
-        let added = self.registration.add_officer(&new, "cli").await.unwrap();
-        self.registration
-            .authenticate_officer(&added.token)
-            .await
-            .unwrap()
+        let added = self
+            .registration
+            .add_officer(&self.keys, &new, "cli")
+            .await?;
+        self.consoles.lock().unwrap().insert(added.id, pair);
+        self.registration.authenticate_officer(&added.token).await
+    }
+
+    /// The statement by which an officer approves the dossier as they read it now.
+    pub async fn statement(&self, officer: &Officer, id: &EnrolmentId) -> DecisionStatement {
+        // Who may not read it signs over nothing: the refusal comes before the statement is looked at.
+        let dossier = self.registration.dossier(officer, id).await.ok();
+        let (text, round) = dossier.map_or_else(Default::default, |dossier| {
+            (dossier.canonical, dossier.entry.round)
+        });
+        let mut digest = [0; 32];
+        digest.copy_from_slice(
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref(),
+        );
+        DecisionStatement {
+            enrolment: id.to_string(),
+            round,
+            verdict: "approve".into(),
+            officer: officer.id.to_string(),
+            dossier: digest,
+            issued_at: self.now(),
+        }
+    }
+
+    /// A statement signed with the officer's own key.
+    pub fn signed(&self, officer: &Officer, statement: &DecisionStatement) -> SignedDecision {
+        let statement = statement.to_bytes();
+        let consoles = self.consoles.lock().unwrap();
+        let signature = consoles[&officer.id]
+            .sign(&SystemRandom::new(), &statement)
+            .unwrap();
+        SignedDecision {
+            signature: DeviceSignature::WebCrypto {
+                signature: signature.as_ref().to_vec(),
+            },
+            statement,
+        }
+    }
+
+    /// What the officer's console sends to approve.
+    pub async fn decision(&self, officer: &Officer, id: &EnrolmentId) -> SignedDecision {
+        self.signed(officer, &self.statement(officer, id).await)
+    }
+
+    /// The officer signs and sends, whether or not they have the dossier open.
+    pub async fn try_approve(
+        &self,
+        officer: &Officer,
+        id: &EnrolmentId,
+    ) -> kyso_registration::Result<State> {
+        let decision = self.decision(officer, id).await;
+        self.registration.approve(officer, id, &decision).await
     }
 
     pub async fn begin(&self) -> Person {
@@ -266,10 +337,7 @@ impl Office {
             .open_dossier(officer, id)
             .await
             .expect("the dossier opens");
-        self.registration
-            .approve(officer, id)
-            .await
-            .expect("it is approved")
+        self.try_approve(officer, id).await.expect("it is approved")
     }
 
     /// Handed in, approved and certified.
@@ -573,6 +641,16 @@ pub fn photo(filling: u8) -> Vec<u8> {
     file
 }
 
+/// A key pair as a browser makes it.
+pub fn device_key() -> (EcdsaKeyPair, DeviceKey) {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    // SubjectPublicKeyInfo of an uncompressed P-256 point (RFC 5480)
+    let mut spki = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200").unwrap();
+    spki.extend_from_slice(pair.public_key().as_ref());
+    let kind = DeviceKind::WebCrypto;
+    (pair, DeviceKey { kind, spki })
+}
+
 /// A citizen's phone: the device key, and what the citizen knows.
 pub struct Phone {
     key: EcdsaKeyPair,
@@ -584,16 +662,10 @@ pub struct Phone {
 
 impl Phone {
     pub fn new(office: &Office, person: &Person) -> Phone {
-        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        // SubjectPublicKeyInfo of an uncompressed P-256 point (RFC 5480)
-        let mut spki = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200").unwrap();
-        spki.extend_from_slice(key.public_key().as_ref());
+        let (key, device) = device_key();
         Phone {
             key,
-            device: DeviceKey {
-                kind: DeviceKind::WebCrypto,
-                spki,
-            },
+            device,
             approval_key: office.approval_key.clone(),
             enrolment: person.id,
             session: None,

@@ -1,14 +1,15 @@
 //! Officers: tokens shown once, numbers never kept.
 
+use kyso_keystore::{DeviceKey, DeviceKind};
 use kyso_registration::Error;
 use kyso_registration::ra::{NewOfficer, OfficerRole};
 
-use crate::office::Office;
+use crate::office::{Office, device_key};
 
 crate::everywhere!(
     a_token_opens_until_it_is_rotated_or_the_officer_disabled,
     an_officers_number_is_nowhere_in_the_row,
-    an_officer_needs_a_name_a_number_and_a_role,
+    an_officer_needs_a_name_a_number_a_role_and_a_key,
     managing_a_credential_is_for_those_who_decide_and_not_for_ones_own,
 );
 
@@ -17,13 +18,14 @@ fn new() -> NewOfficer {
         name: "Trần Thị Duyệt".into(),
         identity_number: "001180123456".into(),
         roles: vec![OfficerRole::Lead],
+        key: device_key().1,
     }
 }
 
 async fn a_token_opens_until_it_is_rotated_or_the_officer_disabled(office: Office) {
     let added = office
         .registration
-        .add_officer(&new(), "cli")
+        .add_officer(&office.keys, &new(), "cli")
         .await
         .unwrap();
     let officer = office
@@ -72,16 +74,16 @@ async fn a_token_opens_until_it_is_rotated_or_the_officer_disabled(office: Offic
 async fn an_officers_number_is_nowhere_in_the_row(office: Office) {
     let added = office
         .registration
-        .add_officer(&new(), "cli")
+        .add_officer(&office.keys, &new(), "cli")
         .await
         .unwrap();
-    let row = office.store.one("-- test_officer\nSELECT name, roles, identity_salt, identity_hash, token_hash FROM officer", &[]).await.unwrap();
+    let row = office.store.one("-- test_officer\nSELECT name, roles, identity_hash, public_key, seal, token_hash FROM officer", &[]).await.unwrap();
     let text = format!("{row:?}");
     assert!(!text.contains("001180123456") && !text.contains(&added.token));
     assert_eq!(row.bytes("identity_hash").unwrap().len(), 32);
 }
 
-async fn an_officer_needs_a_name_a_number_and_a_role(office: Office) {
+async fn an_officer_needs_a_name_a_number_a_role_and_a_key(office: Office) {
     for (change, field) in [
         (
             NewOfficer {
@@ -104,10 +106,20 @@ async fn an_officer_needs_a_name_a_number_and_a_role(office: Office) {
             },
             "roles",
         ),
+        (
+            NewOfficer {
+                key: DeviceKey {
+                    kind: DeviceKind::WebCrypto,
+                    spki: vec![0x30; 91],
+                },
+                ..new()
+            },
+            "key",
+        ),
     ] {
         match office
             .registration
-            .add_officer(&change, "cli")
+            .add_officer(&office.keys, &change, "cli")
             .await
             .map(drop)
         {
@@ -120,14 +132,8 @@ async fn an_officer_needs_a_name_a_number_and_a_role(office: Office) {
 async fn managing_a_credential_is_for_those_who_decide_and_not_for_ones_own(office: Office) {
     let (person, _) = office.complete().await;
     let credential = office.show(&person).await.credential.unwrap();
-    let own = NewOfficer {
-        identity_number: person.owner.identity_number.clone(),
-        ..new()
-    };
-    let own = office.registration.add_officer(&own, "cli").await.unwrap();
     let own = office
-        .registration
-        .authenticate_officer(&own.token)
+        .officer_with(&person.owner.identity_number, &[OfficerRole::Lead])
         .await
         .unwrap();
     assert!(matches!(

@@ -228,8 +228,9 @@ async fn approval_and_withdrawal_of_the_lock_race_safely(office: Office) {
             .open_dossier(&officer, &person.id)
             .await
             .unwrap();
+        let decision = office.decision(&officer, &person.id).await;
         let (approved, released) = tokio::join!(
-            office.registration.approve(&officer, &person.id),
+            office.registration.approve(&officer, &person.id, &decision),
             node.release_dossier(&officer, &person.id)
         );
         match (approved, released) {

@@ -2,7 +2,7 @@
 
 use kyso_registration::Error;
 use kyso_registration::enrolment::{Start, State};
-use kyso_registration::ra::{NewOfficer, OfficerRole};
+use kyso_registration::ra::OfficerRole;
 use kyso_registration::vetting::{Order, Reason, Tab};
 
 use crate::office::{Office, owner};
@@ -133,7 +133,7 @@ async fn only_who_has_the_lock_decides(office: Office) {
     let person = office.begin().await;
     office.hand_in(&person).await;
     assert!(matches!(
-        office.registration.approve(&one, &person.id).await,
+        office.try_approve(&one, &person.id).await,
         Err(Error::NotLocked)
     ));
     office
@@ -142,12 +142,12 @@ async fn only_who_has_the_lock_decides(office: Office) {
         .await
         .unwrap();
     assert!(matches!(
-        office.registration.approve(&two, &person.id).await,
+        office.try_approve(&two, &person.id).await,
         Err(Error::Locked { .. })
     ));
     office.advance(600_000);
     assert!(matches!(
-        office.registration.approve(&one, &person.id).await,
+        office.try_approve(&one, &person.id).await,
         Err(Error::NotLocked)
     ));
     assert_eq!(office.approve(&one, &person.id).await, State::Approved);
@@ -171,8 +171,9 @@ async fn two_officers_who_decide_at_once_have_one_winner(office: Office) {
             .unwrap();
         // One officer in two windows, on two nodes: approve here, reject there.
         let (here, there) = (office.registration.clone(), office.another_node().await);
+        let decision = office.decision(&officer, &person.id).await;
         let (approved, rejected) = tokio::join!(
-            here.approve(&officer, &person.id),
+            here.approve(&officer, &person.id, &decision),
             there.reject(&officer, &person.id, &["suspected-fraud"])
         );
         assert!(
@@ -208,7 +209,7 @@ async fn two_officers_are_two_people(mut office: Office) {
         .await
         .unwrap();
     assert!(matches!(
-        office.registration.approve(&one, &person.id).await,
+        office.try_approve(&one, &person.id).await,
         Err(Error::SecondOfficer)
     ));
     office
@@ -233,15 +234,9 @@ async fn two_officers_are_two_people(mut office: Office) {
 
 async fn an_officer_cannot_decide_on_themselves_or_on_what_they_entered(office: Office) {
     let me = owner(77);
-    let new = NewOfficer {
-        name: me.full_name.clone(),
-        identity_number: me.identity_number.clone(),
-        roles: vec![OfficerRole::Helper, OfficerRole::Vetter],
-    };
-    let added = office.registration.add_officer(&new, "cli").await.unwrap();
+    let roles = [OfficerRole::Helper, OfficerRole::Vetter];
     let officer = office
-        .registration
-        .authenticate_officer(&added.token)
+        .officer_with(&me.identity_number, &roles)
         .await
         .unwrap();
     let mine = office
@@ -271,7 +266,7 @@ async fn an_officer_cannot_decide_on_themselves_or_on_what_they_entered(office: 
             Err(Error::OwnEnrolment)
         ));
         assert!(matches!(
-            office.registration.approve(&officer, id).await,
+            office.try_approve(&officer, id).await,
             Err(Error::OwnEnrolment)
         ));
         assert!(matches!(
@@ -342,7 +337,7 @@ async fn roles_are_kept_apart(office: Office) {
             Err(Error::OfficerForbidden)
         ));
         assert!(matches!(
-            office.registration.approve(&officer, &person.id).await,
+            office.try_approve(&officer, &person.id).await,
             Err(Error::OfficerForbidden)
         ));
         let reads = office
@@ -386,7 +381,7 @@ async fn a_card_that_expired_in_the_queue_is_not_approved(office: Office) {
         .await
         .unwrap();
     assert!(matches!(
-        office.registration.approve(&officer, &person.id).await,
+        office.try_approve(&officer, &person.id).await,
         Err(Error::CardExpired)
     ));
     office

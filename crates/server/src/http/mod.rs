@@ -19,7 +19,7 @@ mod receive;
 mod request;
 mod sca;
 pub mod status;
-mod wire;
+pub mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,12 +74,6 @@ impl App {
     /// The application over a platform whose keys have been taken out by [`routers`].
     fn new(platform: Platform, metrics: PrometheusHandle, probe: Option<Probe>) -> Self {
         let server = &platform.loaded.config.server;
-        let origin = server.public_url.trim_end_matches('/').to_owned();
-        let host = origin.split("://").nth(1).unwrap_or(&origin);
-        let id = host
-            .rsplit_once(':')
-            .map_or(host, |(name, _)| name)
-            .to_owned();
         let authority = &platform.loaded.config.authority;
         let fresh = |rate: u32| rate::Limiter::new(rate, rate.saturating_mul(2));
         let ocsp = [
@@ -88,7 +82,7 @@ impl App {
         ];
         let waits = server.waits_max.min(server.concurrency_max / 2);
         Self {
-            relying_party: RelyingParty { id, origin },
+            relying_party: RelyingParty::at(&server.public_url),
             limiter: Arc::new(rate::Limiter::new(
                 server.rate_per_second,
                 server.rate_burst,

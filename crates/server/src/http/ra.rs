@@ -17,6 +17,7 @@ use super::body::Body;
 use super::caller::Officer;
 use super::citizen::CredentialWire;
 use super::enrolment::{EvidenceWire, OwnerView};
+use super::wire::{DeviceSignatureWire, from_base64url};
 use crate::problem::{Problem, ProblemDocument};
 
 /// Which part of the queue.
@@ -62,6 +63,11 @@ pub struct QueueEntryWire {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DossierWire {
     entry: QueueEntryWire,
+    /// All that is decided on as one canonical text (`kyso.dossier.v1`, RFC 8785): what a console shows, and the text
+    /// whose SHA-256 an approval is signed over. Photos are named by their SHA-256.
+    canonical: String,
+    /// Who is asking, as the statement of a decision names them.
+    officer: String,
     owner: OwnerView,
     evidence: Vec<EvidenceWire>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +85,16 @@ pub struct DecisionWire {
     reasons: Vec<String>,
     round: i64,
     at: i64,
+}
+
+/// An approval, signed by the officer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedDecisionWire {
+    /// Canonical bytes of a `kyso.decision.v1` statement, base64url.
+    statement: String,
+    /// By the key registered for the officer.
+    signature: DeviceSignatureWire,
 }
 
 /// Where the enrolment is after a decision.
@@ -161,13 +177,12 @@ pub async fn open_dossier(
     Path(id): Path<String>,
 ) -> Answer<DossierWire> {
     let id = enrolment_id(&id)?;
-    Ok(Json(
-        app.platform
-            .registration
-            .open_dossier(&officer, &id)
-            .await?
-            .into(),
-    ))
+    let dossier = app
+        .platform
+        .registration
+        .open_dossier(&officer, &id)
+        .await?;
+    Ok(Json(DossierWire::of(dossier, &officer)))
 }
 
 /// Read a dossier without locking it.
@@ -179,13 +194,8 @@ pub async fn show_dossier(
     Path(id): Path<String>,
 ) -> Answer<DossierWire> {
     let id = enrolment_id(&id)?;
-    Ok(Json(
-        app.platform
-            .registration
-            .dossier(&officer, &id)
-            .await?
-            .into(),
-    ))
+    let dossier = app.platform.registration.dossier(&officer, &id).await?;
+    Ok(Json(DossierWire::of(dossier, &officer)))
 }
 
 /// Give the lock back.
@@ -226,16 +236,23 @@ pub async fn fetch_dossier_photo(
     Ok((headers, bytes).into_response())
 }
 
-/// Approve the enrolment.
+/// Approve the enrolment: the officer's signature over the dossier as it is now.
 #[utoipa::path(post, path = "/v1/ra/enrolments/{id}/approval", tag = "officer", params(("id" = String, Path)),
+    request_body = SignedDecisionWire,
     responses((status = 200, body = DecidedWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn approve_enrolment(
     State(app): State<App>,
     Officer(officer): Officer,
     Path(id): Path<String>,
+    Body(decision): Body<SignedDecisionWire>,
 ) -> Answer<DecidedWire> {
     let id = enrolment_id(&id)?;
-    decided(app.platform.registration.approve(&officer, &id).await?)
+    let decision = vetting::SignedDecision {
+        statement: from_base64url("statement", &decision.statement)?,
+        signature: decision.signature.read()?,
+    };
+    let registration = &app.platform.registration;
+    decided(registration.approve(&officer, &id, &decision).await?)
 }
 
 /// Reject the enrolment, with at least one reason.
@@ -386,8 +403,8 @@ impl From<QueueEntry> for QueueEntryWire {
     }
 }
 
-impl From<vetting::Dossier> for DossierWire {
-    fn from(dossier: vetting::Dossier) -> Self {
+impl DossierWire {
+    fn of(dossier: vetting::Dossier, officer: &ra::Officer) -> Self {
         let decisions = dossier.decisions.into_iter().map(|decision| DecisionWire {
             officer: decision.officer.to_string(),
             verdict: decision.verdict.as_str(),
@@ -397,6 +414,8 @@ impl From<vetting::Dossier> for DossierWire {
         });
         Self {
             entry: dossier.entry.into(),
+            canonical: dossier.canonical,
+            officer: officer.id.to_string(),
             owner: dossier.owner.into(),
             evidence: dossier
                 .evidence

@@ -101,6 +101,19 @@ pub struct RelyingParty {
     pub origin: String,
 }
 
+impl RelyingParty {
+    /// Ours, from the public address `https://ky.example.vn[:port]`.
+    pub fn at(public_url: &str) -> Self {
+        let origin = public_url.trim_end_matches('/').to_owned();
+        let host = origin.split("://").nth(1).unwrap_or(&origin);
+        let id = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        Self {
+            id: id.to_owned(),
+            origin,
+        }
+    }
+}
+
 impl DeviceKeyWire {
     /// The key, with the relying party that is ours.
     pub fn read(&self, party: &RelyingParty) -> Result<DeviceKey, Problem> {

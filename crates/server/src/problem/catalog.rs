@@ -489,6 +489,12 @@ pub const ENTRIES: &[Entry] = &[
         "A second officer is needed.",
     ),
     entry(
+        "decision-refused",
+        422,
+        "Chữ ký duyệt không khớp với hồ sơ hiện tại. Mở lại hồ sơ và duyệt lại.",
+        "The decision does not fit the dossier as it is now; open it again and sign again. The field says what differs.",
+    ),
+    entry(
         "reason-unknown",
         422,
         "Cần chọn lý do trong danh sách.",

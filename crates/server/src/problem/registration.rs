@@ -30,6 +30,9 @@ impl From<kyso_registration::Error> for Problem {
             E::BindingRefused { code } => {
                 return Problem::new("binding-refused").with_field("device", code);
             }
+            E::DecisionRefused { code } => {
+                return Problem::new("decision-refused").with_field("statement", *code);
+            }
             E::CodeTooSoon { .. } => "code-too-soon",
             E::CodeLimit { .. } => "code-limit",
             E::CodeNone => "code-none",

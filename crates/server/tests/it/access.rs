@@ -228,6 +228,7 @@ fn body(name: &str) -> serde_json::Value {
         "approve_signature_request" => json!({
             "statement": "e30", "signature": { "signature": "AA" }, "sealed_pin": { "enc": "AA", "ciphertext": "AA" },
         }),
+        "approve_enrolment" => json!({ "statement": "e30", "signature": { "signature": "AA" } }),
         "refuse_signature_request" => json!({ "reason": "other" }),
         "reject_enrolment" => json!({ "reasons": ["card-expired"] }),
         "ask_supplement" => {

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use kyso_authority::ceremony::Plan;
 use kyso_catcher::Catcher;
-use kyso_phone::{Enrolment, Owner, Phone, Session};
+use kyso_keystore::{DeviceKey, DeviceKind};
+use kyso_phone::{Console, Enrolment, Owner, Phone, Session};
 use kyso_registration::campaign::{Allowance, Campaign, Desk, Plan as CitizenPlan};
 use kyso_registration::ra::{NewOfficer, OfficerRole};
 use kyso_server::config::Loaded;
@@ -71,6 +72,8 @@ pub struct World {
     pub other_portal: Credentials,
     /// Bearer token of a vetting officer.
     pub officer: String,
+    /// What that officer signs with.
+    pub console: Console,
     /// Keeps the database alive.
     pub database: Database,
 }
@@ -154,11 +157,13 @@ impl World {
         )
         .await;
         let other_portal = register(&platform, "Cổng khác", &catcher.webhook_url("other")).await;
+        let console = Console::new().unwrap();
         let officer = appoint(
             &platform,
             "Trần Văn Mẫu",
             "079085000099",
             OfficerRole::Vetter,
+            &console,
         )
         .await;
         announce(&platform).await;
@@ -172,6 +177,7 @@ impl World {
             portal,
             other_portal,
             officer,
+            console,
             database,
         })
     }
@@ -246,26 +252,45 @@ impl World {
         }
     }
 
-    /// The officer opens the dossier and approves it.
-    pub async fn approve_enrolment(&self, enrolment: &Enrolment) {
+    /// The officer opens the dossier, looks at every photo, and signs the approval: what is to be posted.
+    pub async fn decision(&self, enrolment: &Enrolment) -> Value {
         let base = format!("/v1/ra/enrolments/{}", enrolment.id);
-        self.officer_post(&format!("{base}/lock"), &json!({}))
+        let dossier = self
+            .officer_post(&format!("{base}/lock"), &json!({}))
             .await
             .expect("the dossier opens");
-        self.officer_post(&format!("{base}/approval"), &json!({}))
+        let mut photos = Vec::new();
+        for kind in ["front", "back", "face"] {
+            let photo = client()
+                .get(format!("{}{base}/evidence/{kind}", self.node.url))
+                .bearer_auth(&self.officer)
+                .send()
+                .await
+                .unwrap();
+            photos.push((kind, photo.bytes().await.unwrap().to_vec()));
+        }
+        self.console
+            .approve(&dossier, &photos)
+            .expect("the console signs what it showed")
+    }
+
+    /// The officer opens the dossier and approves it.
+    pub async fn approve_enrolment(&self, enrolment: &Enrolment) {
+        let decision = self.decision(enrolment).await;
+        let path = format!("/v1/ra/enrolments/{}/approval", enrolment.id);
+        self.officer_post(&path, &decision)
             .await
             .expect("the dossier is approved");
     }
 
     /// As [`World::approve_enrolment`], of a server that may die before it answers.
     pub async fn approve_enrolment_though_dying(&self, enrolment: &Enrolment) {
-        let base = format!("/v1/ra/enrolments/{}", enrolment.id);
-        self.officer_post(&format!("{base}/lock"), &json!({}))
-            .await
-            .expect("the dossier opens");
+        let decision = self.decision(enrolment).await;
+        let path = format!("/v1/ra/enrolments/{}/approval", enrolment.id);
         let approval = client()
-            .post(format!("{}{base}/approval", self.node.url))
-            .bearer_auth(&self.officer);
+            .post(format!("{}{path}", self.node.url))
+            .bearer_auth(&self.officer)
+            .json(&decision);
         if let Ok(answer) = approval.send().await {
             assert!(answer.status().is_success(), "{}", answer.status());
         }
@@ -389,7 +414,8 @@ impl World {
 
     /// Appoints another officer; the bearer token.
     pub async fn appoint(&self, name: &str, identity_number: &str, role: OfficerRole) -> String {
-        appoint(&self.platform, name, identity_number, role).await
+        let console = Console::new().unwrap();
+        appoint(&self.platform, name, identity_number, role, &console).await
     }
 
     /// Lets the leases of a dead node's jobs end now, as a minute's wait would.
@@ -672,15 +698,21 @@ async fn appoint(
     name: &str,
     identity_number: &str,
     role: OfficerRole,
+    console: &Console,
 ) -> String {
     let new = NewOfficer {
         name: name.into(),
         identity_number: identity_number.into(),
         roles: vec![role],
+        key: DeviceKey {
+            kind: DeviceKind::WebCrypto,
+            spki: console.public_key().to_vec(),
+        },
     };
+    let keys = platform.keys.as_ref().unwrap();
     platform
         .registration
-        .add_officer(&new, "test")
+        .add_officer(keys, &new, "test")
         .await
         .unwrap()
         .token

@@ -57,6 +57,8 @@ impl Credentials {
             Some(key) => key,
             None => self.make_key(keys, &credential).await?,
         };
+        // What is certified is ours: the row was read back, and others can write rows.
+        keys.check_key(&key, &credential.id.to_string()).await?;
         // Step 3. The certificate; the authority reserves its bytes before it signs them.
         let order = Order {
             credential: credential.id.to_string(),
@@ -226,7 +228,12 @@ impl Credentials {
         else {
             return Ok(None);
         };
-        if credential.citizen != opening.citizen || credential.algorithm != opening.algorithm {
+        // Whoever can write rows may have put one here before us.
+        if credential.citizen != opening.citizen
+            || credential.algorithm != opening.algorithm
+            || credential.identity_number != opening.identity_number
+            || credential.plan_end_at != opening.plan_end_at
+        {
             return Err(Error::OpeningDiffers);
         }
         match credential.state {

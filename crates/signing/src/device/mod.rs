@@ -15,6 +15,7 @@ pub mod state;
 pub(crate) mod table;
 
 pub use state::{Device, OpenedSession, Session};
+pub use table::{device_key_bytes, device_key_from, signature_bytes, signature_from};
 
 /// The verbs of a device's life; binding itself is a credential's verb.
 #[derive(Clone)]

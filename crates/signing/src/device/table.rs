@@ -293,7 +293,8 @@ struct StoredPin {
     ciphertext: String,
 }
 
-pub(crate) fn device_key_bytes(key: &DeviceKey) -> Vec<u8> {
+/// A device key as it is stored: JSON.
+pub fn device_key_bytes(key: &DeviceKey) -> Vec<u8> {
     let spki = text(&key.spki);
     json(&match &key.kind {
         DeviceKind::WebCrypto => StoredKey::Webcrypto { spki },
@@ -310,7 +311,8 @@ pub(crate) fn device_key_bytes(key: &DeviceKey) -> Vec<u8> {
     })
 }
 
-pub(crate) fn device_key_from(stored: &[u8]) -> Option<DeviceKey> {
+/// Reads a stored device key; `None` for what [`device_key_bytes`] would not have written.
+pub fn device_key_from(stored: &[u8]) -> Option<DeviceKey> {
     Some(match serde_json::from_slice(stored).ok()? {
         StoredKey::Webcrypto { spki } => DeviceKey {
             kind: DeviceKind::WebCrypto,
@@ -332,7 +334,8 @@ pub(crate) fn device_key_from(stored: &[u8]) -> Option<DeviceKey> {
     })
 }
 
-pub(crate) fn signature_bytes(signature: &DeviceSignature) -> Vec<u8> {
+/// A device's signature as it is stored: JSON.
+pub fn signature_bytes(signature: &DeviceSignature) -> Vec<u8> {
     json(&match signature {
         DeviceSignature::WebCrypto { signature } => StoredSignature::Webcrypto {
             signature: text(signature),
@@ -349,7 +352,8 @@ pub(crate) fn signature_bytes(signature: &DeviceSignature) -> Vec<u8> {
     })
 }
 
-pub(crate) fn signature_from(stored: &[u8]) -> Option<DeviceSignature> {
+/// Reads a stored signature; `None` for what [`signature_bytes`] would not have written.
+pub fn signature_from(stored: &[u8]) -> Option<DeviceSignature> {
     Some(match serde_json::from_slice(stored).ok()? {
         StoredSignature::Webcrypto { signature } => DeviceSignature::WebCrypto {
             signature: bytes(&signature)?,

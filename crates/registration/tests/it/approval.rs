@@ -1,0 +1,519 @@
+//! An approval is what officers signed: every edit that somebody who writes rows could make ends in no credential.
+
+use kyso_registration::Error;
+use kyso_registration::enrolment::State;
+use kyso_registration::ra::{Officer, OfficerRole};
+use kyso_signing::device::{device_key_bytes, signature_bytes};
+
+use crate::office::{Office, Person, device_key};
+
+crate::everywhere!(
+    a_decision_must_fit_the_dossier_as_it_is,
+    every_edit_after_the_decision_is_found_out,
+    a_row_that_says_approved_proves_nothing,
+    a_decision_is_worth_nothing_elsewhere,
+    a_role_that_was_written_into_a_row_decides_nothing,
+    an_officer_that_was_written_into_the_table_decides_nothing,
+    an_officer_disabled_meanwhile_does_not_count,
+    two_officers_required_are_two_signatures,
+    one_person_in_two_rows_is_one_officer,
+    what_was_approved_can_be_asked_again_until_a_row_is_edited,
+);
+
+/// Handed in and approved; the worker has not looked yet.
+async fn approved(office: &Office) -> (Person, Officer) {
+    let (person, officer) = (
+        office.begin().await,
+        office.officer(&[OfficerRole::Vetter]).await,
+    );
+    office.hand_in(&person).await;
+    assert_eq!(office.approve(&officer, &person.id).await, State::Approved);
+    (person, officer)
+}
+
+/// The worker found it out: no credential, an end, a reason in the ledger, and no job that asks again.
+async fn is_refused(office: &Office, person: &Person, code: &str, case: &str) {
+    office.work().await;
+    let view = office.show(person).await;
+    assert_eq!(
+        (view.state, view.reasons.as_slice()),
+        (State::Failed, &["approval-not-authentic".to_owned()][..]),
+        "{case}"
+    );
+    assert_eq!(view.credential, None, "{case}");
+    let credential = office
+        .signing
+        .credentials
+        .of_enrolment(&person.id.to_string())
+        .await
+        .unwrap();
+    assert!(credential.is_none(), "{case}");
+    let lines = kyso_store::ledger::tail(
+        &office.store,
+        &person.id.to_string(),
+        Some("registration.approval.refused"),
+        10,
+    )
+    .await
+    .unwrap();
+    assert_eq!(lines.len(), 1, "{case}");
+    assert_eq!(lines[0].detail["code"], code, "{case}");
+    // Also after a restart nothing asks again.
+    office.registration.recover().await.unwrap();
+    office.work().await;
+    let lines = office.ledger(&person.id).await;
+    let refusals = lines
+        .iter()
+        .filter(|kind| *kind == "registration.approval.refused");
+    assert_eq!(refusals.count(), 1, "{case}");
+}
+
+async fn a_decision_must_fit_the_dossier_as_it_is(office: Office) {
+    let (one, two) = (
+        office.officer(&[OfficerRole::Vetter]).await,
+        office.officer(&[OfficerRole::Lead]).await,
+    );
+    let (person, other) = (office.begin().await, office.begin().await);
+    office.hand_in(&person).await;
+    office.hand_in(&other).await;
+    office
+        .registration
+        .open_dossier(&one, &person.id)
+        .await
+        .unwrap();
+    let good = office.statement(&one, &person.id).await;
+    let mut cases = Vec::new();
+    for (code, change) in [
+        ("enrolment", {
+            let mut said = good.clone();
+            said.enrolment = other.id.to_string();
+            said
+        }),
+        ("round", {
+            let mut said = good.clone();
+            said.round += 1;
+            said
+        }),
+        ("verdict", {
+            let mut said = good.clone();
+            said.verdict = "reject".into();
+            said
+        }),
+        ("officer", {
+            let mut said = good.clone();
+            said.officer = two.id.to_string();
+            said
+        }),
+        ("dossier", {
+            let mut said = good.clone();
+            said.dossier = office.statement(&one, &other.id).await.dossier;
+            said
+        }),
+        ("time", {
+            let mut said = good.clone();
+            said.issued_at -= 300_000;
+            said
+        }),
+        ("time", {
+            let mut said = good.clone();
+            said.issued_at += 60_000;
+            said
+        }),
+    ] {
+        cases.push((code, office.signed(&one, &change)));
+    }
+    cases.push(("signature", office.signed(&two, &good)));
+    let mut spaced = office.signed(&one, &good);
+    spaced.statement.push(b' ');
+    cases.push(("statement", spaced));
+    for (code, decision) in cases {
+        match office
+            .registration
+            .approve(&one, &person.id, &decision)
+            .await
+        {
+            Err(Error::DecisionRefused { code: found }) => assert_eq!(found, code),
+            outcome => panic!("{code}: {outcome:?}"),
+        }
+    }
+    let decision = office.signed(&one, &good);
+    let state = office
+        .registration
+        .approve(&one, &person.id, &decision)
+        .await
+        .unwrap();
+    assert_eq!(state, State::Approved);
+}
+
+async fn every_edit_after_the_decision_is_found_out(office: Office) {
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "name",
+            "dossier",
+            &["UPDATE enrolment SET full_name = 'Kẻ Gian' WHERE id = '{id}'"],
+        ),
+        (
+            "number",
+            "dossier",
+            &["UPDATE enrolment SET identity_number = '079300999999' WHERE id = '{id}'"],
+        ),
+        (
+            "address",
+            "dossier",
+            &["UPDATE enrolment SET commune_name = 'Phường Khác' WHERE id = '{id}'"],
+        ),
+        (
+            "phone",
+            "dossier",
+            &["UPDATE enrolment SET phone = '+84999999999' WHERE id = '{id}'"],
+        ),
+        (
+            "e-mail",
+            "dossier",
+            &["UPDATE enrolment SET email = 'ke.gian@example.vn' WHERE id = '{id}'"],
+        ),
+        (
+            "channel",
+            "dossier",
+            &["UPDATE enrolment SET activated_channel = 'email' WHERE id = '{id}'"],
+        ),
+        (
+            "who entered it",
+            "dossier",
+            &["UPDATE enrolment SET entered_by = '{officer}' WHERE id = '{id}'"],
+        ),
+        (
+            "digest of a photo",
+            "dossier",
+            &[
+                "UPDATE evidence SET sha256 = (SELECT sha256 FROM evidence WHERE enrolment_id = '{id}' AND kind = 'back') WHERE enrolment_id = '{id}' AND kind = 'front'",
+            ],
+        ),
+        (
+            "a photo",
+            "evidence",
+            &[
+                "UPDATE evidence SET blob_id = (SELECT blob_id FROM evidence WHERE enrolment_id = '{id}' AND kind = 'back') WHERE enrolment_id = '{id}' AND kind = 'front'",
+            ],
+        ),
+        (
+            "a photo taken away",
+            "dossier",
+            &[
+                "UPDATE evidence SET superseded_at = 1 WHERE enrolment_id = '{id}' AND kind = 'face'",
+            ],
+        ),
+        (
+            "digest of the contract",
+            "dossier",
+            &["UPDATE contract SET sha256 = made_from WHERE enrolment_id = '{id}'"],
+        ),
+        (
+            "the contract",
+            "evidence",
+            &[
+                "UPDATE contract SET blob_id = (SELECT blob_id FROM evidence WHERE enrolment_id = '{id}' AND kind = 'back') WHERE enrolment_id = '{id}'",
+            ],
+        ),
+        (
+            "plan",
+            "dossier",
+            &["UPDATE enrolment SET plan_code = 'pack-20' WHERE id = '{id}'"],
+        ),
+        (
+            "months",
+            "dossier",
+            &["UPDATE plan SET months = 36 WHERE code = 'free-12'"],
+        ),
+        (
+            "campaign",
+            "dossier",
+            &[
+                "UPDATE plan SET months = 12 WHERE code = 'free-12'",
+                "UPDATE enrolment SET campaign_code = 'ward' WHERE id = '{id}'",
+            ],
+        ),
+        (
+            "time of approval",
+            "approval-time",
+            &["UPDATE enrolment SET approved_at = approved_at + 86400000 WHERE id = '{id}'"],
+        ),
+        (
+            "citizen",
+            "citizen",
+            &[
+                "INSERT INTO citizen (id, identity_number, created_at) VALUES ('{citizen}', '079300888888', 1)",
+                "UPDATE enrolment SET citizen_id = '{citizen}' WHERE id = '{id}'",
+            ],
+        ),
+        (
+            "decision deleted",
+            "too-few-officers",
+            &["DELETE FROM vetting_decision WHERE enrolment_id = '{id}'"],
+        ),
+        (
+            "decision emptied",
+            "statement",
+            &["UPDATE vetting_decision SET statement = signature WHERE enrolment_id = '{id}'"],
+        ),
+        (
+            "signature replaced",
+            "signature",
+            &["UPDATE vetting_decision SET signature = statement WHERE enrolment_id = '{id}'"],
+        ),
+        (
+            "round",
+            "round",
+            &[
+                "UPDATE enrolment SET round = round + 1 WHERE id = '{id}'",
+                "UPDATE vetting_decision SET round = round + 1 WHERE enrolment_id = '{id}'",
+            ],
+        ),
+        (
+            "another officer's name",
+            "signature",
+            &["UPDATE vetting_decision SET officer_id = '{other}' WHERE enrolment_id = '{id}'"],
+        ),
+        (
+            "role taken away",
+            "officer",
+            &["UPDATE officer SET roles = 'auditor' WHERE id = '{officer}'"],
+        ),
+        (
+            "officer's number",
+            "officer",
+            &["UPDATE officer SET identity_hash = seal WHERE id = '{officer}'"],
+        ),
+        (
+            "officer's seal",
+            "officer",
+            &["UPDATE officer SET seal = identity_hash WHERE id = '{officer}'"],
+        ),
+    ];
+    office.campaign("ward", None).await;
+    let other = office.officer(&[OfficerRole::Lead]).await;
+    for (case, code, edits) in cases {
+        let (person, officer) = approved(&office).await;
+        for edit in *edits {
+            let sql = edit
+                .replace("{id}", &person.id.to_string())
+                .replace("{officer}", &officer.id.to_string())
+                .replace("{other}", &other.id.to_string())
+                .replace("{citizen}", "ctz_00000000000000000000000001");
+            office.database.tamper(&sql).await;
+        }
+        is_refused(&office, &person, code, case).await;
+    }
+}
+
+async fn a_row_that_says_approved_proves_nothing(office: Office) {
+    let person = office.begin().await;
+    office.hand_in(&person).await;
+    let (approved_before, _) = approved(&office).await;
+    office.work().await;
+    assert_eq!(office.show(&approved_before).await.state, State::Certified);
+    let now = office.now();
+    office
+        .database
+        .tamper(&format!(
+            "INSERT INTO citizen (id, identity_number, created_at) SELECT '{}', identity_number, 1 FROM enrolment WHERE id = '{}'",
+            "ctz_00000000000000000000000002", person.id
+        ))
+        .await;
+    office
+        .database
+        .tamper(&format!(
+            "UPDATE enrolment SET state = 'approved', approved_at = {now}, citizen_id = 'ctz_00000000000000000000000002' WHERE id = '{}'",
+            person.id
+        ))
+        .await;
+    office.registration.recover().await.unwrap();
+    is_refused(&office, &person, "too-few-officers", "no decision").await;
+}
+
+async fn a_decision_is_worth_nothing_elsewhere(office: Office) {
+    let (person, _) = approved(&office).await;
+    let other = office.begin().await;
+    office.hand_in(&other).await;
+    let now = office.now();
+    for sql in [
+        "INSERT INTO vetting_decision (id, enrolment_id, officer_id, round, verdict, reasons, decided_at, statement, signature)
+            SELECT 'dec_copy', '{other}', officer_id, round, verdict, reasons, decided_at, statement, signature
+            FROM vetting_decision WHERE enrolment_id = '{id}'",
+        "INSERT INTO citizen (id, identity_number, created_at) SELECT 'ctz_00000000000000000000000003', identity_number, 1 FROM enrolment WHERE id = '{other}'",
+        "UPDATE enrolment SET state = 'approved', approved_at = {now}, citizen_id = 'ctz_00000000000000000000000003' WHERE id = '{other}'",
+    ] {
+        let sql = sql
+            .replace("{id}", &person.id.to_string())
+            .replace("{other}", &other.id.to_string())
+            .replace("{now}", &now.to_string());
+        office.database.tamper(&sql).await;
+    }
+    office.registration.recover().await.unwrap();
+    is_refused(&office, &other, "enrolment", "another enrolment").await;
+    assert_eq!(office.show(&person).await.state, State::Certified);
+}
+
+async fn a_role_that_was_written_into_a_row_decides_nothing(office: Office) {
+    let helper = office.officer(&[OfficerRole::Helper]).await;
+    let tamper = format!(
+        "UPDATE officer SET roles = 'vetter' WHERE id = '{}'",
+        helper.id
+    );
+    office.database.tamper(&tamper).await;
+    let raised = Officer {
+        roles: vec![OfficerRole::Vetter],
+        ..helper
+    };
+    let person = office.begin().await;
+    office.hand_in(&person).await;
+    // The web role believes its row; the worker does not.
+    assert_eq!(office.approve(&raised, &person.id).await, State::Approved);
+    is_refused(&office, &person, "officer", "a raised role").await;
+}
+
+async fn an_officer_that_was_written_into_the_table_decides_nothing(office: Office) {
+    let (person, officer) = approved(&office).await;
+    // The intruder's key in the officer's row, and a decision signed with it.
+    let (pair, key) = device_key();
+    let statement = office.statement(&officer, &person.id).await.to_bytes();
+    let signature = pair
+        .sign(&aws_lc_rs::rand::SystemRandom::new(), &statement)
+        .unwrap();
+    let signature = kyso_keystore::DeviceSignature::WebCrypto {
+        signature: signature.as_ref().to_vec(),
+    };
+    let mut tx = office.store.write().await.unwrap();
+    let values = [(&officer.id).into(), device_key_bytes(&key).into()];
+    tx.execute(
+        "-- test_key\nUPDATE officer SET public_key = $2 WHERE id = $1",
+        &values,
+    )
+    .await
+    .unwrap();
+    let values = [
+        (&person.id).into(),
+        statement.into(),
+        signature_bytes(&signature).into(),
+    ];
+    tx.execute("-- test_decision\nUPDATE vetting_decision SET statement = $2, signature = $3 WHERE enrolment_id = $1", &values)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    is_refused(&office, &person, "officer", "the intruder's key").await;
+}
+
+async fn an_officer_disabled_meanwhile_does_not_count(office: Office) {
+    for put_back in [false, true] {
+        let (person, officer) = approved(&office).await;
+        office
+            .registration
+            .disable_officer(&officer.id, "cli")
+            .await
+            .unwrap();
+        if put_back {
+            let sql = format!(
+                "UPDATE officer SET disabled_at = NULL WHERE id = '{}'",
+                officer.id
+            );
+            office.database.tamper(&sql).await;
+        }
+        is_refused(&office, &person, "officer-disabled", "disabled").await;
+    }
+}
+
+async fn two_officers_required_are_two_signatures(mut office: Office) {
+    // The web role's configuration says one, the worker's two.
+    let (person, _) = approved(&office).await;
+    office.with_rules(|rules| rules.officers_required = 2);
+    is_refused(&office, &person, "too-few-officers", "one of two").await;
+}
+
+async fn one_person_in_two_rows_is_one_officer(mut office: Office) {
+    office.with_rules(|rules| rules.officers_required = 2);
+    let number = "001180777777";
+    let first = office
+        .officer_with(number, &[OfficerRole::Vetter])
+        .await
+        .unwrap();
+    assert!(matches!(
+        office.officer_with(number, &[OfficerRole::Lead]).await,
+        Err(Error::Unacceptable {
+            field: "identity_number",
+            ..
+        })
+    ));
+    office
+        .registration
+        .disable_officer(&first.id, "cli")
+        .await
+        .unwrap();
+    let second = office
+        .officer_with(number, &[OfficerRole::Vetter])
+        .await
+        .unwrap();
+    // Both rows in force again, as whoever writes rows and kept the ledger from saying so could have it.
+    for sql in [
+        "DROP INDEX officer_person_once".to_owned(),
+        format!(
+            "UPDATE officer SET disabled_at = NULL WHERE id = '{}'",
+            first.id
+        ),
+        format!(
+            "UPDATE ledger_entry SET subject = 'nobody' WHERE kind = 'registration.officer.disabled' AND subject = '{}'",
+            first.id
+        ),
+    ] {
+        office.database.tamper(&sql).await;
+    }
+    let person = office.begin().await;
+    office.hand_in(&person).await;
+    assert_eq!(office.approve(&first, &person.id).await, State::Vetted);
+    assert_eq!(office.approve(&second, &person.id).await, State::Approved);
+    is_refused(&office, &person, "too-few-officers", "one person twice").await;
+}
+
+async fn what_was_approved_can_be_asked_again_until_a_row_is_edited(office: Office) {
+    let (person, officer) = approved(&office).await;
+    let before = office
+        .registration
+        .approved(&office.keys, &person.id)
+        .await
+        .unwrap();
+    assert_eq!(before.credential, None);
+    office.work().await;
+    // The officer leaves; what they signed while they were one stands.
+    office
+        .registration
+        .disable_officer(&officer.id, "cli")
+        .await
+        .unwrap();
+    let after = office
+        .registration
+        .approved(&office.keys, &person.id)
+        .await
+        .unwrap();
+    assert!(after.phone.ends_with(&person.owner.phone[1..]));
+    assert_eq!(after.credential, office.show(&person).await.credential);
+    for column in ["phone = '+84999999999'", "credential_id = 'cred_other'"] {
+        let (again, _) = approved(&office).await;
+        office.work().await;
+        let sql = format!("UPDATE enrolment SET {column} WHERE id = '{}'", again.id);
+        office.database.tamper(&sql).await;
+        assert!(matches!(
+            office.registration.approved(&office.keys, &again.id).await,
+            Err(Error::ApprovalForged { code: "seal" })
+        ));
+    }
+    let waiting = office.begin().await;
+    office.hand_in(&waiting).await;
+    assert!(matches!(
+        office
+            .registration
+            .approved(&office.keys, &waiting.id)
+            .await,
+        Err(Error::ApprovalForged {
+            code: "not-approved"
+        })
+    ));
+}
