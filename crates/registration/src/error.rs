@@ -87,8 +87,21 @@ pub enum Error {
         rule: &'static str,
     },
     /// The code of a campaign or plan is taken.
-    #[error("the code is taken")]
-    CodeTaken,
+    #[error("there is already one with the code {code}")]
+    CodeTaken {
+        /// Which code.
+        code: String,
+    },
+    /// A line of an import is not acceptable; nothing was imported.
+    #[error("line {line}: {column} is not acceptable: {rule}")]
+    Line {
+        /// Counted from 1, the header included.
+        line: usize,
+        /// Which column.
+        column: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
 
     /// A new activation code may be asked for only later.
     #[error("the next code may be asked for at {at}")]

@@ -90,6 +90,10 @@ pub struct RegistrationConfig {
     pub started_ms: i64,
     /// How long a certified one waits for phone, PIN and acceptance. Default 30 days.
     pub certified_ms: i64,
+    /// How long the bearer token still opens an enrolment that is complete or has ended. Default 7 days.
+    pub session_kept_ms: i64,
+    /// How long photos are kept of an enrolment that was rejected, abandoned or expired. Default 30 days.
+    pub photo_kept_ms: i64,
 }
 
 impl Default for RegistrationConfig {
@@ -123,6 +127,8 @@ impl Default for RegistrationConfig {
             supplement_ms: 7 * DAY,
             started_ms: 30 * DAY,
             certified_ms: 30 * DAY,
+            session_kept_ms: 7 * DAY,
+            photo_kept_ms: 30 * DAY,
         }
     }
 }

@@ -68,6 +68,8 @@ pub enum Event {
     DeviceChanged,
     /// Another PIN is in force.
     PinChanged,
+    /// Five wrong PINs locked the key. Told on every channel: it may not have been the citizen.
+    Locked,
 }
 
 impl Event {
@@ -80,6 +82,7 @@ impl Event {
             Event::Complete => "complete",
             Event::DeviceChanged => "device-changed",
             Event::PinChanged => "pin-changed",
+            Event::Locked => "locked",
         }
     }
 }

@@ -9,11 +9,11 @@ use kyso_signing::credential::{BindingPurpose, BindingState};
 use kyso_signing::request::RequestKind;
 use kyso_store::Job;
 
-use crate::enrolment::device::enqueue;
+use crate::enrolment::device::{enqueue, notify};
 use crate::enrolment::state::{Change, State};
 use crate::enrolment::{begin, table};
 use crate::ledger::line;
-use crate::task::Task;
+use crate::task::{Event, Task};
 use crate::{EnrolmentId, Error, Registration, Result};
 
 /// What came of a job.
@@ -103,8 +103,21 @@ impl Registration {
                         self.advance(&id).await?;
                     }
                 }
+                Signed::PinLocked { credential, .. } => {
+                    self.tell_locked(&credential.to_string()).await?;
+                }
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    async fn tell_locked(&self, credential: &str) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        if let Some(id) = table::of_credential(&mut tx, credential).await? {
+            let row = table::by_id(&mut tx, &id).await?;
+            notify(&mut tx, &row, Event::Locked);
+            tx.commit().await?;
         }
         Ok(())
     }
@@ -145,6 +158,7 @@ impl Registration {
             Task::Accept { enrolment } => self.accept(enrolment, job.attempts).await,
             Task::Expire => {
                 self.expire().await?;
+                self.erase_photos().await?;
                 Ok(After::Again { in_ms: SWEEP_MS })
             }
             // The server sends these itself.

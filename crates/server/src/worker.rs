@@ -436,7 +436,8 @@ impl Worker {
         Ok(self.outbound.send(&letter).await)
     }
 
-    /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured.
+    /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured; that the
+    /// key is locked by both.
     async fn notify(
         &self,
         enrolment: &EnrolmentId,
@@ -455,17 +456,22 @@ impl Worker {
             [by_sms, by_mail]
         };
         let mut delivery = Delivery::Unreachable("channel-not-configured");
+        let hotline = self.platform.loaded.config.provider.hotline.as_str();
         for (channel, destination) in ways.into_iter().flatten() {
             let letter = Letter {
                 channel,
                 destination,
                 name: event.as_str(),
                 language: &notice.language,
-                variables: &[("reference", &notice.reference)],
+                variables: &[("reference", &notice.reference), ("hotline", hotline)],
                 reference: &job.id.to_string(),
             };
-            delivery = self.outbound.send(&letter).await;
-            if delivery == Delivery::Accepted {
+            let sent = self.outbound.send(&letter).await;
+            // One way that worked is enough to be done; the other is not tried again for its sake.
+            if delivery != Delivery::Accepted {
+                delivery = sent;
+            }
+            if delivery == Delivery::Accepted && event != Event::Locked {
                 break;
             }
         }

@@ -153,7 +153,9 @@ impl Registration {
         }
         let mut tx = self.store().write().await?;
         if !table::put_plan(&mut tx, plan).await? {
-            return Err(Error::CodeTaken);
+            return Err(Error::CodeTaken {
+                code: plan.code.clone(),
+            });
         }
         line("registration.plan.added", &plan.code, actor)
             .with("months", plan.months)
@@ -175,7 +177,9 @@ impl Registration {
         }
         let inserted = table::insert_campaign(&mut tx, campaign).await;
         if refused_by(&inserted).is_some() {
-            return Err(Error::CodeTaken);
+            return Err(Error::CodeTaken {
+                code: campaign.code.clone(),
+            });
         }
         inserted?;
         line("registration.campaign.added", &campaign.code, actor)

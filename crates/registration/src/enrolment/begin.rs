@@ -57,10 +57,12 @@ impl Registration {
         Ok(Started { id, session, view })
     }
 
-    /// Which enrolment this bearer token opens. [`Error::SessionInvalid`] otherwise.
+    /// Which enrolment this bearer token opens. It ends with the enrolment: every state a citizen can be in has an end, and a
+    /// while after that end, or after completion, the token is void. [`Error::SessionInvalid`] otherwise.
     pub async fn authenticate(&self, token: &str) -> Result<EnrolmentId> {
         let mut tx = self.store().read().await?;
-        table::by_session(&mut tx, secret::sha256(token.as_bytes()))
+        let over = tx.now() - self.config().session_kept_ms;
+        table::by_session(&mut tx, secret::sha256(token.as_bytes()), over)
             .await?
             .ok_or(Error::SessionInvalid)
     }

@@ -1,7 +1,11 @@
-//! Photos of the evidence: read, sealed, kept with their history.
+//! Photos of the evidence: read, sealed, and deleted when nobody needs them.
+//!
+//! A photo is taken in once the phone number or mailbox is proved. Of a photo that was taken again only the digest stays;
+//! of an enrolment that was rejected, abandoned or expired the bytes go `photo_kept_ms` after its end, with a line in the
+//! ledger. Photos of a person who got a credential stay: they are the evidence it rests on.
 
 use super::begin::{check_asked, lock_open};
-use super::state::{Kind, Piece};
+use super::state::{Kind, Piece, Step};
 use super::{EvidenceView, ImageLimits, read_photo, table};
 use crate::ledger::line;
 use crate::{EnrolmentId, Error, EvidenceId, Registration, Result, secret};
@@ -12,10 +16,10 @@ const SIDE_MIN: u32 = 300;
 const SIDE_MAX: u32 = 8_000;
 
 impl Registration {
-    /// Stores a photo, in place of an earlier one.
+    /// Stores a photo, in place of an earlier one, whose bytes are deleted.
     ///
     /// # Errors
-    /// [`Error::Image`], [`Error::PieceNotAsked`], [`Error::EnrolmentState`].
+    /// [`Error::Image`], [`Error::PieceNotAsked`], [`Error::EnrolmentState`]; [`Error::StepsMissing`] before the activation.
     pub async fn put_photo(
         &self,
         id: &EnrolmentId,
@@ -32,6 +36,12 @@ impl Registration {
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
         check_asked(&mut tx, &row, &[Piece::Photo(kind)]).await?;
+        // Nobody's card is kept for somebody who has not proved how they are reached.
+        if row.activated_at.is_none() {
+            return Err(Error::StepsMissing {
+                missing: vec![Step::Activation],
+            });
+        }
         let evidence: EvidenceId = tx.id();
         let blob = self
             .sealed()
@@ -78,10 +88,28 @@ impl Registration {
             .into_iter()
             .find(|photo| photo.view.kind == kind)
             .ok_or(Error::EvidenceMissing(kind))?;
+        let blob = photo.blob.ok_or(Error::EvidenceMissing(kind))?;
         let bytes = self
             .sealed()
-            .read(self.store(), &photo.id.to_string(), &photo.blob)
+            .read(self.store(), &photo.id.to_string(), &blob)
             .await?;
         Ok((bytes, photo.view.media_type))
+    }
+
+    /// Deletes the photos of enrolments that ended without a credential long enough ago.
+    pub(crate) async fn erase_photos(&self) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        let before = tx.now() - self.config().photo_kept_ms;
+        for (enrolment, photo, blob) in table::photos_to_erase(&mut tx, before).await? {
+            table::erase_photo(&mut tx, &photo, &blob).await?;
+            line(
+                "registration.evidence.erased",
+                &enrolment.to_string(),
+                "system",
+            )
+            .with("evidence", photo.to_string())
+            .record(&mut tx);
+        }
+        Ok(tx.commit().await?)
     }
 }

@@ -72,7 +72,7 @@ INSERT INTO enrolment (id, reference, session_hash, state, language, entered_by,
 VALUES ($1, $2, $3, 'started', $4, $5, $6, $7, $8, $9, $9)";
 
 const BY_SESSION: &str = "-- enrolment_by_session
-SELECT id FROM enrolment WHERE session_hash = $1";
+SELECT id FROM enrolment WHERE session_hash = $1 AND (ended_at IS NULL OR ended_at > $2) AND (completed_at IS NULL OR completed_at > $2)";
 
 const HOLDER: &str = concat!(
     "-- enrolment_holder\nSELECT ",
@@ -203,7 +203,14 @@ SELECT id, kind, version, blob_id, sha256, media_type, width, height, created_at
 FROM evidence WHERE enrolment_id = $1 AND superseded_at IS NULL ORDER BY kind";
 
 const EVIDENCE_SUPERSEDE: &str = "-- evidence_supersede
-UPDATE evidence SET superseded_at = $3 WHERE enrolment_id = $1 AND kind = $2 AND superseded_at IS NULL RETURNING version";
+UPDATE evidence SET superseded_at = $2, blob_id = NULL WHERE id = $1 AND superseded_at IS NULL";
+
+const EVIDENCE_TO_ERASE: &str = "-- evidence_to_erase
+SELECT e.id AS enrolment_id, v.id, v.blob_id FROM enrolment e JOIN evidence v ON v.enrolment_id = e.id
+WHERE e.state IN ('rejected', 'abandoned', 'expired') AND e.ended_at <= $1 AND v.blob_id IS NOT NULL LIMIT 200";
+
+const EVIDENCE_ERASE: &str = "-- evidence_erase
+UPDATE evidence SET blob_id = NULL WHERE id = $1 AND blob_id IS NOT NULL";
 
 const EVIDENCE_INSERT: &str = "-- evidence_insert
 INSERT INTO evidence (id, enrolment_id, kind, version, blob_id, sha256, media_type, width, height, byte_count, created_at)
@@ -297,6 +304,8 @@ pub(crate) const STATEMENTS: &[&str] = &[
     ALLOW_FORGET,
     EVIDENCE,
     EVIDENCE_SUPERSEDE,
+    EVIDENCE_TO_ERASE,
+    EVIDENCE_ERASE,
     EVIDENCE_INSERT,
     CONTRACT,
     CONTRACT_BY_ID,
@@ -355,9 +364,14 @@ pub(crate) async fn insert(tx: &mut Tx, new: New<'_>) -> Result<()> {
     Ok(tx.change(TABLE, 1, INSERT, &values).await?)
 }
 
-pub(crate) async fn by_session(tx: &mut Tx, hash: [u8; 32]) -> Result<Option<EnrolmentId>> {
+/// The enrolment of a token, unless it ended or was completed before `over`.
+pub(crate) async fn by_session(
+    tx: &mut Tx,
+    hash: [u8; 32],
+    over: i64,
+) -> Result<Option<EnrolmentId>> {
     Ok(tx
-        .optional(BY_SESSION, &[hash.into()])
+        .optional(BY_SESSION, &[hash.into(), over.into()])
         .await?
         .map(|row| row.id("id"))
         .transpose()?)
@@ -715,7 +729,8 @@ pub(crate) async fn forget_allowances(tx: &mut Tx, before: i64) -> Result<u64> {
 /// A photo in force.
 pub(crate) struct Evidence {
     pub(crate) id: EvidenceId,
-    pub(crate) blob: BlobId,
+    /// `None` once it was erased.
+    pub(crate) blob: Option<BlobId>,
     pub(crate) view: EvidenceView,
 }
 
@@ -729,7 +744,7 @@ pub(crate) async fn evidence(tx: &mut Tx, id: &EnrolmentId) -> Result<Vec<Eviden
         };
         photos.push(Evidence {
             id: row.id("id")?,
-            blob: blob(&row, "blob_id")?,
+            blob: opt_blob(&row, "blob_id")?,
             view: EvidenceView {
                 kind: Kind::read(&kind).ok_or(Error::Corrupt {
                     table: "evidence",
@@ -758,7 +773,31 @@ pub(crate) struct NewEvidence {
     pub(crate) byte_count: usize,
 }
 
-/// Stores a take; earlier ones stay, superseded. Returns its version.
+/// Photos of enrolments that ended without a credential before this instant.
+pub(crate) async fn photos_to_erase(
+    tx: &mut Tx,
+    before: i64,
+) -> Result<Vec<(EnrolmentId, EvidenceId, BlobId)>> {
+    let rows = tx.all(EVIDENCE_TO_ERASE, &[before.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                row.id("enrolment_id")?,
+                row.id("id")?,
+                blob(row, "blob_id")?,
+            ))
+        })
+        .collect()
+}
+
+/// Deletes a photo's bytes; its digest stays.
+pub(crate) async fn erase_photo(tx: &mut Tx, id: &EvidenceId, blob: &BlobId) -> Result<()> {
+    tx.change("evidence", 1, EVIDENCE_ERASE, &[id.into()])
+        .await?;
+    Ok(tx.delete_blob(blob).await?)
+}
+
+/// Stores a take; of the one before only the digest stays. Returns its version.
 pub(crate) async fn add_evidence(
     tx: &mut Tx,
     enrolment: &EnrolmentId,
@@ -766,17 +805,17 @@ pub(crate) async fn add_evidence(
 ) -> Result<i64> {
     let now = tx.now();
     let kind = new.kind.as_str();
-    let before = tx
-        .optional(
-            EVIDENCE_SUPERSEDE,
-            &[enrolment.into(), kind.into(), now.into()],
-        )
-        .await?;
-    let version = before
-        .map(|row| row.int("version"))
-        .transpose()?
-        .unwrap_or(0)
-        + 1;
+    let before = evidence(tx, enrolment).await?;
+    let before = before.iter().find(|photo| photo.view.kind == new.kind);
+    let version = before.map_or(1, |photo| photo.view.version + 1);
+    if let Some(photo) = before {
+        let values = [(&photo.id).into(), now.into()];
+        tx.change("evidence", 1, EVIDENCE_SUPERSEDE, &values)
+            .await?;
+        if let Some(blob) = &photo.blob {
+            tx.delete_blob(blob).await?;
+        }
+    }
     let values = [
         new.id.into(),
         enrolment.into(),

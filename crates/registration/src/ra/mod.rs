@@ -103,6 +103,16 @@ impl Officer {
     }
 }
 
+/// Why an officer suspends a credential: codes, since the ledger keeps them for ever and takes no sentence about a person.
+pub const SUSPENSION_REASONS: &[&str] = &[
+    "citizen-asked",
+    "phone-lost",
+    "misuse-suspected",
+    "data-in-doubt",
+    "authority-order",
+    "other",
+];
+
 /// Who decides.
 pub(crate) const DECIDES: &[OfficerRole] = &[OfficerRole::Vetter, OfficerRole::Lead];
 /// Who reads dossiers.

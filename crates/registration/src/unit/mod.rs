@@ -102,7 +102,7 @@ impl Registration {
     /// the first line the header. `merged_into` lists codes separated by spaces. All or nothing.
     ///
     /// # Errors
-    /// [`Error::Unacceptable`] naming the column; the line is in the log.
+    /// [`Error::Line`] naming line, column and rule.
     pub async fn import_units(&self, csv: &str, actor: &str) -> Result<Imported> {
         let lines = read_csv(csv)?;
         let mut tx = self.store().write().await?;
@@ -136,64 +136,76 @@ struct Line {
     merged_into: Vec<String>,
 }
 
+/// The first line of an import.
+const HEADER: &str = "code,tier,parent_code,name,valid_from,valid_to,merged_into";
+
 fn read_csv(csv: &str) -> Result<Vec<Line>> {
-    let bad = |field| Error::Unacceptable {
-        field,
-        rule: "see the columns of the import",
-    };
-    let mut lines = csv.trim_start_matches('\u{feff}').lines();
-    if lines.next().map(str::trim)
-        != Some("code,tier,parent_code,name,valid_from,valid_to,merged_into")
-    {
-        return Err(bad("header"));
+    let mut lines = csv.trim_start_matches('\u{feff}').lines().zip(1..);
+    if lines.next().map(|(line, _)| line.trim()) != Some(HEADER) {
+        return Err(Error::Line {
+            line: 1,
+            column: "header",
+            rule: HEADER,
+        });
     }
     lines
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| {
-            let columns: Vec<&str> = line.split(',').map(str::trim).collect();
-            let [code, tier, parent, name, from, to, merged] = columns[..] else {
-                return Err(bad("columns"));
-            };
-            let tier = Tier::read(tier).ok_or_else(|| bad("tier"))?;
-            let digits = match tier {
-                Tier::Province => 2,
-                Tier::District => 3,
-                Tier::Commune => 5,
-            };
-            let is_code = |code: &str, digits: usize| {
-                code.len() == digits && code.bytes().all(|b| b.is_ascii_digit())
-            };
-            let is_day = |day: &str| day.parse::<kyso_paper::Date>().is_ok();
-            if !is_code(code, digits)
-                || merged
-                    .split(' ')
-                    .any(|to| !to.is_empty() && !is_code(to, digits))
-            {
-                return Err(bad("code"));
-            }
-            if (tier == Tier::Province) != parent.is_empty() {
-                return Err(bad("parent_code"));
-            }
-            if !is_day(from) || !(to.is_empty() || is_day(to) && to > from) {
-                return Err(bad("valid_from"));
-            }
-            Ok(Line {
-                unit: Unit {
-                    code: code.into(),
-                    tier,
-                    parent_code: (!parent.is_empty()).then(|| parent.into()),
-                    name: crate::citizen::read_line(name, 128, true).map_err(|_| bad("name"))?,
-                    valid_from: from.into(),
-                    valid_to: (!to.is_empty()).then(|| to.into()),
-                },
-                merged_into: merged
-                    .split(' ')
-                    .filter(|to| !to.is_empty())
-                    .map(Into::into)
-                    .collect(),
-            })
+        .filter(|(text, _)| !text.trim().is_empty())
+        .map(|(text, line)| {
+            read_line(text).map_err(|(column, rule)| Error::Line { line, column, rule })
         })
         .collect()
+}
+
+/// One line; else the column that is wrong and what it must be.
+fn read_line(text: &str) -> Result<Line, (&'static str, &'static str)> {
+    let columns: Vec<&str> = text.split(',').map(str::trim).collect();
+    let [code, tier, parent, name, from, to, merged] = columns[..] else {
+        return Err(("line", "seven columns, none of which holds a comma"));
+    };
+    let tier = Tier::read(tier).ok_or(("tier", "province, district or commune"))?;
+    let digits = match tier {
+        Tier::Province => 2,
+        Tier::District => 3,
+        Tier::Commune => 5,
+    };
+    let is_code =
+        |code: &str| code.len() == digits && code.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_code(code) {
+        return Err((
+            "code",
+            "two digits for a province, three for a district, five for a commune",
+        ));
+    }
+    if merged.split(' ').any(|to| !to.is_empty() && !is_code(to)) {
+        return Err(("merged_into", "codes of the same tier with spaces between"));
+    }
+    if (tier == Tier::Province) != parent.is_empty() {
+        return Err(("parent_code", "empty for a province, else given"));
+    }
+    let is_day = |day: &str| day.parse::<kyso_paper::Date>().is_ok();
+    if !is_day(from) {
+        return Err(("valid_from", "a day, yyyy-mm-dd"));
+    }
+    if !(to.is_empty() || is_day(to) && to > from) {
+        return Err(("valid_to", "empty, or a day after valid_from, yyyy-mm-dd"));
+    }
+    let name = crate::citizen::read_line(name, 128, true)
+        .map_err(|_| ("name", "1 to 128 letters, as printed"))?;
+    Ok(Line {
+        unit: Unit {
+            code: code.into(),
+            tier,
+            parent_code: (!parent.is_empty()).then(|| parent.into()),
+            name,
+            valid_from: from.into(),
+            valid_to: (!to.is_empty()).then(|| to.into()),
+        },
+        merged_into: merged
+            .split(' ')
+            .filter(|to| !to.is_empty())
+            .map(Into::into)
+            .collect(),
+    })
 }
 
 #[cfg(test)]
@@ -224,17 +236,30 @@ mod tests {
     #[test]
     fn a_malformed_line_is_refused() {
         let header = "code,tier,parent_code,name,valid_from,valid_to,merged_into\n";
-        for line in [
-            "2719,commune,79,Phường Vườn Lài,2025-07-01,,",
-            "27190,ward,79,Phường Vườn Lài,2025-07-01,,",
-            "27190,commune,,Phường Vườn Lài,2025-07-01,,",
-            "27190,commune,79,,2025-07-01,,",
-            "27190,commune,79,Phường Vườn Lài,01/07/2025,,",
-            "27190,commune,79,Phường Vườn Lài,2025-07-01,2025-07-01,",
-            "27190,commune,79,Phường Vườn Lài,2025-07-01,,2716",
-            "27190,commune,79",
+        let good = "27190,commune,79,Phường Vườn Lài,2025-07-01,,\n\n";
+        for (wrong, text) in [
+            ("code", "2719,commune,79,Phường Vườn Lài,2025-07-01,,"),
+            ("tier", "27190,ward,79,Phường Vườn Lài,2025-07-01,,"),
+            ("parent_code", "27190,commune,,Phường Vườn Lài,2025-07-01,,"),
+            ("name", "27190,commune,79,,2025-07-01,,"),
+            (
+                "valid_from",
+                "27190,commune,79,Phường Vườn Lài,01/07/2025,,",
+            ),
+            (
+                "valid_to",
+                "27190,commune,79,Phường Vườn Lài,2025-07-01,2025-07-01,",
+            ),
+            (
+                "merged_into",
+                "27190,commune,79,Phường Vườn Lài,2025-07-01,,2716",
+            ),
+            ("line", "27190,commune,79"),
         ] {
-            assert!(read_csv(&format!("{header}{line}")).is_err(), "{line}");
+            match read_csv(&format!("{header}{good}{text}")).map(drop) {
+                Err(Error::Line { line, column, .. }) => assert_eq!((line, column), (4, wrong)),
+                other => panic!("{text}: {other:?}"),
+            }
         }
         assert!(read_csv("code\n").is_err());
     }

@@ -221,14 +221,21 @@ impl Registration {
         let files = to_judge
             .photos
             .iter()
-            .map(|photo| (photo.id.to_string(), &photo.blob, photo.view.sha256.clone()))
+            .map(|photo| {
+                (
+                    photo.id.to_string(),
+                    photo.blob.as_ref(),
+                    photo.view.sha256.clone(),
+                )
+            })
             .chain([(
                 contract.id.to_string(),
-                &contract.blob,
+                Some(&contract.blob),
                 hex::encode(&contract.sha256),
             )]);
         for (context, blob, sha256) in files {
             use kyso_store::Error as Store;
+            let blob = blob.ok_or(forged("evidence"))?;
             match self.sealed().read(self.store(), &context, blob).await {
                 Ok(bytes) if hex::encode(secret::sha256(&bytes)) == sha256 => {}
                 Ok(_)

@@ -290,7 +290,7 @@ async fn plans_and_campaigns_are_checked(office: Office) {
         .unwrap();
     assert!(matches!(
         office.registration.add_plan(&other, "cli").await,
-        Err(Error::CodeTaken)
+        Err(Error::CodeTaken { .. })
     ));
 
     let good = campaign("vuon-lai", Some(1), office.now());
@@ -301,7 +301,7 @@ async fn plans_and_campaigns_are_checked(office: Office) {
         .unwrap();
     assert!(matches!(
         office.registration.add_campaign(&good, "cli").await,
-        Err(Error::CodeTaken)
+        Err(Error::CodeTaken { .. })
     ));
     let mut bad = campaign("khac", None, office.now());
     bad.ends_at = bad.starts_at;

@@ -329,6 +329,8 @@ async fn five_wrong_pins_before_the_first_signature_end_the_enrolment(office: Of
         (view.state, view.reasons),
         (State::Failed, vec!["pin-locked".to_owned()])
     );
+    let told = office.messages().await;
+    assert!(told.contains(&"locked".to_owned()), "{told:?}");
     office.work().await;
     office.check().await;
 }

@@ -1,20 +1,23 @@
 //! Photos: what is taken in, how it is kept, who sees it.
 
 use kyso_registration::Error;
-use kyso_registration::enrolment::{ImageFault, Kind};
+use kyso_registration::enrolment::{ImageFault, Kind, Step};
 use kyso_registration::ra::OfficerRole;
 
-use crate::office::{Office, photo};
+use crate::office::{DAY, Office, photo};
 
 crate::everywhere!(
     a_photo_is_sealed_and_its_digest_is_kept,
-    a_new_take_replaces_the_old_one_and_history_stays,
+    a_new_take_replaces_the_old_one_and_only_its_digest_stays,
+    a_photo_waits_for_a_proved_phone,
+    photos_go_when_an_enrolment_ended_without_a_credential,
     what_is_no_plain_picture_is_refused,
     an_officer_sees_a_photo_and_the_look_is_recorded,
 );
 
 async fn a_photo_is_sealed_and_its_digest_is_kept(office: Office) {
     let person = office.begin().await;
+    office.activate(&person).await;
     let bytes = photo(7);
     let stored = office
         .registration
@@ -42,8 +45,10 @@ async fn a_photo_is_sealed_and_its_digest_is_kept(office: Office) {
     }
 }
 
-async fn a_new_take_replaces_the_old_one_and_history_stays(office: Office) {
+async fn a_new_take_replaces_the_old_one_and_only_its_digest_stays(office: Office) {
     let person = office.begin().await;
+    office.activate(&person).await;
+    let before = blobs(&office).await;
     for (version, filling) in [(1, 1), (2, 2), (3, 3)] {
         let stored = office
             .registration
@@ -51,6 +56,7 @@ async fn a_new_take_replaces_the_old_one_and_history_stays(office: Office) {
             .await
             .unwrap();
         assert_eq!(stored.version, version);
+        assert_eq!(blobs(&office).await, before + 1);
     }
     let view = office.show(&person).await;
     assert_eq!(view.evidence.len(), 1);
@@ -61,6 +67,81 @@ async fn a_new_take_replaces_the_old_one_and_history_stays(office: Office) {
         .await
         .unwrap();
     assert_eq!(kept.int("takes").unwrap(), 3);
+}
+
+async fn a_photo_waits_for_a_proved_phone(office: Office) {
+    let person = office.begin().await;
+    let put = async || {
+        office
+            .registration
+            .put_photo(&person.id, Kind::Front, &photo(1))
+            .await
+    };
+    assert!(matches!(
+        put().await,
+        Err(Error::StepsMissing { missing }) if missing == [Step::Activation]
+    ));
+    office.activate(&person).await;
+    put().await.unwrap();
+}
+
+async fn photos_go_when_an_enrolment_ended_without_a_credential(office: Office) {
+    let officer = office.officer(&[OfficerRole::Vetter]).await;
+    let before = blobs(&office).await;
+    let (rejected, kept) = (office.begin().await, office.begin().await);
+    office.hand_in(&rejected).await;
+    office.hand_in(&kept).await;
+    let all = blobs(&office).await;
+    assert!(all > before);
+    office
+        .registration
+        .open_dossier(&officer, &rejected.id)
+        .await
+        .unwrap();
+    office
+        .registration
+        .reject(&officer, &rejected.id, &["suspected-fraud"])
+        .await
+        .unwrap();
+    office.registration.recover().await.unwrap();
+    office.advance(29 * DAY);
+    office.work().await;
+    let late = blobs(&office).await;
+    let seen = office
+        .registration
+        .dossier_photo(&officer, &rejected.id, Kind::Front)
+        .await;
+    assert!(seen.is_ok());
+    office.advance(2 * DAY);
+    office.work().await;
+    assert_eq!(blobs(&office).await, late - 3);
+    let gone = office
+        .registration
+        .dossier_photo(&officer, &rejected.id, Kind::Front)
+        .await;
+    assert!(matches!(gone, Err(Error::EvidenceMissing(Kind::Front))));
+    let lines = office.ledger(&rejected.id).await;
+    let erased = lines
+        .iter()
+        .filter(|kind| *kind == "registration.evidence.erased");
+    assert_eq!(erased.count(), 3);
+    let other = office
+        .registration
+        .dossier_photo(&officer, &kept.id, Kind::Front)
+        .await;
+    assert!(other.is_ok());
+    office.check().await;
+}
+
+async fn blobs(office: &Office) -> i64 {
+    let sql = "-- test_count\nSELECT COUNT(1) AS found FROM blob";
+    office
+        .store
+        .one(sql, &[])
+        .await
+        .unwrap()
+        .int("found")
+        .unwrap()
 }
 
 async fn what_is_no_plain_picture_is_refused(office: Office) {
@@ -114,6 +195,7 @@ async fn an_officer_sees_a_photo_and_the_look_is_recorded(office: Office) {
     assert!(matches!(refused, Err(Error::OfficerForbidden)));
     // Before it is handed in nobody looks.
     let draft = office.begin().await;
+    office.activate(&draft).await;
     office.photos(&draft).await;
     let refused = office
         .registration

@@ -9,6 +9,7 @@ crate::everywhere!(
     thirty_four_provinces_are_there_and_preparing_again_changes_nothing,
     an_old_ward_leads_to_the_new_one,
     an_import_adds_changes_and_ends_units_or_does_nothing,
+    the_sample_is_one_that_an_import_takes,
 );
 
 const HEADER: &str = "code,tier,parent_code,name,valid_from,valid_to,merged_into\n";
@@ -73,7 +74,11 @@ async fn an_import_adds_changes_and_ends_units_or_does_nothing(office: Office) {
     );
     assert!(matches!(
         import(half).await,
-        Err(Error::Unacceptable { field: "name", .. })
+        Err(Error::Line {
+            line: 3,
+            column: "name",
+            ..
+        })
     ));
     assert!(
         !office
@@ -84,4 +89,10 @@ async fn an_import_adds_changes_and_ends_units_or_does_nothing(office: Office) {
             .iter()
             .any(|unit| unit.code == "27350")
     );
+}
+
+async fn the_sample_is_one_that_an_import_takes(office: Office) {
+    let sample = include_str!("../../../../docs/samples/units.csv");
+    let imported = office.registration.import_units(sample, "cli").await;
+    assert_eq!(imported.unwrap(), Imported::default());
 }

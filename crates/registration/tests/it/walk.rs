@@ -1,15 +1,17 @@
 //! The whole way, and the same way with the phone closed after every step.
 
+use kyso_registration::Error;
 use kyso_registration::citizen::Channel;
 use kyso_registration::enrolment::{Kind, State};
 use kyso_registration::ra::OfficerRole;
 
-use crate::office::{Office, PIN, Phone, photo};
+use crate::office::{DAY, Office, PIN, Person, Phone, photo};
 
 crate::everywhere!(
     a_citizen_walks_from_the_plan_to_an_active_credential,
     every_step_survives_a_closed_phone_and_another_node,
     the_owner_may_come_before_the_phone_number,
+    a_token_ends_with_its_enrolment,
     submit_names_everything_that_is_missing,
     the_ledger_tells_the_whole_story_without_personal_data,
 );
@@ -142,9 +144,6 @@ async fn the_owner_may_come_before_the_phone_number(office: Office) {
         .await
         .unwrap();
     office.registration.pay(&person.id).await.unwrap();
-    office.photos(&person).await;
-    office.sign_contract(&person).await;
-    assert_eq!(office.next(&person).await, ["activation"]);
     office
         .registration
         .request_code(&person.id, Channel::Email)
@@ -178,6 +177,22 @@ async fn the_owner_may_come_before_the_phone_number(office: Office) {
         State::Submitted
     );
     office.check().await;
+}
+
+async fn a_token_ends_with_its_enrolment(office: Office) {
+    let (done, _) = office.complete().await;
+    let (gone, waiting) = (office.begin().await, office.begin().await);
+    office.registration.abandon(&gone.id).await.unwrap();
+    let opens = async |person: &Person| office.registration.authenticate(&person.session).await;
+    office.advance(7 * DAY - 60_000);
+    for person in [&done, &gone, &waiting] {
+        assert_eq!(opens(person).await.unwrap(), person.id);
+    }
+    office.advance(60_000);
+    for person in [&done, &gone] {
+        assert!(matches!(opens(person).await, Err(Error::SessionInvalid)));
+    }
+    assert_eq!(opens(&waiting).await.unwrap(), waiting.id);
 }
 
 async fn submit_names_everything_that_is_missing(office: Office) {

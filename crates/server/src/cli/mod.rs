@@ -19,6 +19,7 @@ mod officer;
 mod portal;
 mod serve;
 mod store;
+mod unit;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -65,6 +66,9 @@ enum Verb {
     /// Enrolment campaigns.
     #[command(subcommand)]
     Campaign(campaign::Campaign),
+    /// Provinces and communes that an address may name.
+    #[command(subcommand)]
+    Unit(unit::Unit),
     /// The ledger of everything that was done.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
@@ -135,6 +139,7 @@ impl Verb {
             Self::Officer(verb) => verb.run(&loaded(path)?).await,
             Self::Portal(verb) => verb.run(&loaded(path)?).await,
             Self::Campaign(verb) => verb.run(&loaded(path)?).await,
+            Self::Unit(verb) => verb.run(&loaded(path)?).await,
             Self::Ledger(verb) => verb.run(&loaded(path)?).await,
             Self::Config(verb) => verb.run(path),
             Self::Store(verb) => verb.run(&loaded(path)?).await,

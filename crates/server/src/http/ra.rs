@@ -132,7 +132,8 @@ pub struct NewAskWire {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonWire {
-    /// For a suspension any short code; for a revocation a name of RFC 5280, 5.3.1, such as `key-compromise`.
+    /// For a suspension `citizen-asked`, `phone-lost`, `misuse-suspected`, `data-in-doubt`, `authority-order` or `other`; for a
+    /// revocation a name of RFC 5280, 5.3.1, such as `key-compromise`.
     reason: String,
 }
 
@@ -308,6 +309,9 @@ pub async fn suspend_credential(
     Body(wire): Body<ReasonWire>,
 ) -> Answer<CredentialWire> {
     let id = credential_id(&app, &officer, &id).await?;
+    if !ra::SUSPENSION_REASONS.contains(&wire.reason.as_str()) {
+        return Err(Problem::new("reason-unknown").with_field("reason", "unknown"));
+    }
     let credentials = &app.platform.signing.credentials;
     credentials
         .suspend(&id, &wire.reason, &officer.id.to_string())

@@ -52,7 +52,7 @@ impl From<kyso_registration::Error> for Problem {
                     .with_field(*field, "unacceptable")
                     .because(&error);
             }
-            E::CodeTaken => "conflict",
+            E::CodeTaken { .. } => "conflict",
             E::ContractChanged => "contract-changed",
             E::AgreementText => "agreement-text",
             E::OfficerForbidden => "officer-forbidden",

@@ -234,7 +234,7 @@ fn body(name: &str) -> serde_json::Value {
         "ask_supplement" => {
             json!({ "asks": [{ "piece": "photo:front", "reason": "image-blurred" }] })
         }
-        "suspend_credential" => json!({ "reason": "test" }),
+        "suspend_credential" => json!({ "reason": "other" }),
         "revoke_credential" => json!({ "reason": "superseded" }),
         _ => json!({}),
     }

@@ -439,10 +439,15 @@ pub(super) fn check_name(position: usize, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Control characters, and those that make text read in another order than it is written.
+/// Control characters, and those that nobody sees (Default_Ignorable_Code_Point, UAX #44, and blank letters) or that make
+/// text read in another order than it is written: two names that look alike are alike.
 fn is_deceptive(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffc}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 pub(super) fn check_texts(
@@ -626,6 +631,11 @@ mod tests {
             "a\nb",
             "a\u{0}b",
             "\u{202e}fdp.exe",
+            "\u{61c}fdp.exe",
+            "a\u{200b}b.pdf",
+            "\u{feff}a.pdf",
+            "a\u{2060}b.pdf",
+            "a\u{e0041}.pdf",
             &"x".repeat(256),
         ] {
             assert!(
