@@ -96,8 +96,8 @@ mod service;
 
 pub use activation::{
     Activation, ApprovalKey, ApprovalStatement, BindingCode, BindingRequest, BindingStatement,
-    Consent, DecisionStatement, DeviceKey, DeviceKind, DeviceSignature, Expected, ExpectedDocument, Refusal,
-    SealedPin, SessionStatement, seal_pin, seal_pin_and_code,
+    Consent, DecisionStatement, DeviceKey, DeviceKind, DeviceSignature, Expected, ExpectedDocument,
+    Refusal, SealedPin, SessionStatement, seal_pin, seal_pin_and_code,
 };
 pub use backend::{BackendName, UnknownBackend};
 pub use citizen::{Attempt, BindingAttempt};

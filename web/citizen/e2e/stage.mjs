@@ -135,6 +135,15 @@ token_file = "sms.token"
         headers: { authorization: `Basic ${basic}`, 'content-type': 'application/json', ...options.headers },
       });
     },
+    /** What the officer posts to approve a dossier, signed with the key that `kyso officer add` wrote. */
+    sign: (dossier) => {
+      const options = { cwd: directory, encoding: 'utf8', input: dossier };
+      const done = spawnSync(join(BINARIES, 'kyso'), ['officer', 'sign'], options);
+      if (done.status !== 0) {
+        throw new Error(`kyso officer sign: ${done.stderr}`);
+      }
+      return JSON.parse(done.stdout);
+    },
     officer: async (path, method = 'POST', body = undefined) => {
       const answer = await fetch(`${api}/v1/ra/enrolments/${path}`, {
         method,
@@ -156,11 +165,11 @@ token_file = "sms.token"
 
 /** An officer looks at everything and approves. */
 export async function approve(stage, id) {
-  await stage.officer(`${id}/lock`);
+  const dossier = await (await stage.officer(`${id}/lock`)).text();
   for (const kind of ['front', 'back', 'face']) {
     await (await stage.officer(`${id}/evidence/${kind}`, 'GET')).arrayBuffer();
   }
-  await stage.officer(`${id}/approval`);
+  await stage.officer(`${id}/approval`, 'POST', stage.sign(dossier));
 }
 
 /** A portal asks for a signature over PDFs with these titles. */

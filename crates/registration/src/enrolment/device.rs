@@ -128,7 +128,23 @@ impl Registration {
         let Some(expires_at) = self.signing().devices.challenge_ends(nonce).await? else {
             return Ok(None);
         };
-        let (channel, destination) = contact(&row)?;
+        // Where it goes is what officers approved, whatever the row says by now.
+        let approved = match self.approved(keys, id).await {
+            Err(Error::ApprovalForged { code }) => {
+                self.record_refusal(id, code).await?;
+                return Ok(None);
+            }
+            approved => approved?,
+        };
+        if approved.credential != row.credential_id {
+            return Ok(None);
+        }
+        let destination = match approved.proved {
+            Channel::Sms => Some(approved.phone),
+            Channel::Email => approved.email,
+        };
+        let destination = destination.ok_or(Error::NotFound { what: "contact" })?;
+        let channel = approved.proved;
         let code = self
             .signing()
             .credentials
@@ -267,14 +283,18 @@ impl Registration {
     /// The rows claim an approval that officers did not sign. The enrolment ends, so that nothing asks again; the ledger and
     /// the job say why.
     async fn refuse_approval(&self, id: &EnrolmentId, code: &'static str) -> Result<()> {
+        self.record_refusal(id, code).await?;
+        self.fail(id, "approval-not-authentic").await?;
+        Err(Error::ApprovalForged { code })
+    }
+
+    async fn record_refusal(&self, id: &EnrolmentId, code: &'static str) -> Result<()> {
         tracing::error!(enrolment = %id, code, "{id} is approved in the database, and officers did not sign that: somebody writes rows who must not");
         let mut tx = self.store().write().await?;
         line("registration.approval.refused", &id.to_string(), "system")
             .with("code", code)
             .record(&mut tx);
-        tx.commit().await?;
-        self.fail(id, "approval-not-authentic").await?;
-        Err(Error::ApprovalForged { code })
+        Ok(tx.commit().await?)
     }
 
     /// Writes the acceptance record and asks for its signature. Idempotent: signing keeps one per credential.

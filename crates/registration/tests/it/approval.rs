@@ -18,6 +18,7 @@ crate::everywhere!(
     two_officers_required_are_two_signatures,
     one_person_in_two_rows_is_one_officer,
     what_was_approved_can_be_asked_again_until_a_row_is_edited,
+    a_code_goes_to_the_approved_contact_or_nowhere,
 );
 
 /// Handed in and approved; the worker has not looked yet.
@@ -200,7 +201,7 @@ async fn every_edit_after_the_decision_is_found_out(office: Office) {
             "a photo taken away",
             "dossier",
             &[
-                "UPDATE evidence SET superseded_at = 1 WHERE enrolment_id = '{id}' AND kind = 'face'",
+                "UPDATE evidence SET superseded_at = 1, blob_id = NULL WHERE enrolment_id = '{id}' AND kind = 'face'",
             ],
         ),
         (
@@ -516,4 +517,31 @@ async fn what_was_approved_can_be_asked_again_until_a_row_is_edited(office: Offi
             code: "not-approved"
         })
     ));
+}
+
+async fn a_code_goes_to_the_approved_contact_or_nowhere(office: Office) {
+    let (person, _) = approved(&office).await;
+    office.work().await;
+    let challenge = office
+        .registration
+        .device_challenge(&person.id)
+        .await
+        .unwrap();
+    let code = async || {
+        office
+            .registration
+            .device_code_to_send(&office.keys, &person.id, &challenge.nonce)
+            .await
+            .unwrap()
+    };
+    let sent = code().await.expect("the code is sent");
+    assert!(sent.destination.ends_with(&person.owner.phone[1..]));
+    let sql = format!(
+        "UPDATE enrolment SET phone = '+84999999999' WHERE id = '{}'",
+        person.id
+    );
+    office.database.tamper(&sql).await;
+    assert!(code().await.is_none());
+    let lines = office.ledger(&person.id).await;
+    assert!(lines.contains(&"registration.approval.refused".to_owned()));
 }

@@ -12,9 +12,9 @@ use kyso_keystore::activation::{
     Channel as ApprovalChannel, Preview, Purpose, StatementDocument, Subject,
 };
 use kyso_keystore::{
-    ApprovalKey, ApprovalStatement, BackendName, BindingStatement, DecisionStatement, DeviceKey, DeviceKind,
-    DeviceSignature, Keystore, KeystoreConfig, SessionStatement, SoftwareConfig, seal_pin,
-    seal_pin_and_code,
+    ApprovalKey, ApprovalStatement, BackendName, BindingStatement, DecisionStatement, DeviceKey,
+    DeviceKind, DeviceSignature, Keystore, KeystoreConfig, SessionStatement, SoftwareConfig,
+    seal_pin, seal_pin_and_code,
 };
 use kyso_registration::campaign::{Allowance, Campaign, Desk, Plan};
 use kyso_registration::citizen::{Channel, NewAddress, NewOwner};

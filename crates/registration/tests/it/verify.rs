@@ -16,12 +16,12 @@ async fn each_edit_breaks_the_invariant_it_should(office: Office) {
             "campaign-places",
         ),
         (
-            "UPDATE vetting_decision SET verdict = 'supplement'".to_owned(),
-            "UPDATE vetting_decision SET verdict = 'approve'".to_owned(),
+            "UPDATE vetting_decision SET round = 9".to_owned(),
+            "UPDATE vetting_decision SET round = 1".to_owned(),
             "officers-required",
         ),
         (
-            "UPDATE evidence SET superseded_at = 1 WHERE kind = 'face'".to_owned(),
+            "UPDATE evidence SET superseded_at = 1, blob_id = NULL WHERE kind = 'face'".to_owned(),
             "UPDATE evidence SET superseded_at = NULL WHERE kind = 'face'".to_owned(),
             "evidence-complete",
         ),

@@ -172,6 +172,8 @@ async fn the_owner_may_come_before_the_phone_number(office: Office) {
         .activate(&person.id, &to_send.code)
         .await
         .unwrap();
+    office.photos(&person).await;
+    office.sign_contract(&person).await;
     assert_eq!(
         office.registration.submit(&person.id).await.unwrap().state,
         State::Submitted
