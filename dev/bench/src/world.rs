@@ -9,7 +9,7 @@ use kyso_catcher::Catcher;
 use kyso_demo::card;
 use kyso_demo::provider::{self, Provider};
 use kyso_demo::stage::Failure;
-use kyso_phone::{Enrolment, Owner, Phone, Session};
+use kyso_phone::{Console, Enrolment, Owner, Phone, Session};
 use serde_json::{Value, json};
 use tokio::process::Child;
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use crate::process;
 use crate::report::Sample;
 
 const PIN: &str = "729461";
+const KINDS: [&str; 3] = ["front", "back", "face"];
 /// People that enrol side by side.
 const ENROLLING: usize = 8;
 /// How long one looks again for what is being worked on.
@@ -47,6 +48,7 @@ pub struct World {
     database_process: Option<u32>,
     catcher: Arc<Catcher>,
     officer: String,
+    console: Console,
     portal: (String, String),
     client: reqwest::Client,
     photo: Vec<u8>,
@@ -70,6 +72,8 @@ pub struct Applicant {
     phone: Phone,
     enrolment: Enrolment,
     owner: Owner,
+    /// As the officer's console has it.
+    dossier: Value,
 }
 
 /// Approvals of one citizen, ready to be sent one after the other.
@@ -113,6 +117,8 @@ impl World {
         ];
         let portal = provider.run_json(&portal).await?;
         let word = |key: &str| portal[key].as_str().unwrap_or_default().to_owned();
+        let console = Console::new()?;
+        std::fs::write(folder.path().join("officer.pem"), console.public_key_pem())?;
         let officer = [
             "officer",
             "add",
@@ -122,6 +128,8 @@ impl World {
             "079085000099",
             "--role",
             "vetter",
+            "--public-key",
+            "officer.pem",
             "--quiet",
         ];
         let officer = provider.run(&officer).await?.trim().to_owned();
@@ -133,6 +141,7 @@ impl World {
             database_process: ground.database_process,
             catcher,
             officer,
+            console,
             client: reqwest::Client::builder().no_proxy().build()?,
             photo: card::drawing(20)?,
             citizens: Vec::new(),
@@ -198,7 +207,10 @@ impl World {
             }
             let id = &applicant.enrolment.id;
             let path = format!("{}/v1/ra/enrolments/{id}/approval", self.provider.url);
+            let photos = KINDS.map(|kind| (kind, self.photo.clone()));
+            let decision = self.console.approve(&applicant.dossier, &photos)?;
             let approval = self.client.post(path).bearer_auth(&self.officer);
+            let approval = approval.json(&decision);
             running.spawn(async move {
                 approval.send().await?.error_for_status()?;
                 Ok::<_, Failure>(())
@@ -494,7 +506,7 @@ impl Desk {
         phone.ask_code(&enrolment, "email").await?;
         let code = code_after(&self.catcher, 0, &owner.email).await?;
         phone.activate(&enrolment, &code).await?;
-        for kind in ["front", "back", "face"] {
+        for kind in KINDS {
             phone
                 .put_photo(&enrolment, kind, self.photo.clone())
                 .await?;
@@ -508,11 +520,9 @@ impl Desk {
             .await?;
         let dossier = format!("{}/v1/ra/enrolments/{}", self.url, enrolment.id);
         let lock = self.client.post(format!("{dossier}/lock"));
-        lock.bearer_auth(&self.officer)
-            .send()
-            .await?
-            .error_for_status()?;
-        for kind in ["front", "back", "face"] {
+        let lock = lock.bearer_auth(&self.officer).send().await?;
+        let opened: Value = lock.error_for_status()?.json().await?;
+        for kind in KINDS {
             let photo = self.client.get(format!("{dossier}/evidence/{kind}"));
             let photo = photo.bearer_auth(&self.officer).send().await?;
             photo.error_for_status()?.bytes().await?;
@@ -521,6 +531,7 @@ impl Desk {
             phone,
             enrolment,
             owner,
+            dossier: opened,
         })
     }
 }
@@ -530,6 +541,7 @@ async fn accept(applicant: Applicant, catcher: Arc<Catcher>) -> Result<Citizen, 
         phone,
         enrolment,
         owner,
+        dossier: _,
     } = applicant;
     let seen = catcher.messages(&owner.email);
     let challenge = phone.ask_device_code(&enrolment).await?;
