@@ -20,6 +20,11 @@ pub fn from_base64url(field: &'static str, text: &str) -> Result<Vec<u8>, Proble
         .map_err(|_| Problem::new("body-malformed").with_field(field, "not-base64url"))
 }
 
+/// Encodes base64url without padding.
+pub fn to_base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
 /// Decodes ordinary base64, white space ignored; the error names the field.
 pub fn from_base64(field: &str, text: &str) -> Result<Vec<u8>, Problem> {
     let refuse = |_| Problem::new("body-malformed").with_field(field, "not-base64");
