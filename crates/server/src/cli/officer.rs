@@ -177,7 +177,11 @@ fn sign(private_key: &Path) -> Outcome {
     let dossier: Dossier = serde_json::from_str(&text)?;
     let shown: serde_json::Value = serde_json::from_str(&dossier.canonical)?;
     let canonical: Canonical = serde_json::from_str(&dossier.canonical)?;
-    eprintln!("{}", serde_json::to_string_pretty(&shown)?);
+    writeln!(
+        std::io::stderr(),
+        "{}",
+        serde_json::to_string_pretty(&shown)?
+    )?;
     let mut digested = [0; 32];
     digested.copy_from_slice(digest(&SHA256, dossier.canonical.as_bytes()).as_ref());
     let now = kyso_store::Clock::System.now();

@@ -31,7 +31,7 @@ impl From<kyso_registration::Error> for Problem {
                 return Problem::new("binding-refused").with_field("device", code);
             }
             E::DecisionRefused { code } => {
-                return Problem::new("decision-refused").with_field("statement", *code);
+                return Problem::new("decision-refused").with_field("statement", code);
             }
             E::CodeTooSoon { .. } => "code-too-soon",
             E::CodeLimit { .. } => "code-limit",
