@@ -1,4 +1,4 @@
-//! Other people's programs, which judge what we wrote. One that is missing is skipped, unless KYSO_PEERS=required.
+//! Other people's programs, which judge what we wrote (the server's tests ask them too). One that is missing is skipped, unless KYSO_PEERS=required.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -44,7 +44,7 @@ pub fn said(output: &Output) -> String {
 pub fn pyhanko(trusted: &[&Path], files: &[PathBuf]) -> Option<Vec<Vec<String>>> {
     let trusted: Vec<_> = trusted.iter().map(|path| path.to_str().unwrap()).collect();
     let output = peer("python")?
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/judge.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../ades/tests/it/judge.py"))
         .arg(trusted.join(","))
         .args(files)
         .output()

@@ -51,11 +51,15 @@ impl Serve {
             "" => None,
             address => Some(bind(address).await?),
         };
+        let watched = match &operator {
+            Some(listener) => Some(listener.local_addr()?),
+            None => None,
+        };
         let (stop, stopped) = watch::channel(false);
         let work = start_worker(&platform, loaded, &stopped)?;
         let (public_router, operator_router) = http::routers(platform, metrics);
 
-        tracing::info!(listen = %public.local_addr()?, role = ?server.role, "serving");
+        tracing::info!(listen = %public.local_addr()?, metrics = watched.map(tracing::field::display), role = ?server.role, "serving");
         let listen = |listener: TcpListener, router| {
             let (server, stopped) = (server.clone(), stopped.clone());
             tokio::spawn(async move {

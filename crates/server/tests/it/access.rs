@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use kyso_phone::Enrolment;
 use kyso_registration::ra::OfficerRole;
+use kyso_store::testing::Database;
 use reqwest::{Method, RequestBuilder};
 
-use crate::harness::{Citizen, World, client, dossier};
+use crate::harness::{CAMPAIGN, Citizen, Credentials, Options, PIN, World, client, dossier};
 
 /// Who may pass an operation's door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +96,32 @@ enum Caller {
     Portal,
     OtherPortal,
     Vetter,
+    Lead,
+    Helper,
     Auditor,
     CampaignManager,
+    /// An enrolment's token after the enrolment has ended and its time is over.
+    EndedEnrolling,
+    /// A session of the first citizen's phone, closed.
+    ClosedSession,
+    /// A portal with every scope, disabled.
+    ClosedPortal,
+    /// A vetter, disabled.
+    FormerVetter,
 }
 
-const CALLERS: [Caller; 11] = [
+impl Caller {
+    /// Whether they once were somebody, and hear what a forger hears.
+    fn is_former(self) -> bool {
+        use Caller as C;
+        matches!(
+            self,
+            C::EndedEnrolling | C::ClosedSession | C::ClosedPortal | C::FormerVetter
+        )
+    }
+}
+
+const CALLERS: [Caller; 17] = [
     Caller::Nobody,
     Caller::Forger,
     Caller::Enrolling,
@@ -108,8 +131,14 @@ const CALLERS: [Caller; 11] = [
     Caller::Portal,
     Caller::OtherPortal,
     Caller::Vetter,
+    Caller::Lead,
+    Caller::Helper,
     Caller::Auditor,
     Caller::CampaignManager,
+    Caller::EndedEnrolling,
+    Caller::ClosedSession,
+    Caller::ClosedPortal,
+    Caller::FormerVetter,
 ];
 
 /// Everything the calls are made with.
@@ -119,46 +148,27 @@ struct People {
     other: Citizen,
     request: String,
     binding: String,
+    lead: String,
+    helper: String,
     auditor: String,
     campaign_manager: String,
+    ended: Enrolment,
+    closed_session: String,
+    closed_portal: Credentials,
+    former: String,
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_opens_to_its_callers_and_to_nobody_else() {
-    let world = World::sqlite().await;
-    let one = world.citizen(1).await;
-    let other = world.citizen(2).await;
-    let pdf = dossier(1);
-    let request = world.ask(&one, std::slice::from_ref(&pdf)).await;
-    one.phone
-        .approve(&one.session, &request, crate::harness::PIN)
-        .await
-        .unwrap();
-    one.phone
-        .wait_request(&one.session, &request, &["signed", "delivered"])
-        .await
-        .unwrap();
-    // Refused for its PIN, so it changes nothing.
-    let change = one
-        .phone
-        .change_pin(&one.session, crate::harness::PIN, "123456");
-    let binding = change.await.unwrap()["id"].as_str().unwrap().to_owned();
-    let auditor = world
-        .appoint("Kiểm toán Mẫu", "079085000098", OfficerRole::Auditor)
-        .await;
-    let campaign_manager = world
-        .appoint("Quản lý Mẫu", "079085000097", OfficerRole::CampaignManager)
-        .await;
-    let people = People {
-        world,
-        one,
-        other,
-        request,
-        binding,
-        auditor,
-        campaign_manager,
-    };
+    for database in World::databases().await {
+        let people = People::gather(database).await;
+        walk(&people).await;
+        people.world.finish().await;
+    }
+}
 
+/// Calls every operation as every caller.
+async fn walk(people: &People) {
     let operations = operations();
     let known: BTreeSet<&str> = MATRIX.iter().map(|(name, _, _)| *name).collect();
     let found: BTreeSet<&str> = operations
@@ -180,7 +190,8 @@ async fn every_operation_opens_to_its_callers_and_to_nobody_else() {
             }
             let status = people.call(caller, name, method, path).await;
             let passed = ![401, 403, 404].contains(&status);
-            if passed != admitted {
+            let is_told_who = status == 401 || admitted || !caller.is_former();
+            if passed != admitted || !is_told_who {
                 wrong.push(format!(
                     "{name} by {caller:?}: {status}, admitted should be {admitted}"
                 ));
@@ -188,7 +199,6 @@ async fn every_operation_opens_to_its_callers_and_to_nobody_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    people.world.finish().await;
 }
 
 /// What a developer reads about the door is the door.
@@ -224,7 +234,7 @@ fn the_openapi_document_says_who_may_call() {
 fn body(name: &str) -> serde_json::Value {
     use serde_json::json;
     match name {
-        "create_enrolment" => json!({ "campaign": crate::harness::CAMPAIGN }),
+        "create_enrolment" => json!({ "campaign": CAMPAIGN }),
         "approve_signature_request" => json!({
             "statement": "e30", "signature": { "signature": "AA" }, "sealed_pin": { "enc": "AA", "ciphertext": "AA" },
         }),
@@ -249,8 +259,8 @@ fn admits(door: Door, caller: Caller) -> bool {
         Door::Signer => caller == C::Citizen,
         Door::Portal => matches!(caller, C::Portal | C::OtherPortal),
         Door::Asker => caller == C::Portal,
-        Door::Reader => matches!(caller, C::Vetter | C::Auditor),
-        Door::Decider => caller == C::Vetter,
+        Door::Reader => matches!(caller, C::Vetter | C::Lead | C::Auditor),
+        Door::Decider => matches!(caller, C::Vetter | C::Lead),
     }
 }
 
@@ -274,8 +284,77 @@ fn operations() -> Vec<(String, Method, String)> {
 }
 
 impl People {
+    /// A provider with everybody in it; who is former has been somebody.
+    async fn gather(database: Database) -> Self {
+        let world = World::on(database, Options::default()).await;
+        let one = world.citizen(1).await;
+        let other = world.citizen(2).await;
+        let request = world.ask(&one, std::slice::from_ref(&dossier(1))).await;
+        one.phone
+            .approve(&one.session, &request, PIN)
+            .await
+            .unwrap();
+        one.phone
+            .wait_request(&one.session, &request, &["signed", "delivered"])
+            .await
+            .unwrap();
+        // Refused for its PIN, so it changes nothing.
+        let change = one.phone.change_pin(&one.session, PIN, "123456");
+        let binding = change.await.unwrap()["id"].as_str().unwrap().to_owned();
+
+        let appoint =
+            async |name: &str, number: &str, role| world.appoint(name, number, role).await;
+        let lead = appoint("Trưởng nhóm Mẫu", "079085000096", OfficerRole::Lead).await;
+        let helper = appoint("Hỗ trợ Mẫu", "079085000095", OfficerRole::Helper).await;
+        let auditor = appoint("Kiểm toán Mẫu", "079085000098", OfficerRole::Auditor).await;
+        let manager = OfficerRole::CampaignManager;
+        let campaign_manager = appoint("Quản lý Mẫu", "079085000097", manager).await;
+        let former = appoint("Cán bộ cũ Mẫu", "079085000094", OfficerRole::Vetter).await;
+        let registration = &world.platform.registration;
+        let gone = registration.authenticate_officer(&former).await.unwrap();
+        registration
+            .disable_officer(&gone.id, "test")
+            .await
+            .unwrap();
+
+        let closed_portal = world.register("Cổng đã đóng").await;
+        let portals = &world.platform.signing.portals;
+        let gone = portals.find(&closed_portal.client_id).await.unwrap();
+        portals.disable(&gone.unwrap().id, "test").await.unwrap();
+
+        let closed = one.phone.open_session().await.unwrap().token;
+        let url = format!("{}/v1/citizen/session", world.node.url);
+        let answer = client().delete(url).bearer_auth(&closed).send().await;
+        assert!(answer.unwrap().status().is_success());
+
+        let ended = world.phone().enrol(CAMPAIGN).await.unwrap();
+        let url = format!("{}/v1/enrolments/{}", world.node.url, ended.id);
+        let answer = client().delete(url).bearer_auth(&ended.token).send().await;
+        assert!(answer.unwrap().status().is_success());
+        let long_ago = format!(
+            "UPDATE enrolment SET ended_at = ended_at - 864000000 WHERE id = '{}'",
+            ended.id
+        );
+        world.database.tamper(&long_ago).await;
+        Self {
+            world,
+            one,
+            other,
+            request,
+            binding,
+            lead,
+            helper,
+            auditor,
+            campaign_manager,
+            ended,
+            closed_session: closed,
+            closed_portal,
+            former,
+        }
+    }
+
     async fn call(&self, caller: Caller, name: &str, method: &Method, path: &str) -> u16 {
-        let url = format!("{}{}", self.world.node.url, self.filled(path));
+        let url = format!("{}{}", self.world.node.url, self.filled(caller, path));
         let request = self.authorised(caller, client().request(method.clone(), url));
         let request = if *method == Method::GET || *method == Method::DELETE {
             request
@@ -285,21 +364,23 @@ impl People {
         request.send().await.unwrap().status().as_u16()
     }
 
-    /// The path with what belongs to the first citizen and the first portal.
-    fn filled(&self, path: &str) -> String {
+    /// The path with what belongs to the first citizen and the first portal, or to the enrolment that has ended.
+    fn filled(&self, caller: Caller, path: &str) -> String {
         let id = if path.contains("/ra/credentials/") {
             &self.one.session.credential
         } else if path.contains("signature-requests") {
             &self.request
         } else if path.contains("/bindings/") {
             &self.binding
+        } else if caller == Caller::EndedEnrolling {
+            &self.ended.id
         } else {
             &self.one.enrolment.id
         };
         path.replace("{id}", id)
             .replace("{position}", "0")
             .replace("{kind}", "front")
-            .replace("{code}", crate::harness::CAMPAIGN)
+            .replace("{code}", CAMPAIGN)
             .replace("{tran_id}", "none")
     }
 
@@ -320,8 +401,17 @@ impl People {
                 Some(&self.world.other_portal.secret),
             ),
             Caller::Vetter => request.bearer_auth(&self.world.officer),
+            Caller::Lead => request.bearer_auth(&self.lead),
+            Caller::Helper => request.bearer_auth(&self.helper),
             Caller::Auditor => request.bearer_auth(&self.auditor),
             Caller::CampaignManager => request.bearer_auth(&self.campaign_manager),
+            Caller::EndedEnrolling => request.bearer_auth(&self.ended.token),
+            Caller::ClosedSession => request.bearer_auth(&self.closed_session),
+            Caller::ClosedPortal => request.basic_auth(
+                &self.closed_portal.client_id,
+                Some(&self.closed_portal.secret),
+            ),
+            Caller::FormerVetter => request.bearer_auth(&self.former),
         }
     }
 }

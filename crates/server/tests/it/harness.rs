@@ -418,6 +418,11 @@ impl World {
         appoint(&self.platform, name, identity_number, role, &console).await
     }
 
+    /// Registers another portal with every scope.
+    pub async fn register(&self, name: &str) -> Credentials {
+        register(&self.platform, name, &self.catcher.webhook_url("another")).await
+    }
+
     /// Lets the leases of a dead node's jobs end now, as a minute's wait would.
     pub async fn hurry(&self) {
         self.database
@@ -449,6 +454,15 @@ impl World {
 impl Node {
     /// Starts `kyso serve` in a folder and waits until it listens.
     pub async fn start(folder: &Folder, failpoint: Option<&str>) -> Self {
+        let variables: Vec<_> = failpoint
+            .map(|name| ("KYSO_FAILPOINT", name))
+            .into_iter()
+            .collect();
+        Self::start_with(folder, &variables).await
+    }
+
+    /// As [`Node::start`], with more in its environment.
+    pub async fn start_with(folder: &Folder, variables: &[(&str, &str)]) -> Self {
         let log = folder.path().join(format!("kyso-{}.log", unique()));
         let out = std::fs::File::create(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kyso"));
@@ -459,13 +473,11 @@ impl Node {
         command.stdout(out.try_clone().unwrap()).stderr(out);
         command.env("KYSO_FAILPOINTS_ALLOWED", "yes");
         command.env("KYSO_CLOCK_SHIFT_FILE", folder.path().join("clock-shift"));
-        if let Some(failpoint) = failpoint {
-            command.env("KYSO_FAILPOINT", failpoint);
-        }
+        command.envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
         for _ in 0..1000 {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
-            if let Some(address) = listening(&text) {
+            if let Some(address) = serving(&text, "listen") {
                 return Self {
                     child,
                     log,
@@ -481,6 +493,11 @@ impl Node {
             "kyso serve does not listen: {}",
             std::fs::read_to_string(&log).unwrap_or_default()
         );
+    }
+
+    /// A field of the line that said it serves.
+    pub fn said(&self, field: &str) -> String {
+        serving(&self.log(), field).unwrap()
     }
 
     /// What it has logged so far.
@@ -528,15 +545,21 @@ impl Node {
 
     /// SIGTERM, and waits until it has drained.
     pub fn stop(&mut self) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.terminate();
         self.wait_dead();
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let mut kill = Command::new("kill");
+        assert!(kill.args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// What it ended with; none for a signal that killed it.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.wait_dead();
+        self.child.wait().unwrap().code()
     }
 }
 
@@ -750,11 +773,11 @@ async fn announce(platform: &Platform) {
         .unwrap();
 }
 
-/// The address in the line that says the server listens.
-fn listening(log: &str) -> Option<String> {
+/// A field of the line that says the server listens.
+fn serving(log: &str, field: &str) -> Option<String> {
     let line = log.lines().find(|line| line.contains("\"serving\""))?;
     let value: Value = serde_json::from_str(line).ok()?;
-    value["listen"].as_str().map(str::to_owned)
+    value[field].as_str().map(str::to_owned)
 }
 
 /// Lets nobody else read a file, as secrets must be.

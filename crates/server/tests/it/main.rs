@@ -12,11 +12,16 @@ mod crash;
 mod database;
 mod documents;
 mod harness;
+mod judges;
 mod mission;
 mod openssl;
 mod operator;
 mod pages;
+#[path = "../../../ades/tests/it/peers.rs"]
+mod peers;
+mod process;
 mod race;
 mod refusals;
+mod roles;
 mod smartca;
 mod token;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::harness::{Options, PIN, World, dossier};
+use kyso_store::testing::Database;
+use serde_json::json;
+
+use crate::harness::{Options, PIN, World, dossier, until};
+use crate::judges;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_citizen_enrols_and_a_portal_gets_a_signed_dossier() {
@@ -55,4 +59,39 @@ async fn several_documents_are_signed_by_one_approval() {
         assert!(signed.starts_with(original) && signed.len() > original.len());
     }
     world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_accept_what_the_portal_fetched_until_it_is_touched_or_revoked() {
+    for algorithm in ["rsa-2048", "p-256"] {
+        let options = Options {
+            algorithm,
+            ..Options::default()
+        };
+        let world = World::on(Database::sqlite().await, options).await;
+        let citizen = world.citizen(1).await;
+        let fetched = world.signed(&citizen, &[dossier(1)]).await.remove(0);
+        judges::accept(&world, "signed.pdf", &fetched).await;
+
+        // In the comment after the header, which no reader reads.
+        let mut forged = fetched.clone();
+        forged[12] ^= 1;
+        judges::refuse(&world, "forged.pdf", &forged);
+
+        let path = format!(
+            "/v1/ra/credentials/{}/revocation",
+            citizen.session.credential
+        );
+        world
+            .officer_post(&path, &json!({ "reason": "superseded" }))
+            .await
+            .unwrap();
+        until("OpenSSL hears of it by the list", async || {
+            judges::keep_list(&world, &world.node.url).await;
+            judges::openssl_with_list(&world, "signed.pdf")
+                .is_none_or(|(content, told)| !content && told.contains("certificate revoked"))
+        })
+        .await;
+        world.finish().await;
+    }
 }

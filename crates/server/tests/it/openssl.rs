@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::harness::{Citizen, Options, World, client, dossier, kyso, said, until};
 
 /// What `openssl` said, run in the folder of the world, and whether it was content. `None` where there is none.
-fn openssl(folder: &Path, arguments: &str) -> Option<(bool, String)> {
+pub fn openssl(folder: &Path, arguments: &str) -> Option<(bool, String)> {
     let output = Command::new("openssl")
         .args(arguments.split_whitespace())
         .current_dir(folder)
@@ -27,25 +27,24 @@ fn pem(kind: &str, base64: &str) -> String {
 }
 
 /// Writes a citizen's certificate as `leaf.pem`.
-async fn keep_certificate(world: &World, citizen: &Citizen) {
+pub async fn keep_certificate(world: &World, citizen: &Citizen) {
     let shown = citizen.phone.credential(&citizen.session).await.unwrap();
     let text = pem("CERTIFICATE", shown["certificate"].as_str().unwrap());
     std::fs::write(world.folder.path().join("leaf.pem"), text).unwrap();
 }
 
 /// Writes `issuing.pem` and `root.pem`.
-async fn keep_chain(world: &World) {
+pub async fn keep_chain(world: &World) {
     let chain = world.platform.authority.chain().await.unwrap();
     for (certificate, name) in chain.iter().zip(["issuing.pem", "root.pem"]) {
         std::fs::write(world.folder.path().join(name), certificate.to_pem()).unwrap();
     }
 }
 
-/// The standing of `leaf.pem` by OCSP, as `openssl ocsp` prints it.
-fn ocsp(world: &World) -> Option<String> {
+/// The standing of `leaf.pem` by OCSP, as `openssl ocsp` prints it, from whoever answers at `url`.
+pub fn ocsp(world: &World, url: &str) -> Option<String> {
     let ask = format!(
-        "ocsp -issuer issuing.pem -cert leaf.pem -CAfile root.pem -VAfile issuing.pem -url {}/ocsp",
-        world.node.url
+        "ocsp -issuer issuing.pem -cert leaf.pem -CAfile root.pem -VAfile issuing.pem -url {url}/ocsp"
     );
     let folder = world.folder.path().to_owned();
     let (content, told) = tokio::task::block_in_place(|| openssl(&folder, &ask))?;
@@ -71,7 +70,9 @@ async fn openssl_sees_a_revocation_within_seconds() {
         let citizen = world.citizen(1).await;
         keep_chain(&world).await;
         keep_certificate(&world, &citizen).await;
-        let Some(told) = ocsp(&world) else { return };
+        let Some(told) = ocsp(&world, &world.node.url) else {
+            return;
+        };
         assert!(told.contains("leaf.pem: good"), "{told}");
         let (content, told) = verify_with_list(&world).await;
         assert!(content, "{told}");
@@ -89,7 +90,7 @@ async fn openssl_sees_a_revocation_within_seconds() {
             "certificateHold"
         };
         until("the responder says so", async || {
-            let told = ocsp(&world).unwrap();
+            let told = ocsp(&world, &world.node.url).unwrap();
             told.contains("leaf.pem: revoked") && told.contains(reason)
         })
         .await;

@@ -6,7 +6,7 @@ use kyso_phone::Error;
 use kyso_store::testing::Folder;
 use serde_json::{Value, json};
 
-use crate::harness::{CAMPAIGN, PIN, World, base64, client, dossier, photo, read};
+use crate::harness::{CAMPAIGN, Options, PIN, World, base64, client, dossier, photo, read};
 
 /// The code of a phone's refusal.
 fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
@@ -104,7 +104,12 @@ async fn a_portal_hears_what_is_wrong_with_its_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idempotency_key_gives_the_same_request_and_never_another_body() {
-    let world = World::sqlite().await;
+    for database in World::databases().await {
+        one_key_asked_twice(World::on(database, Options::default()).await).await;
+    }
+}
+
+async fn one_key_asked_twice(world: World) {
     let citizen = world.citizen(1).await;
     let post = async |body: &Value| {
         let request = client().post(format!("{}/v1/signature-requests", world.node.url));
@@ -129,7 +134,12 @@ async fn an_idempotency_key_gives_the_same_request_and_never_another_body() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_pin_is_counted_and_five_lock_the_key() {
-    let world = World::sqlite().await;
+    for database in World::databases().await {
+        five_wrong_pins(World::on(database, Options::default()).await).await;
+    }
+}
+
+async fn five_wrong_pins(world: World) {
     let citizen = world.citizen(1).await;
     let request = world.ask(&citizen, &[dossier(1)]).await;
     for left in (1..5).rev() {
@@ -342,7 +352,12 @@ async fn an_officer_does_not_decide_on_their_own_enrolment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person_has_one_enrolment_however_many_phones_race() {
-    let world = World::sqlite().await;
+    for database in World::databases().await {
+        phones_race(World::on(database, Options::default()).await).await;
+    }
+}
+
+async fn phones_race(world: World) {
     let owner = kyso_phone::Owner::invented(5);
     let attempts = (0..6).map(|_| async {
         let phone = world.phone();
