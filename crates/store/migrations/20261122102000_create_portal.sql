@@ -14,6 +14,8 @@ CREATE TABLE portal (
     webhook_before_until  BIGINT,
     -- where a citizen may be sent back to: hosts and app schemes, one space between
     return_to      TEXT    NOT NULL DEFAULT '',
+    -- networks that may ask by a guessable id where a SmartCA transaction is, one space between
+    status_from    TEXT    NOT NULL DEFAULT '',
     created_at     BIGINT  NOT NULL,
     disabled_at    BIGINT,
     CHECK ((webhook_url IS NULL) = (webhook_secret IS NULL)),

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use kyso_signing::PortalId;
-use kyso_signing::portal::{NewPortal, Scopes};
+use kyso_signing::portal::{Network, NewPortal, Scopes};
 
 use super::{Failure, Outcome, console};
 use crate::config::Loaded;
@@ -50,6 +50,18 @@ pub enum Portal {
         /// A host (`portal.example`, https), this machine with a port (`localhost:3000`), or an app's scheme (`vn.portal.app:`).
         #[arg(long = "to")]
         to: Vec<String>,
+    },
+    /// From where a SmartCA client may ask, beside the network it signed from, where a transaction is: its status call names no
+    /// portal, so an id that can be guessed is not answered to everybody. Replaces what was set; nothing given: only that network.
+    Network {
+        /// `ptl_…` or the client id.
+        portal: String,
+        /// A network of the portal's machines (`203.0.113.0/24`, `2001:db8:1::/48`).
+        #[arg(long)]
+        allow: Vec<Network>,
+        /// Anybody who knows or guesses an id: results of a portal with guessable ids lie open.
+        #[arg(long, conflicts_with = "allow")]
+        danger_anybody: bool,
     },
     /// The portal may no longer call; its history stays.
     Disable {
@@ -138,6 +150,26 @@ impl Portal {
                 let id = find(&platform, &portal).await?;
                 portals.set_return_to(&id, &to, "cli").await?;
                 console::done(&format!("{portal} may send citizens to: {}", to.join(" ")));
+            }
+            Self::Network {
+                portal,
+                mut allow,
+                danger_anybody,
+            } => {
+                if danger_anybody {
+                    allow = Network::EVERYWHERE.to_vec();
+                }
+                let id = find(&platform, &portal).await?;
+                portals.set_status_from(&id, &allow, "cli").await?;
+                let also: Vec<String> = allow.iter().map(Network::to_string).collect();
+                console::done(&format!(
+                    "{portal} may ask from the network it signed from, and from: {}",
+                    if also.is_empty() {
+                        "nowhere else".to_owned()
+                    } else {
+                        also.join(" ")
+                    }
+                ));
             }
             Self::Disable { portal } => {
                 portals

@@ -5,13 +5,12 @@
 //! file that holds one. Relative paths are relative to the folder of the configuration file.
 
 pub mod check;
-pub mod network;
 pub mod section;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use network::Network;
+use kyso_signing::portal::Network;
 use section::{Field, section};
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::{HeaderMap, header};
 
-use crate::config::network::Network;
+use kyso_signing::portal::Network;
+
 use crate::config::{ForwardedHeader, Server};
 
 /// The proxies in front of us.

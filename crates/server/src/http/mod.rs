@@ -250,6 +250,7 @@ fn protect(router: Router, app: &App) -> Router {
         .layer(middleware::from_fn(receive::layer))
         .layer(middleware::from_fn(measure))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(sca::shape))
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("x-frame-options", "DENY"))
         .layer(header("referrer-policy", "no-referrer"))

@@ -4,12 +4,17 @@
 //! odd are deliberate: a business refusal is HTTP 200 with `status_code` in the body, because C# clients take any
 //! other HTTP status for "no answer"; `message` is compared letter by letter; `data` of a waiting transaction is
 //! never null, because clients reach into it. The status call names no caller and portals choose ids that can be guessed:
-//! such an id is answered only to the network that asked for the transaction, or with `sp_id` and `sp_password` in the
-//! body; our own id (`tran_code`) cannot be guessed. Results are held until a short retention ends.
+//! such an id is answered only to the network that asked for the transaction, to those an operator allowed the portal
+//! (`kyso portal network`), or with `sp_id` and `sp_password` in the body; our own id (`tran_code`) cannot be guessed.
+//! Results are held until a short retention ends. What the server refuses before a call is read (too many calls, too
+//! busy) is said in this shape too ([`shape`]).
+
+use std::borrow::Cow;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use kyso_pki::algorithm::{Digest, DigestAlgorithm};
 use kyso_signing::portal::Portal;
@@ -32,6 +37,9 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 const STATUS_BYTES_MAX: usize = 4 * 1024;
 /// Message of a transaction that waits for the citizen.
 const WAITING: &str = "sig_wait_for_user_confirm";
+
+/// Message for a `user_id` that nobody here has.
+const NO_CERTIFICATE: &str = "SP_CREDENTIAL_INVALID: user_id has no certificate";
 
 /// `credentials/get_certificate`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -109,9 +117,7 @@ pub async fn sca_get_certificate(State(app): State<App>, _: Anyone, request: Req
         .user_certificates(&portal, asked.user_id.trim(), serial.as_deref())
         .await
     {
-        Ok(found) if found.is_empty() => {
-            refusal(401, "SP_CREDENTIAL_INVALID: user_id has no certificate")
-        }
+        Ok(found) if found.is_empty() => refusal(401, NO_CERTIFICATE),
         Ok(found) => {
             let transaction_id = asked.transaction_id.unwrap_or_default();
             let certificates: Vec<Value> = found
@@ -186,17 +192,19 @@ pub async fn sca_status(
         Ok(bytes) => serde_json::from_slice::<Status>(&bytes).unwrap_or_default(),
         Err(problem) => return problem.into_response(),
     };
-    let network = anyone.network.to_string();
     let portal = match (asked.sp_id, asked.sp_password) {
-        (Some(id), Some(password)) => match portal(&app, &id, &password).await {
-            Ok(portal) => Some(portal),
-            Err(answer) => return *answer,
-        },
+        (Some(id), Some(password)) => {
+            let portals = &app.platform.signing.portals;
+            match portals.authenticate(&id, &password).await {
+                Ok(portal) => Some(portal),
+                Err(error) => return refused_status(&error),
+            }
+        }
         _ => None,
     };
     let asker = portal
         .as_ref()
-        .map_or(Asker::Network(&network), Asker::Portal);
+        .map_or(Asker::Network(anyone.network), Asker::Portal);
     match app
         .platform
         .signing
@@ -205,7 +213,7 @@ pub async fn sca_status(
         .await
     {
         Ok(status) => status_answer(status),
-        Err(error) => refused(&error),
+        Err(error) => refused_status(&error),
     }
 }
 
@@ -302,6 +310,37 @@ async fn read<T: serde::de::DeserializeOwned>(request: Request) -> Result<T, Box
     })
 }
 
+/// Puts what the layers around the calls refuse into the envelope: too many calls and faults of ours under HTTP 200, what is
+/// malformed under HTTP 400, as [`refusal`] and [`malformed`] do. A poller finds `data.signatures` null and asks again.
+pub async fn shape(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if !path.starts_with("/sca/") {
+        return next.run(request).await;
+    }
+    let data = match path.ends_with("/status") {
+        true => json!({ "signatures": null }),
+        false => Value::Null,
+    };
+    let answer = next.run(request).await;
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    if kind.is_none_or(|kind| kind != "application/problem+json") {
+        return answer;
+    }
+    let (http, status_code, message) = match answer.status() {
+        StatusCode::NOT_FOUND => return answer,
+        StatusCode::TOO_MANY_REQUESTS => (200, 400, "BAD_REQUEST: too many calls, try again later"),
+        status if status.is_server_error() => (200, 500, "SERVAR_INTERNAL_ERROR"),
+        _ => (400, 400, "BAD_REQUEST: the call cannot be read"),
+    };
+    let mut shaped = envelope(status_code, message, data);
+    *shaped.status_mut() = StatusCode::from_u16(http).unwrap_or_default();
+    if let Some(seconds) = answer.headers().get(header::RETRY_AFTER) {
+        let seconds = seconds.clone();
+        shaped.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    shaped
+}
+
 /// An optional text, with empty and blank taken as not given.
 fn given(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned())
@@ -309,41 +348,55 @@ fn given(text: Option<String>) -> Option<String> {
 }
 
 /// What our refusals are called in this interface.
-fn refused(error: &kyso_signing::Error) -> Response {
+fn words(error: &kyso_signing::Error) -> (u16, Cow<'static, str>) {
     use kyso_signing::Error as E;
     match error {
-        E::PortalCredentials => refusal(401, "SP_CREDENTIAL_INVALID: sp_id or sp_password"),
-        E::PortalScope { .. } => refusal(
-            401,
-            "SP_CREDENTIAL_INVALID: this interface is not open to sp_id",
-        ),
-        E::SignerUnknown => refusal(401, "SP_CREDENTIAL_INVALID: user_id has no certificate"),
+        E::PortalCredentials => (401, "SP_CREDENTIAL_INVALID: sp_id or sp_password".into()),
+        E::PortalScope { .. } => {
+            let said = "SP_CREDENTIAL_INVALID: this interface is not open to sp_id";
+            (401, said.into())
+        }
+        E::SignerUnknown => (401, NO_CERTIFICATE.into()),
         E::CredentialState { .. }
         | E::PinLocked
         | E::CredentialUnbound
-        | E::UnitsExhausted { .. } => refusal(403, "CREDENTIAL_STATUS_INVALID"),
+        | E::UnitsExhausted { .. } => (403, "CREDENTIAL_STATUS_INVALID".into()),
         E::TooManyPending { .. } => {
-            refusal(400, "BAD_REQUEST: too many transactions wait for user_id")
+            let said = "BAD_REQUEST: too many transactions wait for user_id";
+            (400, said.into())
         }
-        E::TransactionTaken => refusal(400, "BAD_REQUEST: transaction_id is in use"),
-        E::NotFound { .. } => refusal(400, "BAD_REQUEST: transaction not found"),
-        E::DocumentCount { most, .. } => refusal(
-            400,
-            &format!("BAD_REQUEST: sign_files must hold 1 to {most} entries"),
-        ),
+        E::TransactionTaken => (400, "BAD_REQUEST: transaction_id is in use".into()),
+        E::NotFound { .. } => (400, "BAD_REQUEST: transaction not found".into()),
+        E::DocumentCount { most, .. } => {
+            let said = format!("BAD_REQUEST: sign_files must hold 1 to {most} entries");
+            (400, said.into())
+        }
         E::DocumentName { position } => {
-            refusal(400, &format!("BAD_REQUEST: sign_files[{position}].doc_id"))
+            let said = format!("BAD_REQUEST: sign_files[{position}].doc_id");
+            (400, said.into())
         }
-        E::Unacceptable { field, .. } => refusal(400, &format!("BAD_REQUEST: {field}")),
-        E::DigestUnsuited { position } => refusal(
-            400,
-            &format!("BAD_REQUEST: sign_files[{position}].data_to_be_signed"),
-        ),
+        E::Unacceptable { field, .. } => (400, format!("BAD_REQUEST: {field}").into()),
+        E::DigestUnsuited { position } => {
+            let said = format!("BAD_REQUEST: sign_files[{position}].data_to_be_signed");
+            (400, said.into())
+        }
         other => {
             tracing::error!(error = %other, instance = super::correlation::current(), "sp769 call failed");
-            refusal(500, "SERVAR_INTERNAL_ERROR")
+            (500, "SERVAR_INTERNAL_ERROR".into())
         }
     }
+}
+
+/// A refusal in the envelope, without data.
+fn refused(error: &kyso_signing::Error) -> Response {
+    let (status_code, message) = words(error);
+    refusal(status_code, &message)
+}
+
+/// As [`refused`], for clients that reach into `data.signatures` before they look at the code.
+fn refused_status(error: &kyso_signing::Error) -> Response {
+    let (status_code, message) = words(error);
+    envelope(status_code, &message, json!({ "signatures": null }))
 }
 
 fn refusal(status_code: u16, message: &str) -> Response {

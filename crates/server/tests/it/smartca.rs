@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use kyso_store::testing::{Database, Folder};
 use serde_json::{Value, json};
 
-use crate::harness::{Citizen, Options, PIN, World, client};
+use crate::harness::{Citizen, Node, Options, PIN, World, client, kyso, said, until};
 
 /// Posts as a client does; every business answer is HTTP 200.
 async fn post(world: &World, path: &str, body: &Value) -> Value {
@@ -18,6 +18,15 @@ async fn post(world: &World, path: &str, body: &Value) -> Value {
         .unwrap();
     assert_eq!(answer.status(), 200, "{path}");
     answer.json().await.unwrap()
+}
+
+/// A provider whose citizens have RSA keys.
+async fn provider(database: Database) -> World {
+    let options = Options {
+        algorithm: "rsa-2048",
+        ..Options::default()
+    };
+    World::on(database, options).await
 }
 
 fn with_credentials(world: &World, citizen: &Citizen, more: Value) -> Value {
@@ -35,14 +44,12 @@ fn with_credentials(world: &World, citizen: &Citizen, more: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_existing_client_signs_a_hash_with_only_its_base_url_changed() {
-    let world = World::on(
-        Database::sqlite().await,
-        Options {
-            algorithm: "rsa-2048",
-            ..Options::default()
-        },
-    )
-    .await;
+    for database in World::databases().await {
+        existing_client(provider(database).await).await;
+    }
+}
+
+async fn existing_client(world: World) {
     let citizen = world.citizen(1).await;
 
     let found = post(
@@ -136,14 +143,12 @@ async fn an_existing_client_signs_a_hash_with_only_its_base_url_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn business_refusals_are_http_200_and_malformed_calls_http_400() {
-    let world = World::on(
-        Database::sqlite().await,
-        Options {
-            algorithm: "rsa-2048",
-            ..Options::default()
-        },
-    )
-    .await;
+    for database in World::databases().await {
+        business_refusals(provider(database).await).await;
+    }
+}
+
+async fn business_refusals(world: World) {
     let citizen = world.citizen(1).await;
     let mut wrong = with_credentials(&world, &citizen, json!({}));
     wrong["sp_password"] = json!("wrong");
@@ -214,6 +219,95 @@ async fn business_refusals_are_http_200_and_malformed_calls_http_400() {
         "{status}"
     );
     assert!(status["data"]["signatures"].is_null());
+
+    citizen.phone.lock(&citizen.session).await.unwrap();
+    let asked = with_credentials(&world, &citizen, json!({}));
+    let found = post(&world, "credentials/get_certificate", &asked).await;
+    assert_eq!(
+        (&found["status_code"], &found["message"]),
+        (&json!(403), &json!("CREDENTIAL_STATUS_INVALID"))
+    );
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_calls_are_refused_in_the_shape_that_clients_read() {
+    let mut world = World::sqlite().await;
+    world.node.stop();
+    let limits = ["RATE_PER_SECOND", "RATE_BURST"].map(|key| format!("KYSO__SERVER__{key}"));
+    let limits = limits.each_ref().map(|name| (name.as_str(), "1"));
+    world.node = Node::start_with(&world.folder, &limits).await;
+    for path in [
+        "signatures/sign/SP_CA_1/status",
+        "credentials/get_certificate",
+    ] {
+        let url = format!("{}/sca/sp769/v1/{path}", world.node.url);
+        let body = json!({ "sp_id": "x", "sp_password": "x", "user_id": "x" });
+        until("calls are limited", async || {
+            let answer = client().post(&url).json(&body).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            let is_limited = answer.headers().contains_key("retry-after");
+            let said: Value = answer.json().await.unwrap();
+            if is_limited {
+                assert_eq!(said["status_code"], 400, "{said}");
+                assert!(
+                    said["message"].as_str().unwrap().contains("too many calls"),
+                    "{said}"
+                );
+            }
+            // Pollers reach into `data` before they look at the code.
+            assert_eq!(said["data"].is_object(), path.ends_with("status"), "{said}");
+            is_limited
+        })
+        .await;
+    }
+    let url = format!("{}/v1/plans", world.node.url);
+    until("other calls hear of it as ever", async || {
+        client().get(&url).send().await.unwrap().status() == 429
+    })
+    .await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_several_hosts_polls_from_any_that_its_operator_allowed() {
+    let world = provider(Database::sqlite().await).await;
+    let citizen = world.citizen(1).await;
+    let hash = hex::encode([0x5f; 32]);
+    let file = json!({ "data_to_be_signed": hash, "doc_id": "1", "file_type": "pdf", "sign_type": "hash" });
+    let more = json!({ "transaction_id": "SP_CA_1", "sign_files": [file] });
+    let ask = with_credentials(&world, &citizen, more);
+    post(&world, "signatures/sign", &ask).await;
+    let elsewhere = reqwest::Client::builder()
+        .no_proxy()
+        .local_address(std::net::IpAddr::from([127, 0, 0, 2]))
+        .build()
+        .unwrap();
+    let url = format!(
+        "{}/sca/sp769/v1/signatures/sign/SP_CA_1/status",
+        world.node.url
+    );
+    let hear = async || {
+        let answer = elsewhere.post(&url).json(&json!({})).send().await.unwrap();
+        let said: Value = answer.json().await.unwrap();
+        assert!(
+            said["data"].is_object() && said["data"]["signatures"].is_null(),
+            "{said}"
+        );
+        said["status_code"].as_i64().unwrap()
+    };
+    let allow = |arguments: &[&str]| {
+        let verb = ["portal", "network", world.portal.client_id.as_str()];
+        let output = kyso(&world.folder, &[&verb, arguments].concat());
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    assert_eq!(hear().await, 400);
+    allow(&["--allow", "10.0.0.0/8", "--allow", "127.0.0.2/32"]);
+    assert_eq!(hear().await, 200);
+    allow(&[]);
+    assert_eq!(hear().await, 400);
+    allow(&["--danger-anybody"]);
+    assert_eq!(hear().await, 200);
     world.finish().await;
 }
 

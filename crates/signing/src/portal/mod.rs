@@ -10,9 +10,11 @@ use kyso_store::{BlobId, Event, Tx};
 
 use crate::{Error, Inner, PortalId, Result, chance, detail};
 
+pub mod network;
 pub mod state;
 pub(crate) mod table;
 
+pub use network::Network;
 pub use state::{NewPortal, Portal, RegisteredPortal, Scopes};
 
 /// The verbs of a portal's life.
@@ -41,6 +43,7 @@ impl Portals {
             scopes: new.scopes,
             webhook_url: new.webhook_url,
             return_to: Vec::new(),
+            status_from: Vec::new(),
             disabled_at: None,
             created_at: tx.now(),
         };
@@ -190,6 +193,29 @@ impl Portals {
         let mut tx = self.inner.store.write().await?;
         table::set_return_to(&mut tx, *portal, places).await?;
         record(&mut tx, "signing.portal.return-set", *portal, actor);
+        Ok(tx.commit().await?)
+    }
+
+    /// From which networks, beside the one that asked, a SmartCA transaction is answered by an id that can be guessed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unacceptable`].
+    pub async fn set_status_from(
+        &self,
+        portal: &PortalId,
+        networks: &[Network],
+        actor: &str,
+    ) -> Result<()> {
+        if networks.len() > 20 || networks.iter().any(Network::splits_a_subscriber) {
+            return Err(Error::Unacceptable {
+                field: "status_from",
+                rule: "at most 20 networks, those of IPv6 not smaller than a /64",
+            });
+        }
+        self.show(portal).await?;
+        let mut tx = self.inner.store.write().await?;
+        table::set_status_from(&mut tx, *portal, networks).await?;
+        record(&mut tx, "signing.portal.network-set", *portal, actor);
         Ok(tx.commit().await?)
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::network::Network;
 use crate::{Error, PortalId, Result};
 
 /// What a portal may ask for. Everything is refused unless it is named here.
@@ -45,6 +46,8 @@ pub struct Portal {
     /// Where a citizen's browser may be sent afterwards: `portal.example`, `portal.example:8443` (https), `localhost:3000` (http,
     /// this machine only), `vn.portal.app:` (an app's scheme).
     pub return_to: Vec<String>,
+    /// sp769: the networks that are told of a transaction by an id that can be guessed, beside the one that asked for it.
+    pub status_from: Vec<Network>,
     /// Milliseconds since 1970; set when the portal may no longer call.
     pub disabled_at: Option<i64>,
     pub created_at: i64,
@@ -251,6 +254,7 @@ mod tests {
             name: "x".into(),
             scopes: Scopes::DOCUMENTS,
             webhook_url: None,
+            status_from: Vec::new(),
             return_to,
             disabled_at: None,
             created_at: 0,

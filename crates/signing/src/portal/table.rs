@@ -2,6 +2,7 @@
 
 use kyso_store::{BlobId, Row, Tx, Value};
 
+use super::network::Network;
 use super::state::{Portal, Scopes};
 use crate::{Error, PortalId, Result};
 
@@ -17,6 +18,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     ROTATE_WEBHOOK,
     SET_SCOPES,
     SET_RETURN_TO,
+    SET_STATUS_FROM,
     DISABLE,
     WEBHOOK,
 ];
@@ -29,18 +31,18 @@ const INSERT_SECRET: &str = "-- portal.insert_secret
 INSERT INTO portal_secret (digest, portal_id, created_at) VALUES ($1, $2, $3)";
 
 const BY_SECRET: &str = "-- portal.by_secret
-SELECT p.id, p.client_id, p.name, p.may_documents, p.may_digests, p.may_sp769, p.webhook_url, p.return_to, p.created_at, p.disabled_at
+SELECT p.id, p.client_id, p.name, p.may_documents, p.may_digests, p.may_sp769, p.webhook_url, p.return_to, p.status_from, p.created_at, p.disabled_at
 FROM portal_secret s JOIN portal p ON p.id = s.portal_id
 WHERE s.digest = $1 AND p.client_id = $2 AND p.disabled_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $3)";
 
 const BY_ID: &str = "-- portal.by_id
-SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, created_at, disabled_at FROM portal WHERE id = $1";
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, status_from, created_at, disabled_at FROM portal WHERE id = $1";
 
 const BY_CLIENT_ID: &str = "-- portal.by_client_id
-SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, created_at, disabled_at FROM portal WHERE client_id = $1";
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, status_from, created_at, disabled_at FROM portal WHERE client_id = $1";
 
 const ALL: &str = "-- portal.all
-SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, created_at, disabled_at FROM portal ORDER BY id";
+SELECT id, client_id, name, may_documents, may_digests, may_sp769, webhook_url, return_to, status_from, created_at, disabled_at FROM portal ORDER BY id";
 
 const RETIRE_SECRETS: &str = "-- portal.retire_secrets
 UPDATE portal_secret SET expires_at = $2 WHERE portal_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
@@ -57,6 +59,9 @@ UPDATE portal SET may_documents = $2, may_digests = $3, may_sp769 = $4 WHERE id 
 
 const SET_RETURN_TO: &str = "-- portal.set_return_to
 UPDATE portal SET return_to = $2 WHERE id = $1";
+
+const SET_STATUS_FROM: &str = "-- portal.set_status_from
+UPDATE portal SET status_from = $2 WHERE id = $1";
 
 const DISABLE: &str = "-- portal.disable
 UPDATE portal SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
@@ -189,6 +194,16 @@ pub(crate) async fn set_return_to(tx: &mut Tx, portal: PortalId, places: &[Strin
     Ok(tx.change("portal", 1, SET_RETURN_TO, &args).await?)
 }
 
+pub(crate) async fn set_status_from(
+    tx: &mut Tx,
+    portal: PortalId,
+    networks: &[Network],
+) -> Result<()> {
+    let words: Vec<String> = networks.iter().map(Network::to_string).collect();
+    let args = [portal.into(), words.join(" ").into()];
+    Ok(tx.change("portal", 1, SET_STATUS_FROM, &args).await?)
+}
+
 pub(crate) async fn disable(tx: &mut Tx, portal: PortalId) -> Result<()> {
     let args = [portal.into(), tx.now().into()];
     Ok(tx.change("portal", 1, DISABLE, &args).await?)
@@ -216,8 +231,17 @@ fn blob(row: &Row, column: &str) -> Result<Option<BlobId>> {
 }
 
 fn read(row: &Row) -> Result<Portal> {
+    let id: PortalId = row.id("id")?;
+    let networks = row.text("status_from")?;
+    let networks = networks.split_whitespace().map(str::parse);
     Ok(Portal {
-        id: row.id("id")?,
+        id,
+        status_from: networks
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|_| Error::Corrupt {
+                table: "portal",
+                id: id.to_string(),
+            })?,
         client_id: row.text("client_id")?,
         name: row.text("name")?,
         scopes: Scopes {

@@ -5,6 +5,8 @@
 //! ids and only until retention ends). What a `signature_value` is: the key's PKCS#1 v1.5 signature
 //! whose DigestInfo holds exactly the digest that was sent.
 
+use std::net::IpAddr;
+
 use kyso_pki::algorithm::{Digest, DigestAlgorithm};
 use kyso_pki::certificate::Certificate;
 
@@ -71,7 +73,7 @@ pub enum Asker<'a> {
     /// It proved who it is.
     Portal(&'a Portal),
     /// Only the network of its address is known.
-    Network(&'a str),
+    Network(IpAddr),
 }
 
 /// Where the transaction is.
@@ -187,7 +189,7 @@ impl Requests {
 
     /// By transaction id or tran code (W7). The interface has no caller here, and portals choose ids like `SP_CA_123456`: whoever
     /// knows no more than such an id hears nothing. A tran code and a random UUID cannot be guessed and are answered to anybody;
-    /// any other id to its portal, and to the network that asked for the transaction.
+    /// any other id to its portal, to the network that asked for the transaction, and to those of [`Portal::status_from`].
     ///
     /// # Errors
     /// [`Error::NotFound`], also after retention (W8).
@@ -207,7 +209,8 @@ impl Requests {
             Asker::Network(network) => {
                 row.tran_code == tran_id.trim()
                     || is_random_uuid(&row.transaction_id)
-                    || row.asked_from.as_deref() == Some(network)
+                    || row.asked_from == Some(network.to_string())
+                    || self.is_told(&row.portal, network).await?
             }
         };
         if !may_know {
@@ -242,10 +245,17 @@ impl Requests {
         })
     }
 
+    /// Whether a portal lets this network ask.
+    async fn is_told(&self, portal: &PortalId, network: IpAddr) -> Result<bool> {
+        let portal = crate::portal::table::by_id(&self.inner.store, *portal).await?;
+        let allowed = portal.map(|portal| portal.status_from).unwrap_or_default();
+        Ok(allowed.iter().any(|allowed| allowed.contains(network)))
+    }
+
     /// The usable certificates of a citizen; an empty list for an unknown one.
     ///
     /// # Errors
-    /// [`Error::PortalScope`].
+    /// [`Error::PortalScope`]; [`Error::CredentialState`] and [`Error::PinLocked`] for a citizen who cannot sign now.
     pub async fn user_certificates(
         &self,
         portal: &Portal,
@@ -261,9 +271,7 @@ impl Requests {
         };
         let credential = match self.signer(&signer).await {
             Ok(credential) => credential,
-            Err(Error::SignerUnknown | Error::CredentialState { .. } | Error::PinLocked) => {
-                return Ok(Vec::new());
-            }
+            Err(Error::SignerUnknown) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let (certificate, chain) =

@@ -1,8 +1,10 @@
 //! The sp769 view of requests.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use kyso_pki::algorithm::{Digest, DigestAlgorithm};
 use kyso_pki::certificate::Certificate;
-use kyso_signing::portal::{Portal, Scopes};
+use kyso_signing::portal::{Network, Portal, Scopes};
 use kyso_signing::request::sp769::{Asker, NewTransaction, Outcome, Transaction, TransactionFile};
 use kyso_signing::{Error, KeyAlgorithm};
 
@@ -20,7 +22,7 @@ everywhere!(
 );
 
 /// The network portals call from.
-const HERE: &str = "203.0.113.7";
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
 fn transaction(phone: &Phone, transaction_id: &str, count: usize) -> NewTransaction {
     let files = (0..count)
@@ -38,7 +40,7 @@ fn transaction(phone: &Phone, transaction_id: &str, count: usize) -> NewTransact
         serial: Some(String::new()),
         transaction_id: transaction_id.into(),
         description: Some("Ký hồ sơ".into()),
-        asked_from: Some(HERE.into()),
+        asked_from: Some(HERE.to_string()),
         files,
     }
 }
@@ -211,10 +213,27 @@ async fn an_id_that_can_be_guessed_is_answered_to_its_portal_and_network_alone(o
     let made = start(&office, &portal, &phone, "").await.unwrap();
     let requests = &office.signing.requests;
     let hears = async |id: &str, asker| requests.transaction_status(id, asker).await.is_ok();
-    let stranger = Asker::Network("198.51.100.1");
+    let stranger = Asker::Network("198.51.100.1".parse().unwrap());
+    let colleague = Asker::Network("192.0.2.77".parse().unwrap());
+    let networks = [
+        "192.0.2.0/24".parse().unwrap(),
+        "2001:db8::/32".parse().unwrap(),
+    ];
+    let portals = &office.signing.portals;
+    portals
+        .set_status_from(&portal.id, &networks, "cli")
+        .await
+        .unwrap();
+    let narrow = ["2001:db8::1".parse().unwrap()];
+    let refused = portals.set_status_from(&portal.id, &narrow, "cli").await;
+    assert!(
+        matches!(refused, Err(Error::Unacceptable { .. })),
+        "{refused:?}"
+    );
     for (id, asker, answered) in [
         ("SP_CA_1", stranger, false),
         ("SP_CA_1", Asker::Portal(&other), false),
+        ("SP_CA_1", colleague, true),
         ("SP_CA_1", Asker::Network(HERE), true),
         ("SP_CA_1", Asker::Portal(&portal), true),
         (&guessable.tran_code, stranger, true),
@@ -223,6 +242,16 @@ async fn an_id_that_can_be_guessed_is_answered_to_its_portal_and_network_alone(o
     ] {
         assert_eq!(hears(id, asker).await, answered, "{id} {asker:?}");
     }
+    portals
+        .set_status_from(&portal.id, &Network::EVERYWHERE, "cli")
+        .await
+        .unwrap();
+    assert!(hears("SP_CA_1", stranger).await);
+    portals
+        .set_status_from(&portal.id, &[], "cli")
+        .await
+        .unwrap();
+    assert!(!hears("SP_CA_1", stranger).await && !hears("SP_CA_1", colleague).await);
 }
 
 async fn rejected_and_expired_transactions_say_so(office: Office) {

@@ -1,7 +1,7 @@
-//! A network in CIDR notation (RFC 4632; RFC 4291 2.3), as `server.trusted_proxies` lists them: `10.0.0.0/8`, `::1`.
+//! A network in CIDR notation (RFC 4632; RFC 4291 2.3), as operators list them: `10.0.0.0/8`, `::1`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,23 @@ pub struct Network {
 pub struct NotANetwork(String);
 
 impl Network {
+    /// Every address there is.
+    pub const EVERYWHERE: [Network; 2] = [
+        Network {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            bits: 0,
+        },
+        Network {
+            address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            bits: 0,
+        },
+    ];
+
+    /// Whether it tells apart hosts of one IPv6 subscriber, who has a /64 to himself.
+    pub fn splits_a_subscriber(&self) -> bool {
+        self.address.is_ipv6() && self.bits > 64
+    }
+
     /// Whether an address lies in it. An IPv4 address written as IPv6 is the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
@@ -98,6 +115,10 @@ mod tests {
                 !read.contains(outside.parse().unwrap()),
                 "{network} {outside}"
             );
+        }
+        for everywhere in ["8.8.8.8", "2001:db8::1"] {
+            let address = everywhere.parse().unwrap();
+            assert!(Network::EVERYWHERE.iter().any(|all| all.contains(address)));
         }
         for wrong in [
             "",
