@@ -9,6 +9,11 @@ use crate::shell::{cannot_run, cargo, run};
 
 /// Builds the product and the demo, and becomes the demo.
 pub fn demo(repository: &Repository, rest: &[&str]) -> Result<bool, Failure> {
+    prepared(repository, rest)?.map_or(Ok(false), become_it)
+}
+
+/// Builds the product and the demo; the demo, to be run. None when the build failed.
+pub fn prepared(repository: &Repository, rest: &[&str]) -> Result<Option<Command>, Failure> {
     let mut passed_on: Vec<OsString> = Vec::new();
     let mut arguments = rest.iter();
     while let Some(argument) = arguments.next() {
@@ -30,7 +35,7 @@ pub fn demo(repository: &Repository, rest: &[&str]) -> Result<bool, Failure> {
         "kyso-demo",
     ];
     if !run(cargo(repository.root()).args(build))? {
-        return Ok(false);
+        return Ok(None);
     }
     let built = repository.target().join("debug");
     let mut demo = Command::new(built.join("kyso-demo"));
@@ -39,7 +44,7 @@ pub fn demo(repository: &Repository, rest: &[&str]) -> Result<bool, Failure> {
     if python.is_dir() {
         demo.arg("--python").arg(python);
     }
-    become_it(demo)
+    Ok(Some(demo))
 }
 
 /// Builds the benchmarks as they would be shipped, and becomes them.

@@ -8,6 +8,7 @@ mod setup;
 mod shell;
 mod test;
 mod tidy;
+mod web;
 
 use std::process::ExitCode;
 
@@ -17,7 +18,7 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo [--exit] [--dir DIR]    the whole mission in the terminal; --exit ends when the story is told
-  test [--without-peers]       set up, then formatting, lints, tidiness and every test on every backend
+  test [--without-peers]       set up, then formatting, tidiness, lints, every test on every backend, the web application, the demo
   bench [...]                  ratios of one run, side by side with the machine's raw speed
   setup                        only install what the tests need
   tidy                         only the rules of the house, and the longest files and functions
