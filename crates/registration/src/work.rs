@@ -42,6 +42,7 @@ const SWEEP_MS: i64 = 60_000;
 impl Registration {
     /// Runs claimed jobs of the kinds in [`crate::task::KINDS`]; finishes, retries or fails each.
     pub async fn work(&self, keys: &Keystore, jobs: Vec<Job>) -> Result<Vec<Done>> {
+        let _held = self.store().hold(&jobs);
         let mut done = Vec::with_capacity(jobs.len());
         for job in jobs {
             let task = Task::read(&job.payload).filter(|task| task.kind() == job.kind);

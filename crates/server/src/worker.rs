@@ -25,7 +25,7 @@ use crate::outbound::lane::Lanes;
 use crate::outbound::{Delivery, Letter, Outbound};
 use crate::platform::Platform;
 
-/// How long a claimed job is ours; far longer than any batch takes.
+/// How soon the jobs of a killed worker come back. One that lives keeps the leases of what it has in hand (`Store::hold`).
 const LEASE_MS: i64 = 60_000;
 /// The longest a loop sleeps without looking.
 const SLEEP: Duration = Duration::from_secs(5);
@@ -240,6 +240,7 @@ impl Worker {
                 self.platform.registration.work(&self.keys, jobs).await?;
             }
             Family::Authority => {
+                let _held = self.platform.store.hold(&jobs);
                 for job in jobs {
                     self.authority_job(job).await?;
                 }
@@ -327,6 +328,7 @@ impl Worker {
     /// One job that calls another machine; it records its own end.
     async fn call_job(self, family: Family, job: Job) {
         let id = job.id;
+        let _held = self.platform.store.hold(std::slice::from_ref(&job));
         let done = match family {
             Family::Webhook => self.webhook_job(job).await,
             _ => self.message_job(job).await,

@@ -186,6 +186,7 @@ impl Signing {
     /// # Errors
     /// What stopped the signing batch as a whole; its jobs come back when their leases end.
     pub async fn work(&self, keys: &Keystore, jobs: Vec<Job>) -> Result<Vec<Done>> {
+        let _held = self.inner.store.hold(&jobs);
         let (batch, others): (Vec<Job>, Vec<Job>) =
             jobs.into_iter().partition(|job| job.kind == task::SIGN);
         let signed = match batch.is_empty() {
@@ -196,7 +197,10 @@ impl Signing {
         for job in others {
             if job.kind == task::FILL_POOL {
                 let (signing, keys) = (self.clone(), keys.clone());
-                tokio::spawn(async move { signing.run_or_retry(&keys, job).await });
+                tokio::spawn(async move {
+                    let _held = signing.inner.store.hold(std::slice::from_ref(&job));
+                    signing.run_or_retry(&keys, job).await
+                });
             } else {
                 done.extend(self.run_or_retry(keys, job).await);
             }

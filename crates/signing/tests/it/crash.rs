@@ -64,6 +64,7 @@ on_both_databases!(
     killed_anywhere_while_opening_there_is_one_key_and_one_certificate,
     killed_while_binding_the_phone_is_bound_once,
     suspended_or_revoked_between_signing_and_result_nothing_is_released,
+    while_a_slow_keystore_signs_nobody_else_begins_its_jobs,
     a_keystore_with_a_full_queue_costs_time_and_nothing_else,
 );
 
@@ -73,8 +74,9 @@ on_both_databases!(
 async fn victim() {
     let variable = |name: &str| std::env::var(name).unwrap();
     let now: i64 = variable("VICTIM_NOW").parse().unwrap();
+    let clock = Clock::fixed(now);
     let options = Options {
-        clock: Clock::fixed(now),
+        clock: clock.clone(),
         durable: false,
         ..Options::default()
     };
@@ -93,7 +95,19 @@ async fn victim() {
             signing.credentials.open(&keys, &opening).await.unwrap();
         }
         _ => {
-            let jobs = store.claim(task::KINDS, 64, 30_000).await.unwrap();
+            let short = std::env::var("VICTIM_LEASE").ok();
+            let lease_ms = short.as_ref().map_or(30_000, |ms| ms.parse().unwrap());
+            let jobs = store.claim(task::KINDS, 64, lease_ms).await.unwrap();
+            if short.is_some() {
+                // Time goes on while it works.
+                tokio::spawn(async move {
+                    let started = std::time::Instant::now();
+                    loop {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                        clock.set(now + i64::try_from(started.elapsed().as_millis()).unwrap());
+                    }
+                });
+            }
             signing.work(&keys, jobs).await.unwrap();
         }
     }
@@ -359,6 +373,44 @@ async fn suspended_or_revoked_between_signing_and_result_nothing_is_released(off
             assert_eq!(tries_left_after_a_wrong_pin(&office, &phone).await, Some(4));
         }
         office.work().await;
+    }
+    office.check().await;
+}
+
+async fn while_a_slow_keystore_signs_nobody_else_begins_its_jobs(office: Office) {
+    const LEASE_MS: i64 = 600;
+    let phone = office.citizen().await;
+    // Of one credential: the second round is begun long after the first lease would have ended.
+    let views = [
+        approved(&office, &phone, PIN).await,
+        approved(&office, &phone, PIN).await,
+    ];
+    let pause = office.database.folder.path().join("pause-slow");
+    std::fs::write(&pause, b"").unwrap();
+    let failpoint = format!("signing.sign.before-sign#1:pause-file={}", pause.display());
+    let mut worker = victim_of(&office, &failpoint, "work")
+        .env("VICTIM_LEASE", LEASE_MS.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    reached(&mut worker, &pause).await;
+    let first = office.now() + LEASE_MS;
+    let mut looks = 0;
+    while office.store.next_due(&[task::SIGN]).await.unwrap().unwrap() <= first + LEASE_MS {
+        looks += 1;
+        assert!(looks < 1_000, "the leases are never extended");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    office.advance(LEASE_MS + 1);
+    let taken = office.store.claim(&[task::SIGN], 64, 30_000).await.unwrap();
+    assert!(taken.is_empty(), "{taken:?}");
+    std::fs::remove_file(&pause).unwrap();
+    let status = tokio::task::spawn_blocking(move || worker.wait().unwrap())
+        .await
+        .unwrap();
+    assert!(status.success());
+    for view in views {
+        assert_signed(&office, view.id).await;
     }
     office.check().await;
 }

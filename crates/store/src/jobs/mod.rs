@@ -18,17 +18,22 @@
 //!   more: the worker may have read the state before the second change.
 //! - A lease is a number that rises with every claim (a fencing token). A worker whose lease was taken over cannot commit
 //!   its result, however late it wakes up.
+//! - Work that takes longer than its lease keeps it ([`Store::hold`]): nobody else begins what is in hand.
 //! - An open job ends: lease or worker lost, it becomes due again.
 
 mod table;
 pub(crate) mod wake;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(crate) use table::{ENQUEUE, STATEMENTS};
 #[cfg(feature = "testing")]
 pub(crate) use table::{STATEMENTS_POSTGRES, STATEMENTS_SQLITE};
 pub use wake::Wake;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::store::Db;
 use crate::{Error, Result, Store, Tx, Value};
@@ -82,6 +87,15 @@ pub(crate) struct Asked {
     payload: String,
     due_at: i64,
 }
+
+/// Jobs whose leases do not end until this is dropped ([`Store::hold`]), or the process dies.
+#[derive(Debug)]
+pub struct Held {
+    _held: oneshot::Sender<()>,
+}
+
+/// The shortest time leases are extended by: a worker that was late to begin does not write all the time.
+const LEASE_MS_MIN: i64 = 300;
 
 impl Tx {
     /// Asks for work after this commit, at `due_at` or later. While a job of this kind and key is open there is no second
@@ -151,23 +165,6 @@ impl Tx {
         self.all_held(std::slice::from_ref(job), changed)
     }
 
-    /// Holds a job for `lease_ms` from now, for work that takes longer than thought.
-    ///
-    /// # Errors
-    /// [`Error::LeaseLost`].
-    pub async fn extend(&mut self, job: &mut Job, lease_ms: i64) -> Result<()> {
-        let until = self.now() + lease_ms;
-        let changed = self
-            .execute(
-                table::EXTEND,
-                &[job.id.into(), job.lease.into(), until.into()],
-            )
-            .await?;
-        self.all_held(std::slice::from_ref(job), changed)?;
-        job.leased_until = until;
-        Ok(())
-    }
-
     /// Makes a failed job due now.
     ///
     /// # Errors
@@ -214,6 +211,40 @@ impl Store {
         tx.commit().await?;
         jobs.sort_by_key(|job| job.id);
         Ok(jobs)
+    }
+
+    /// Keeps the leases of claimed jobs from ending while they are worked on, each time for as long as was left of them now.
+    /// What ends meanwhile drops out; what another worker took stays taken.
+    #[must_use = "the leases are kept until this is dropped"]
+    pub fn hold(&self, jobs: &[Job]) -> Held {
+        let (held, mut dropped) = oneshot::channel::<()>();
+        let left = jobs.iter().map(|job| job.leased_until - self.now()).min();
+        let lease_ms = left.unwrap_or(0).max(LEASE_MS_MIN);
+        let rows: Vec<Vec<Value>> = jobs
+            .iter()
+            .map(|job| vec![job.id.into(), job.lease.into()])
+            .collect();
+        let store = self.clone();
+        tokio::spawn(async move {
+            let third = Duration::from_millis(lease_ms.unsigned_abs() / 3);
+            while timeout(third, &mut dropped).await.is_err() {
+                if let Err(error) = store.extend(&rows, lease_ms).await {
+                    tracing::warn!(%error, "leases could not be extended");
+                }
+            }
+        });
+        Held { _held: held }
+    }
+
+    async fn extend(&self, held: &[Vec<Value>], lease_ms: i64) -> Result<()> {
+        let mut tx = self.write().await?;
+        let sql = match self.0.db {
+            Db::Sqlite { .. } => table::EXTEND_SQLITE,
+            Db::Postgres(_) => table::EXTEND_POSTGRES,
+        };
+        let until = tx.now() + lease_ms;
+        tx.all_many(sql, &[until.into()], held).await?;
+        tx.commit().await
     }
 
     /// When the next job of these kinds is due (or its lease ends), if any is open.

@@ -59,8 +59,27 @@ UPDATE job SET failed_at = CASE WHEN again_at IS NULL THEN CAST($3 AS BIGINT) EN
                again_at = NULL, leased_until = NULL, error_code = $4
 WHERE id = $1 AND lease = $2 AND failed_at IS NULL";
 
-pub(super) const EXTEND: &str = "-- store.job.extend
-UPDATE job SET due_at = $3, leased_until = $3 WHERE id = $1 AND lease = $2 AND failed_at IS NULL";
+/// Only of jobs still in hand: one that was given back has the same number, but no lease.
+macro_rules! extend {
+    ($lock:literal) => {
+        concat!(
+            "-- store.job.extend
+WITH held AS MATERIALIZED (
+    SELECT id FROM job
+    WHERE failed_at IS NULL AND leased_until IS NOT NULL AND (id, lease) IN (VALUES ($2, CAST($3 AS BIGINT))) ",
+            $lock,
+            "
+)
+UPDATE job SET due_at = $1, leased_until = $1 WHERE id IN (SELECT id FROM held)
+RETURNING id"
+        )
+    };
+}
+
+pub(super) const EXTEND_SQLITE: &str = extend!("");
+
+/// A row that somebody is about to end is passed over: two that wait for each other's rows would cost a result.
+pub(super) const EXTEND_POSTGRES: &str = extend!("FOR UPDATE SKIP LOCKED");
 
 pub(super) const REVIVE: &str = "-- store.job.revive
 UPDATE job SET failed_at = NULL, due_at = $2, attempts = 0 WHERE id = $1 AND failed_at IS NOT NULL";
@@ -73,14 +92,15 @@ SELECT id, kind, key, attempts, error_code, failed_at FROM job
 WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, id LIMIT $1";
 
 pub(crate) const STATEMENTS: &[&str] = &[
-    ENQUEUE, NEXT_DUE, FINISH, RUN_AGAIN, RETRY, FAIL, EXTEND, REVIVE, OPEN, FAILED,
+    ENQUEUE, NEXT_DUE, FINISH, RUN_AGAIN, RETRY, FAIL, REVIVE, OPEN, FAILED,
 ];
 
 #[cfg(feature = "testing")]
-pub(crate) const STATEMENTS_SQLITE: &[&str] = &[CLAIM_SQLITE];
+pub(crate) const STATEMENTS_SQLITE: &[&str] = &[CLAIM_SQLITE, EXTEND_SQLITE];
 
 #[cfg(feature = "testing")]
-pub(crate) const STATEMENTS_POSTGRES: &[&str] = &[CLAIM_POSTGRES, super::wake::RING];
+pub(crate) const STATEMENTS_POSTGRES: &[&str] =
+    &[CLAIM_POSTGRES, EXTEND_POSTGRES, super::wake::RING];
 
 pub(super) fn read_job(row: &Row) -> Result<Job> {
     let payload = row.text("payload")?;

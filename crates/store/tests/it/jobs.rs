@@ -21,7 +21,8 @@ crate::on_both![
     a_retry_comes_back_later_with_its_reason,
     a_failed_job_stays_to_be_seen_and_can_be_revived,
     a_failed_job_that_was_asked_for_again_runs_again,
-    an_extended_lease_is_not_taken,
+    a_lease_in_hand_does_not_end_before_it_is_let_go,
+    a_lease_that_was_taken_over_is_not_extended,
     many_are_finished_at_once_or_none,
     a_commit_wakes_the_worker_here_and_on_the_other_node,
     the_next_due_job_tells_how_long_to_sleep,
@@ -143,10 +144,6 @@ async fn a_lease_that_ran_out_is_claimed_again_and_the_late_worker_refused(datab
     drop(tx);
     let mut tx = store.write().await.unwrap();
     let late = tx.fail(&first, "late").await;
-    assert!(matches!(late, Err(Error::LeaseLost { .. })));
-    drop(tx);
-    let mut tx = store.write().await.unwrap();
-    let late = tx.extend(&mut first.clone(), 1).await;
     assert!(matches!(late, Err(Error::LeaseLost { .. })));
     drop(tx);
 
@@ -342,23 +339,61 @@ async fn a_failed_job_that_was_asked_for_again_runs_again(database: Database) {
     finish(store, &claim_one(store).await).await.unwrap();
 }
 
-async fn an_extended_lease_is_not_taken(database: Database) {
+async fn a_lease_in_hand_does_not_end_before_it_is_let_go(database: Database) {
+    const SHORT_MS: i64 = 600;
+    let store = &database.store;
+    for key in ["held", "given-back"] {
+        enqueue(store, "sign", key, START).await;
+    }
+    let jobs = store.claim(&["sign"], 10, SHORT_MS).await.unwrap();
+    let held = store.hold(&jobs);
+    // Given back meanwhile: not ours to extend.
+    let later = START + 10 * SHORT_MS;
+    let mut tx = store.write().await.unwrap();
+    tx.retry(&jobs[1], later, "later").await.unwrap();
+    tx.commit().await.unwrap();
+    let due = || async { store.next_due(&["sign"]).await.unwrap().unwrap() };
+    for _ in 0..3 {
+        database.clock.advance(SHORT_MS - 1);
+        let until = database.clock.now() + SHORT_MS;
+        tokio::time::timeout(Duration::from_secs(10), async {
+            while due().await < until {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .expect("the lease is extended");
+        let taken = store.claim(&["sign"], 10, SHORT_MS).await.unwrap();
+        assert!(taken.is_empty(), "{taken:?}");
+    }
+    finish(store, &jobs[0]).await.unwrap();
+    assert_eq!(due().await, later);
+    drop(held);
+}
+
+async fn a_lease_that_was_taken_over_is_not_extended(database: Database) {
     let store = &database.store;
     enqueue(store, "sign", "a", START).await;
-    let mut job = claim_one(store).await;
-    database.clock.advance(LEASE_MS - 1);
-    let mut tx = store.write().await.unwrap();
-    tx.extend(&mut job, LEASE_MS).await.unwrap();
-    tx.commit().await.unwrap();
-    database.clock.advance(LEASE_MS - 1);
-    assert!(
-        store
-            .claim(&["sign"], 10, LEASE_MS)
-            .await
-            .unwrap()
-            .is_empty()
+    let first = store.claim(&["sign"], 1, 600).await.unwrap();
+    database.clock.advance(600);
+    let second = claim_one(store).await;
+    let witness = {
+        enqueue(store, "other", "b", START).await;
+        store.claim(&["other"], 1, 600).await.unwrap()
+    };
+    let _held = store.hold(&[&first[..], &witness[..]].concat());
+    let extended = database.clock.advance(1) + 1;
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while store.next_due(&["other"]).await.unwrap() < Some(extended) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the one in hand is extended");
+    assert_eq!(
+        store.next_due(&["sign"]).await.unwrap(),
+        Some(second.leased_until)
     );
-    finish(store, &job).await.unwrap();
 }
 
 async fn many_are_finished_at_once_or_none(database: Database) {
