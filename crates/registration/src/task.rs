@@ -103,7 +103,13 @@ pub const ACCEPT: &str = "registration.accept";
 pub const EXPIRE: &str = "registration.expire";
 
 /// The kinds [`crate::Registration::work`] runs.
-pub const KINDS: &[&str] = &[SEAL_CONTRACT, OPEN_CREDENTIAL, ACCEPT, EXPIRE];
+pub const KINDS: &[&str] = &[
+    SEAL_CONTRACT,
+    OPEN_CREDENTIAL,
+    ACCEPT,
+    EXPIRE,
+    kyso_signing::task::TELL,
+];
 /// The kinds the server runs with `code_to_send`/`code_sent`, `device_code_to_send` and `notice`.
 pub const OUTBOUND_KINDS: &[&str] = &[SEND_CODE, SEND_DEVICE_CODE, NOTIFY];
 

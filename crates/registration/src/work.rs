@@ -4,16 +4,20 @@
 //! again from the row. A job that cannot be done now is tried again, waiting longer each time; one that never can be
 //! ends the enrolment with a code the citizen is told.
 
-use kyso_keystore::Keystore;
-use kyso_signing::credential::{BindingPurpose, BindingState};
-use kyso_signing::request::RequestKind;
-use kyso_store::Job;
+use std::sync::Arc;
 
-use crate::enrolment::device::{enqueue, notify};
+use kyso_keystore::Keystore;
+use kyso_signing::request::RequestKind;
+use kyso_signing::task as signing;
+use kyso_store::Job;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::enrolment::device::enqueue;
 use crate::enrolment::state::{Change, State};
 use crate::enrolment::{begin, table};
 use crate::ledger::line;
-use crate::task::{Event, Task};
+use crate::task::{OPEN_CREDENTIAL, Task};
 use crate::{EnrolmentId, Error, Registration, Result};
 
 /// What came of a job.
@@ -36,89 +40,125 @@ enum After {
     },
 }
 
+/// Credentials of a batch that are opened at once.
+const SIDE_BY_SIDE: usize = 8;
+
 /// How often due enrolments are looked for.
 const SWEEP_MS: i64 = 60_000;
 
 impl Registration {
     /// Runs claimed jobs of the kinds in [`crate::task::KINDS`]; finishes, retries or fails each.
+    ///
+    /// Credentials are opened several at once, since each waits for the keystore and the disk; the rest runs in its order.
+    ///
+    /// # Errors
+    /// The first job's own row that could not be written; the others are ended all the same.
     pub async fn work(&self, keys: &Keystore, jobs: Vec<Job>) -> Result<Vec<Done>> {
         let _held = self.store().hold(&jobs);
-        let mut done = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let task = Task::read(&job.payload).filter(|task| task.kind() == job.kind);
-            let enrolment = match &task {
-                Some(Task::OpenCredential { enrolment } | Task::Accept { enrolment }) => {
-                    Some(*enrolment)
+        let (openings, others): (Vec<Job>, Vec<Job>) = jobs
+            .into_iter()
+            .partition(|job| job.kind == OPEN_CREDENTIAL);
+        let mut ended = self.open_side_by_side(keys, openings).await;
+        for job in others {
+            ended.push(self.work_one(keys, job).await);
+        }
+        let mut done = Vec::with_capacity(ended.len());
+        let mut failed = None;
+        for one in ended {
+            match one {
+                Ok(one) => done.push(one),
+                Err(error) => {
+                    tracing::warn!(%error, "a job comes back when its lease ends");
+                    failed = failed.or(Some(error));
                 }
-                _ => None,
-            };
-            let outcome = match task {
-                Some(task) => self.perform(keys, &task, &job).await,
-                None => Err(Error::Corrupt {
-                    table: "job",
-                    id: job.id.to_string(),
-                }),
-            };
-            let outcome = self.end_job(&job, outcome).await?;
-            done.push(Done {
-                kind: job.kind,
-                enrolment,
-                outcome,
+            }
+        }
+        failed.map_or(Ok(done), Err)
+    }
+
+    async fn open_side_by_side(&self, keys: &Keystore, openings: Vec<Job>) -> Vec<Result<Done>> {
+        let gate = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        let mut running = JoinSet::new();
+        for job in openings {
+            let (registration, keys, gate) = (self.clone(), keys.clone(), gate.clone());
+            running.spawn(async move {
+                let _turn = gate.acquire().await;
+                registration.work_one(&keys, job).await
             });
         }
-        Ok(done)
+        let mut ended = Vec::with_capacity(running.len());
+        while let Some(joined) = running.join_next().await {
+            match joined {
+                Ok(one) => ended.push(one),
+                Err(error) => {
+                    tracing::error!(%error, "an opening broke off; its job comes back when the lease ends");
+                }
+            }
+        }
+        ended
+    }
+
+    async fn work_one(&self, keys: &Keystore, job: Job) -> Result<Done> {
+        let task = Task::read(&job.payload).filter(|task| task.kind() == job.kind);
+        let enrolment = match &task {
+            Some(Task::OpenCredential { enrolment } | Task::Accept { enrolment }) => {
+                Some(*enrolment)
+            }
+            _ => None,
+        };
+        let outcome = match (task, signing::Task::of(&job)) {
+            (Some(task), _) => self.perform(keys, &task, &job).await,
+            (None, Ok(signing::Task::Tell { enrolment, news })) => match enrolment.parse() {
+                Ok(enrolment) => self.tell(&enrolment, news).await.map(|()| After::Finish),
+                // A credential that no enrolment opened has nobody to tell.
+                Err(_) => Ok(After::Finish),
+            },
+            _ => Err(Error::Corrupt {
+                table: "job",
+                id: job.id.to_string(),
+            }),
+        };
+        let outcome = self.end_job(&job, outcome).await?;
+        Ok(Done {
+            kind: job.kind,
+            enrolment,
+            outcome,
+        })
     }
 
     /// Takes note of what signing finished: a bound device, a signed acceptance. Call it with what `Signing::work`
-    /// returned. A crash in between loses nothing: the open `Accept` job asks signing again.
-    pub async fn settle(&self, done: &[kyso_signing::task::Done]) -> Result<()> {
-        use kyso_signing::task::Done as Signed;
+    /// returned. A crash in between loses nothing: the open `Accept` job asks signing again, and what a citizen must hear is a
+    /// job of its own ([`signing::Task::Tell`]).
+    ///
+    /// # Errors
+    /// The first; all are taken note of that can be.
+    pub async fn settle(&self, done: &[signing::Done]) -> Result<()> {
+        let mut outcome = Ok(());
         for one in done {
-            match one {
-                Signed::Binding {
-                    enrolment,
-                    purpose: purpose @ (BindingPurpose::DeviceChange | BindingPurpose::PinChange),
-                    state,
-                    ..
-                } => {
-                    if let (Ok(id), BindingState::Bound) = (enrolment.parse(), state) {
-                        self.tell_of_change(&id, *purpose).await?;
-                    }
-                }
-                // Also one that was refused: five wrong codes end the enrolment.
-                Signed::Binding { enrolment, .. }
-                | Signed::CredentialActivated { enrolment, .. } => {
-                    if let Ok(id) = enrolment.parse() {
-                        self.advance(&id).await?;
-                    }
-                }
-                Signed::Request {
-                    request,
-                    kind: RequestKind::Acceptance,
-                    ..
-                } => {
-                    let mut tx = self.store().read().await?;
-                    let enrolment = table::of_acceptance(&mut tx, &request.to_string()).await?;
-                    drop(tx);
-                    if let Some(id) = enrolment {
-                        self.advance(&id).await?;
-                    }
-                }
-                Signed::PinLocked { credential, .. } => {
-                    self.tell_locked(&credential.to_string()).await?;
-                }
-                _ => {}
-            }
+            outcome = outcome.and(self.settle_one(one).await);
         }
-        Ok(())
+        outcome
     }
 
-    async fn tell_locked(&self, credential: &str) -> Result<()> {
-        let mut tx = self.store().write().await?;
-        if let Some(id) = table::of_credential(&mut tx, credential).await? {
-            let row = table::by_id(&mut tx, &id).await?;
-            notify(&mut tx, &row, Event::Locked);
-            tx.commit().await?;
+    async fn settle_one(&self, done: &signing::Done) -> Result<()> {
+        use signing::Done as Signed;
+        let enrolment = match done {
+            // Also one that was refused: five wrong codes end the enrolment.
+            Signed::Binding { enrolment, .. }
+            | Signed::CredentialActivated { enrolment, .. }
+            | Signed::PinLocked { enrolment, .. } => enrolment.parse().ok(),
+            Signed::Request {
+                request,
+                kind: RequestKind::Acceptance,
+                ..
+            } => {
+                let mut tx = self.store().read().await?;
+                table::of_acceptance(&mut tx, &request.to_string()).await?
+            }
+            Signed::Request { .. } => None,
+        };
+        if let Some(id) = enrolment {
+            self.advance(&id).await?;
         }
         Ok(())
     }
@@ -244,6 +284,14 @@ impl Registration {
 
     /// The job's own row: finished, tried again, or failed for good.
     async fn end_job(&self, job: &Job, outcome: Result<After>) -> Result<&'static str> {
+        match self.write_end(job, outcome).await {
+            // Another worker took it meanwhile and will end it.
+            Err(Error::Store(kyso_store::Error::LeaseLost { .. })) => Ok("lease-lost"),
+            other => other,
+        }
+    }
+
+    async fn write_end(&self, job: &Job, outcome: Result<After>) -> Result<&'static str> {
         let mut tx = self.store().write().await?;
         let now = tx.now();
         let word = match outcome {
@@ -277,11 +325,8 @@ impl Registration {
                 code
             }
         };
-        match tx.commit().await {
-            // Another worker took it meanwhile and will end it.
-            Err(kyso_store::Error::LeaseLost { .. }) => Ok("lease-lost"),
-            other => other.map(|()| word).map_err(Into::into),
-        }
+        tx.commit().await?;
+        Ok(word)
     }
 }
 

@@ -234,7 +234,9 @@ impl Worker {
         match family {
             Family::Signing => {
                 let done = self.platform.signing.work(&self.keys, jobs).await?;
-                self.platform.registration.settle(&done).await?;
+                if let Err(error) = self.platform.registration.settle(&done).await {
+                    tracing::warn!(error = %chain(&error), "an enrolment goes on when its own job looks");
+                }
             }
             Family::Registration => {
                 self.platform.registration.work(&self.keys, jobs).await?;
@@ -242,7 +244,10 @@ impl Worker {
             Family::Authority => {
                 let _held = self.platform.store.hold(&jobs);
                 for job in jobs {
-                    self.authority_job(job).await?;
+                    let id = job.id;
+                    if let Err(error) = self.authority_job(job).await {
+                        tracing::warn!(job = %id, error = %chain(error.as_ref()), "job comes back when its lease ends");
+                    }
                 }
             }
             Family::Webhook | Family::Message => {

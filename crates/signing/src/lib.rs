@@ -312,7 +312,7 @@ impl Signing {
                 })?;
                 self.credentials.fill_pool(keys, algorithm).await?;
             }
-            Task::Sign { .. } | Task::Deliver { .. } => {
+            Task::Sign { .. } | Task::Deliver { .. } | Task::Tell { .. } => {
                 return Err(Error::UnknownTask {
                     kind: job.kind.clone(),
                 });

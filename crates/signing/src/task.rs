@@ -25,11 +25,26 @@ pub enum Task {
     Expire { at: i64 },
     /// Bring the authority's view of a certificate in line with the credential's state.
     Status { credential: CredentialId },
+    /// Tell a citizen what happened to their key. Written in the commit in which it happened.
+    Tell { enrolment: String, news: News },
     /// Make sealed RSA pairs until the pool is full.
     FillPool { algorithm: String },
 }
 
-/// The kinds [`crate::Signing::work`] runs; [`DELIVER`] is the server's, because it calls another machine.
+/// What a citizen hears of who may not have done it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum News {
+    /// Another phone signs.
+    DeviceChanged,
+    /// Another PIN is in force.
+    PinChanged,
+    /// Five wrong PINs.
+    PinLocked,
+}
+
+/// The kinds [`crate::Signing::work`] runs; [`DELIVER`] is the server's, because it calls another machine, and [`TELL`]
+/// registration's, which knows how to reach a citizen.
 pub const KINDS: &[&str] = &[BIND, SIGN, EXPIRE, STATUS, FILL_POOL];
 
 pub const BIND: &str = "signing.bind";
@@ -37,6 +52,7 @@ pub const SIGN: &str = "signing.sign";
 pub const DELIVER: &str = "signing.deliver";
 pub const EXPIRE: &str = "signing.expire";
 pub const STATUS: &str = "signing.status";
+pub const TELL: &str = "signing.tell";
 pub const FILL_POOL: &str = "signing.fill-pool";
 
 /// What the worker may want to tell somebody after a batch. Also readable from the rows, for whoever polls.
@@ -61,10 +77,10 @@ pub enum Done {
         credential: CredentialId,
         enrolment: String,
     },
-    /// Five wrong PINs, at approving or at a change: the citizen should hear it on every channel.
+    /// Five wrong PINs, at approving or at a change. The citizen hears it by [`Task::Tell`].
     PinLocked {
         credential: CredentialId,
-        citizen: String,
+        enrolment: String,
     },
 }
 
@@ -77,6 +93,7 @@ impl Task {
             Task::Deliver { .. } => DELIVER,
             Task::Expire { .. } => EXPIRE,
             Task::Status { .. } => STATUS,
+            Task::Tell { .. } => TELL,
             Task::FillPool { .. } => FILL_POOL,
         }
     }
@@ -89,6 +106,7 @@ impl Task {
             Task::Deliver { delivery } => delivery.to_string(),
             Task::Expire { at } => at.to_string(),
             Task::Status { credential } => credential.to_string(),
+            Task::Tell { enrolment, news } => format!("{enrolment}:{news:?}"),
             Task::FillPool { algorithm } => algorithm.clone(),
         }
     }

@@ -9,9 +9,10 @@
 use kyso_keystore::Keystore;
 use kyso_paper::{AcceptanceFields, Date};
 use kyso_signing::credential::{
-    BindingIntention, BindingPurpose, BindingState, Credential, CredentialState, Opening,
+    BindingIntention, BindingState, Credential, CredentialState, Opening,
 };
 use kyso_signing::request::RequestState;
+use kyso_signing::task::News;
 use kyso_signing::{BindingId, CredentialId, RequestId, SubjectName};
 use kyso_store::{Tx, failpoint};
 
@@ -417,17 +418,14 @@ impl Registration {
         }
     }
 
-    /// Whoever did not ask for another phone or PIN hears of it, on the contact that is known to work.
-    pub(crate) async fn tell_of_change(
-        &self,
-        id: &EnrolmentId,
-        purpose: BindingPurpose,
-    ) -> Result<()> {
+    /// Whoever did not ask for another phone or PIN, or did not guess at it, hears of it, on the contact that is known to work.
+    pub(crate) async fn tell(&self, id: &EnrolmentId, news: News) -> Result<()> {
         let mut tx = self.store().write().await?;
         let row = table::lock(&mut tx, id).await?;
-        let event = match purpose {
-            BindingPurpose::PinChange => Event::PinChanged,
-            _ => Event::DeviceChanged,
+        let event = match news {
+            News::DeviceChanged => Event::DeviceChanged,
+            News::PinChanged => Event::PinChanged,
+            News::PinLocked => Event::Locked,
         };
         notify(&mut tx, &row, event);
         Ok(tx.commit().await?)

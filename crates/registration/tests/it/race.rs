@@ -1,6 +1,7 @@
 //! What two do at the same moment, on two nodes of one database.
 
 use kyso_registration::enrolment::Start;
+use kyso_registration::task::SEAL_CONTRACT;
 use kyso_registration::{Error, Registration};
 use kyso_signing::credential::BindingState;
 
@@ -15,6 +16,7 @@ crate::everywhere!(
     a_proved_phone_number_takes_over_a_forgotten_beginning,
     after_the_credential_ended_the_person_may_enrol_again,
     approval_and_withdrawal_of_the_lock_race_safely,
+    a_lost_lease_costs_its_own_job_only,
 );
 
 fn free() -> Start<'static> {
@@ -239,4 +241,25 @@ async fn approval_and_withdrawal_of_the_lock_race_safely(office: Office) {
         }
     }
     office.check().await;
+}
+
+async fn a_lost_lease_costs_its_own_job_only(office: Office) {
+    let (one, two) = (office.begin().await, office.begin().await);
+    office.hand_in(&one).await;
+    office.hand_in(&two).await;
+    let jobs = office
+        .store
+        .claim(&[SEAL_CONTRACT], 64, 30_000)
+        .await
+        .unwrap();
+    assert_eq!(jobs.len(), 2);
+    let taken = "-- test_taken\nUPDATE job SET lease = lease + 1 WHERE id = $1";
+    let mut tx = office.store.write().await.unwrap();
+    tx.execute(taken, &[jobs[0].id.into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    let done = office.registration.work(&office.keys, jobs).await.unwrap();
+    let mut outcomes: Vec<&str> = done.iter().map(|one| one.outcome).collect();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, ["done", "lease-lost"]);
+    assert_eq!(office.store.open_jobs().await.unwrap()[SEAL_CONTRACT], 1);
 }

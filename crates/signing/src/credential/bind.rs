@@ -13,7 +13,7 @@ use kyso_store::Job;
 use super::table::BindingWork;
 use super::*;
 use crate::DeviceId;
-use crate::task::Done;
+use crate::task::{Done, News};
 
 impl Credentials {
     /// The code that a first binding with this nonce must know, for the message to the citizen; `None` once the key is bound or gone.
@@ -248,6 +248,14 @@ impl Credentials {
             "citizen",
             detail([("purpose", json!(work.purpose.as_str()))]),
         );
+        let news = match work.purpose {
+            BindingPurpose::First => None,
+            BindingPurpose::DeviceChange => Some(News::DeviceChanged),
+            BindingPurpose::PinChange => Some(News::PinChanged),
+        };
+        if let Some(news) = news {
+            work.tell(&mut tx, news);
+        }
         tx.finish(job).await?;
         tx.commit().await?;
         self.inner.key_is(work.credential, table::version(bound));
@@ -263,6 +271,8 @@ impl Credentials {
         error: kyso_keystore::Error,
     ) -> Result<Option<Done>> {
         match crate::request::refusal_code(&error) {
+            // Tries that were raised and never compared count as well, and may have been the last.
+            Some("pin-locked") => self.refuse_locked(job, id, work).await,
             Some(code) => self.refuse_binding(job, id, work, code, None).await,
             None => {
                 tracing::warn!(binding = %id, error = %error, "binding {id} is tried again");
@@ -292,6 +302,27 @@ impl Credentials {
         )))
     }
 
+    /// No try was left.
+    async fn refuse_locked(
+        &self,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+    ) -> Result<Option<Done>> {
+        let code = work.locked_code();
+        let mut tx = self.inner.store.write().await?;
+        self.end_refused(&mut tx, job, id, work, code, Some(0))
+            .await?;
+        table::release(&mut tx, work.credential, &id.to_string()).await?;
+        if table::lock(&mut tx, work.credential).await? {
+            work.record_locked(&mut tx, id);
+        }
+        tx.commit().await?;
+        Ok(Some(
+            work.done(id, BindingState::Refused { code: code.into() }),
+        ))
+    }
+
     /// The count goes to disk with the binding's end.
     async fn refuse_wrong(
         &self,
@@ -303,10 +334,9 @@ impl Credentials {
         tries_left: i64,
     ) -> Result<Option<Done>> {
         let code = match (work.purpose, key.is_locked()) {
+            (_, true) => work.locked_code(),
             (BindingPurpose::First, false) => "code-wrong",
-            (BindingPurpose::First, true) => "code-locked",
             (_, false) => "wrong-pin",
-            (_, true) => "pin-locked",
         };
         let mut tx = self.inner.store.write().await?;
         if !table::settle_one(&mut tx, work.credential, &id.to_string(), raised, key).await? {
@@ -316,22 +346,15 @@ impl Credentials {
         record_key(&mut tx, work.credential, key, code);
         self.end_refused(&mut tx, job, id, work, code, Some(tries_left))
             .await?;
-        let is_news = key.is_locked() && work.purpose != BindingPurpose::First;
-        if is_news {
-            record(
-                &mut tx,
-                "signing.credential.pin-locked",
-                work.credential,
-                "system",
-                detail([("binding", json!(id))]),
-            );
+        if key.is_locked() {
+            work.record_locked(&mut tx, id);
         }
         tx.commit().await?;
         self.inner.key_is(work.credential, table::version(key));
-        if is_news {
+        if key.is_locked() && work.purpose != BindingPurpose::First {
             return Ok(Some(Done::PinLocked {
                 credential: work.credential,
-                citizen: work.citizen.clone(),
+                enrolment: work.enrolment.clone(),
             }));
         }
         Ok(Some(work.done(
@@ -380,6 +403,33 @@ impl BindingWork {
             subject,
             self.nonce.clone(),
         ))
+    }
+
+    fn locked_code(&self) -> &'static str {
+        match self.purpose {
+            BindingPurpose::First => "code-locked",
+            BindingPurpose::DeviceChange | BindingPurpose::PinChange => "pin-locked",
+        }
+    }
+
+    /// Codes that were all wrong end an enrolment, and are no news of a PIN.
+    fn record_locked(&self, tx: &mut Tx, binding: BindingId) {
+        if self.purpose == BindingPurpose::First {
+            return;
+        }
+        record(
+            tx,
+            "signing.credential.pin-locked",
+            self.credential,
+            "system",
+            detail([("binding", json!(binding))]),
+        );
+        self.tell(tx, News::PinLocked);
+    }
+
+    fn tell(&self, tx: &mut Tx, news: News) {
+        let enrolment = self.enrolment.clone();
+        task::enqueue(tx, &Task::Tell { enrolment, news });
     }
 
     fn done(&self, binding: BindingId, state: BindingState) -> Done {

@@ -35,6 +35,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     BIND_KEY,
     RAISE_ONE,
     SETTLE_ONE,
+    LOCK,
     PROMISED,
     PROMISE,
     FORGET_POOLED,
@@ -124,6 +125,9 @@ WHERE id = $1 AND key_version = $4 AND (attempt IS NULL OR attempt = $5)";
 const SETTLE_ONE: &str = "-- credential.settle_one
 UPDATE credential SET key_row = $2, key_version = $3, attempt = NULL, pin_locked_at = $6
 WHERE id = $1 AND key_version = $4 AND attempt = $5";
+
+const LOCK: &str = "-- credential.lock
+UPDATE credential SET pin_locked_at = $2 WHERE id = $1 AND pin_locked_at IS NULL";
 
 const PROMISED: &str = "-- credential.promised_key
 SELECT id, sealed FROM pooled_key WHERE credential_id = $1";
@@ -475,6 +479,12 @@ pub(crate) async fn settle_one(
         locked_at.into(),
     ];
     Ok(tx.execute(SETTLE_ONE, &args).await? == 1)
+}
+
+/// The key row says that no try is left; whether that is new here. It never is undone.
+pub(crate) async fn lock(tx: &mut Tx, id: CredentialId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.execute(LOCK, &[id.into(), now.into()]).await? == 1)
 }
 
 /// Nobody's attempt is on its way any more, if it was this owner's.

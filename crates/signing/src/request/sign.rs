@@ -26,7 +26,7 @@ use super::*;
 use crate::billing;
 use crate::credential::table::{self as credential_table, KeyChange};
 use crate::credential::{record as record_credential, record_key};
-use crate::task::Done;
+use crate::task::{Done, News};
 
 /// Operations a batch has at the keystore at once: enough for every core or session, few enough for its queue.
 const SIDE_BY_SIDE: usize = 32;
@@ -72,6 +72,8 @@ enum End {
         raised: CitizenKey,
         key: CitizenKey,
     },
+    /// No try was left to begin with: tries that were raised and never compared count as well, and may have been the last.
+    LockedBefore,
 }
 
 /// The rows changed since they were read.
@@ -385,21 +387,38 @@ impl Requests {
         Ok(raised)
     }
 
-    /// One transaction for all; if a lease was lost meanwhile, each on its own, so that one does not cost the others.
+    /// One transaction for all; if a lease was lost meanwhile, or rows do not agree, each on its own, so that one does not cost
+    /// the others.
     async fn store_ends(&self, ended: Vec<Ended>) -> Result<Vec<Done>> {
         match self.store_ends_together(&ended).await {
-            Err(Error::Store(kyso_store::Error::LeaseLost { .. })) if ended.len() > 1 => {}
-            Err(Error::Store(kyso_store::Error::LeaseLost { .. })) => return Ok(Vec::new()),
+            Err(error) if is_about_one(&error) => {}
             other => return other,
         }
         let mut done = Vec::new();
         for one in &ended {
             match self.store_ends_together(std::slice::from_ref(one)).await {
-                Err(Error::Store(kyso_store::Error::LeaseLost { .. })) => {}
+                Err(error @ Error::Store(kyso_store::Error::LeaseLost { .. })) => {
+                    tracing::warn!(request = %one.claimed.request, %error, "what was signed is dropped; another worker has its job");
+                }
+                Err(error) if is_about_one(&error) => {
+                    tracing::error!(request = %one.claimed.request, %error, "the rows of {} do not agree", one.claimed.request);
+                    self.give_back(&one.claimed.job).await?;
+                }
                 other => done.extend(other?),
             }
         }
         Ok(done)
+    }
+
+    /// A job whose result the rows do not take: later they may, or the approval expires.
+    async fn give_back(&self, job: &Job) -> Result<()> {
+        let mut tx = self.inner.store.write().await?;
+        let due_at = task::retry_at(tx.now(), job.attempts);
+        match tx.retry(job, due_at, "rows-disagree").await {
+            Err(kyso_store::Error::LeaseLost { .. }) => return Ok(()),
+            other => other?,
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn store_ends_together(&self, ended: &[Ended]) -> Result<Vec<Done>> {
@@ -441,6 +460,17 @@ impl Requests {
                             );
                         }
                         None => {}
+                    }
+                }
+                End::LockedBefore => {
+                    if let Some(work) = &one.work {
+                        let owner = work.id.to_string();
+                        credential_table::release(&mut tx, work.credential, &owner).await?;
+                        let is_news = credential_table::lock(&mut tx, work.credential).await?;
+                        if is_news {
+                            record_locked(&mut tx, work, &mut done);
+                        }
+                        fail(&mut tx, work, "pin-locked", &mut done).await?;
                     }
                 }
                 End::WrongPin { raised, key, .. } | End::Locked { raised, key } => {
@@ -760,6 +790,7 @@ async fn compare_and_sign_all(keys: &Keystore, raised: Vec<Begun>, ended: &mut V
 /// What an error of the keystore means for the request.
 fn end_of(work: &Work, error: &kyso_keystore::Error) -> End {
     match refusal_code(error) {
+        Some("pin-locked") => End::LockedBefore,
         Some(code) => {
             if code == "key-row-refused" {
                 tracing::error!(credential = %work.credential, %error, "the key row of {} is refused", work.credential);
@@ -833,20 +864,28 @@ async fn store_wrong_pin(
             state: RequestState::Pending,
         });
     } else {
-        record_credential(
-            tx,
-            "signing.credential.pin-locked",
-            work.credential,
-            "system",
-            detail([("request", json!(work.id))]),
-        );
+        record_locked(tx, work, done);
         fail(tx, work, "pin-locked", done).await?;
-        done.push(Done::PinLocked {
-            credential: work.credential,
-            citizen: work.citizen.clone(),
-        });
     }
     Ok(Some((work.credential, credential_table::version(key))))
+}
+
+/// The ledger and the citizen hear that the credential is locked, in the commit that locks it.
+fn record_locked(tx: &mut Tx, work: &Work, done: &mut Vec<Done>) {
+    record_credential(
+        tx,
+        "signing.credential.pin-locked",
+        work.credential,
+        "system",
+        detail([("request", json!(work.id))]),
+    );
+    let enrolment = work.enrolment.clone();
+    let news = News::PinLocked;
+    task::enqueue(tx, &Task::Tell { enrolment, news });
+    done.push(Done::PinLocked {
+        credential: work.credential,
+        enrolment: work.enrolment.clone(),
+    });
 }
 
 /// An attempt whose owner has ended without releasing it would keep everybody waiting.
@@ -857,6 +896,15 @@ async fn release_stale(tx: &mut Tx, work: &Work) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether it is one request that keeps a commit from going through, and not the database.
+fn is_about_one(error: &Error) -> bool {
+    use kyso_store::Error as E;
+    matches!(
+        error,
+        Error::Store(E::LeaseLost { .. } | E::Conflict { .. } | E::Constraint { .. })
+    )
 }
 
 fn expect(table: &'static str, changed: u64, expected: usize) -> Result<()> {

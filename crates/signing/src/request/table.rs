@@ -141,7 +141,7 @@ SELECT r.id, r.kind, r.state, r.portal_id, p.webhook_url IS NOT NULL AS announce
     COALESCE(p.may_digests, FALSE) AS may_digests, COALESCE(p.may_sp769, FALSE) AS may_sp769, r.code, r.nonce, r.signature_algorithm, r.serial, r.units,
     r.statement, r.device_signature, r.sealed_pin, r.approved_at, r.expires_at,
     c.id AS credential_id, c.state AS credential_state, c.serial AS credential_serial, c.key_row, c.attempt, c.not_after_at, c.bound_at,
-    c.enrolment, c.citizen, c.units_left
+    c.enrolment, c.units_left
 FROM (VALUES ($1)) AS v JOIN signature_request r ON r.id = v.column1 JOIN credential c ON c.id = r.credential_id
     LEFT JOIN portal p ON p.id = r.portal_id";
 
@@ -643,7 +643,6 @@ pub(crate) struct Work {
     pub(crate) not_after_at: Option<i64>,
     pub(crate) bound_at: Option<i64>,
     pub(crate) enrolment: String,
-    pub(crate) citizen: String,
     pub(crate) units_left: Option<i64>,
 }
 
@@ -801,7 +800,6 @@ fn read_work(row: &Row) -> Result<Work> {
         not_after_at: row.opt_int("not_after_at")?,
         bound_at: row.opt_int("bound_at")?,
         enrolment: row.text("enrolment")?,
-        citizen: row.text("citizen")?,
         units_left: row.opt_int("units_left")?,
     })
 }

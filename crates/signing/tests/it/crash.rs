@@ -64,6 +64,8 @@ on_both_databases!(
     killed_anywhere_while_opening_there_is_one_key_and_one_certificate,
     killed_while_binding_the_phone_is_bound_once,
     suspended_or_revoked_between_signing_and_result_nothing_is_released,
+    a_try_that_was_the_last_though_never_compared_locks_and_is_told,
+    rows_that_do_not_agree_cost_their_own_request_only,
     while_a_slow_keystore_signs_nobody_else_begins_its_jobs,
     a_keystore_with_a_full_queue_costs_time_and_nothing_else,
 );
@@ -378,6 +380,80 @@ async fn suspended_or_revoked_between_signing_and_result_nothing_is_released(off
         }
         office.work().await;
     }
+    office.check().await;
+}
+
+/// The keystore is away from the raise to the end of the approval, five times.
+async fn a_try_that_was_the_last_though_never_compared_locks_and_is_told(office: Office) {
+    let phone = office.citizen().await;
+    let id = phone.credential.id;
+    for _ in 0..5 {
+        let view = approved(&office, &phone, PIN).await;
+        killed(&office, "signing.sign.after-raise", "work").await;
+        office.advance(301_000);
+        office.work().await;
+        assert_failed(&office, view.id, "approval-expired").await;
+    }
+    let view = approved(&office, &phone, PIN).await;
+    office.work().await;
+    assert_failed(&office, view.id, "pin-locked").await;
+    let credential = office.signing.credentials.show(&id).await.unwrap();
+    assert!(credential.pin_locked_at.is_some());
+    let told = || async { office.store.open_jobs().await.unwrap().remove(task::TELL) };
+    assert_eq!(told().await, Some(1));
+    let kinds = office.ledger(&id).await;
+    let locked = kinds
+        .iter()
+        .filter(|kind| *kind == "signing.credential.pin-locked");
+    assert_eq!(locked.count(), 1);
+    office.check().await;
+}
+
+async fn assert_failed(office: &Office, request: kyso_signing::RequestId, code: &str) {
+    let view = office.signing.requests.view(request).await.unwrap();
+    assert_eq!(
+        (view.state, view.failure.as_deref()),
+        (RequestState::Failed, Some(code))
+    );
+}
+
+async fn rows_that_do_not_agree_cost_their_own_request_only(office: Office) {
+    let (one, other) = (office.citizen().await, office.citizen().await);
+    let (bad, good) = (
+        approved(&office, &one, PIN).await,
+        approved(&office, &other, PIN).await,
+    );
+    let pause = office.database.folder.path().join("pause-disagree");
+    std::fs::write(&pause, b"").unwrap();
+    let failpoint = format!(
+        "signing.sign.before-result#1:pause-file={}",
+        pause.display()
+    );
+    let mut worker = victim_of(&office, &failpoint, "work")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    reached(&mut worker, &pause).await;
+    let state = |state: &str| {
+        format!(
+            "UPDATE signature_document SET state = '{state}' WHERE request_id = '{}' AND position = 0",
+            bad.id
+        )
+    };
+    office.database.tamper(&state("prepared")).await;
+    std::fs::remove_file(&pause).unwrap();
+    let status = tokio::task::spawn_blocking(move || worker.wait().unwrap())
+        .await
+        .unwrap();
+    assert!(status.success());
+    assert_signed(&office, good.id).await;
+    let held = office.signing.requests.view(bad.id).await.unwrap();
+    assert_eq!(held.state, RequestState::Approved);
+    // Its job waits for no lease.
+    let due = office.store.next_due(&[task::SIGN]).await.unwrap().unwrap();
+    assert!(due - office.now() < 5_000, "{due}");
+    office.work().await;
+    assert_signed(&office, bad.id).await;
     office.check().await;
 }
 
