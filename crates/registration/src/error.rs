@@ -171,6 +171,12 @@ pub enum Error {
         /// What disagrees.
         code: &'static str,
     },
+    /// Officers signed it, and it is no longer enough: they decide anew.
+    #[error("the approval is no longer enough: {code}")]
+    ApprovalLapsed {
+        /// Why: `too-few-officers`, `officer-disabled`, `approval-age`.
+        code: &'static str,
+    },
     /// A reason is missing or unknown.
     #[error("a reason is missing or unknown")]
     Reason,

@@ -66,6 +66,8 @@ pub struct RegistrationConfig {
     pub age_min: i32,
     /// Officers that must approve: 1 or 2. Default 1.
     pub officers_required: i64,
+    /// How old an officer's signature may be when the credential is opened. Default 7 days.
+    pub approval_ms: i64,
     /// Largest photo in bytes. Default 8 MiB.
     pub photo_bytes_max: usize,
     /// Algorithm of citizens' keys. Default RSA-2048.
@@ -115,6 +117,7 @@ impl Default for RegistrationConfig {
             },
             age_min: 14,
             officers_required: 1,
+            approval_ms: 7 * DAY,
             photo_bytes_max: 8 << 20,
             key_algorithm: kyso_signing::KeyAlgorithm::Rsa2048,
             code_ms: 5 * MINUTE,

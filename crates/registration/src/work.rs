@@ -341,6 +341,7 @@ fn code_of(error: &Error) -> &'static str {
         Error::NotFound { .. } => "not-found",
         Error::Corrupt { .. } => "corrupt",
         Error::ApprovalForged { .. } => "approval-forged",
+        Error::ApprovalLapsed { .. } => "approval-lapsed",
         _ => "refused",
     }
 }

@@ -25,7 +25,11 @@ use crate::citizen::{Channel, masked};
 use crate::ledger::line;
 use crate::task::Event;
 use crate::vetting::approval::ToJudge;
+use crate::vetting::table as vetting;
 use crate::{EnrolmentId, Error, Registration, Result, Task};
+
+/// The ledger line of a certificate that was issued: an approval is good for one.
+pub(crate) const CERTIFIED_EVENT: &str = "registration.enrolment.certified";
 
 impl Registration {
     /// Where it stands and what to do next.
@@ -224,6 +228,9 @@ impl Registration {
         if row.state != State::Approved {
             return Ok(());
         }
+        if self.was_certified(id).await? {
+            return self.refuse_used(id).await;
+        }
         let (judged, opening) = (
             self.read_approval(&mut tx, &row).await,
             self.opening(&mut tx, &row).await,
@@ -231,6 +238,7 @@ impl Registration {
         drop(tx);
         let dossier = match self.judge_approval(keys, &row, judged).await {
             Err(Error::ApprovalForged { code }) => return self.refuse_approval(id, code).await,
+            Err(Error::ApprovalLapsed { code }) => return self.lapse_approval(id, code).await,
             Err(Error::Corrupt { .. } | Error::NotFound { .. }) => {
                 return self.refuse_approval(id, "rows").await;
             }
@@ -254,14 +262,11 @@ impl Registration {
         let row = table::lock(&mut tx, id).await?;
         if row.state == State::Approved {
             table::certify(&mut tx, id, &credential, seal).await?;
-            line(
-                "registration.enrolment.certified",
-                &id.to_string(),
-                "system",
-            )
-            .with("credential", opened.id.to_string())
-            .with("serial", opened.serial)
-            .record(&mut tx);
+            line(CERTIFIED_EVENT, &id.to_string(), "system")
+                .with("round", row.round)
+                .with("credential", opened.id.to_string())
+                .with("serial", opened.serial)
+                .record(&mut tx);
             notify(&mut tx, &row, Event::Approved);
             tx.commit().await?;
         }
@@ -287,6 +292,44 @@ impl Registration {
         self.record_refusal(id, code).await?;
         self.fail(id, "approval-not-authentic").await?;
         Err(Error::ApprovalForged { code })
+    }
+
+    /// An approval that has had its certificate: whoever says so again has reset the row. Another worker may just have
+    /// certified it, which its row then says.
+    async fn refuse_used(&self, id: &EnrolmentId) -> Result<()> {
+        let mut tx = self.store().read().await?;
+        let state = table::by_id(&mut tx, id).await?.state;
+        drop(tx);
+        match state {
+            State::Approved => self.refuse_approval(id, "used").await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody forged anything: officers decide anew. An opening that has begun cannot change its plan's end, so then the
+    /// enrolment ends.
+    async fn lapse_approval(&self, id: &EnrolmentId, code: &'static str) -> Result<()> {
+        tracing::warn!(enrolment = %id, code, "the approval of {id} is no longer enough: officers decide anew");
+        let begun = self
+            .signing()
+            .credentials
+            .of_enrolment(&id.to_string())
+            .await?;
+        if begun.is_some() {
+            return self.fail(id, "approval-lapsed").await;
+        }
+        let mut tx = self.store().write().await?;
+        let row = table::lock(&mut tx, id).await?;
+        if row.state.after(Change::Lapse).is_some() {
+            let required = self.config().officers_required.clamp(1, 2);
+            vetting::lapse(&mut tx, id, required).await?;
+            line("registration.approval.lapsed", &id.to_string(), "system")
+                .with("code", code)
+                .with("round", row.round)
+                .record(&mut tx);
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     async fn record_refusal(&self, id: &EnrolmentId, code: &'static str) -> Result<()> {

@@ -45,6 +45,8 @@ pub enum Change {
     Vet,
     /// The last officer needed approves.
     Approve,
+    /// The approval is authentic and no longer enough: officers decide anew.
+    Lapse,
     /// An officer asks for a supplement.
     AskSupplement,
     /// An officer says no.
@@ -128,6 +130,7 @@ impl State {
             (S::Started | S::Supplement, C::Submit) => Some(S::Submitted),
             (S::Submitted, C::Vet) => Some(S::Vetted),
             (S::Submitted | S::Vetted, C::Approve) => Some(S::Approved),
+            (S::Approved, C::Lapse) => Some(S::Submitted),
             (S::Submitted | S::Vetted, C::AskSupplement) => Some(S::Supplement),
             (S::Submitted | S::Vetted, C::Reject) => Some(S::Rejected),
             (S::Approved, C::Certify) => Some(S::Certified),
@@ -416,6 +419,7 @@ mod tests {
             (S::Vetted, C::AskSupplement, S::Supplement),
             (S::Vetted, C::Reject, S::Rejected),
             (S::Approved, C::Certify, S::Certified),
+            (S::Approved, C::Lapse, S::Submitted),
             (S::Approved, C::Fail, S::Failed),
             (S::Certified, C::Bind, S::Accepting),
             (S::Certified, C::Fail, S::Failed),
@@ -427,6 +431,7 @@ mod tests {
             C::Submit,
             C::Vet,
             C::Approve,
+            C::Lapse,
             C::AskSupplement,
             C::Reject,
             C::Certify,

@@ -206,11 +206,33 @@ impl Registration {
         Ok(token)
     }
 
-    /// Ends an officer's access; their decisions stand.
-    pub async fn disable_officer(&self, officer: &OfficerId, actor: &str) -> Result<()> {
+    /// Ends an officer's access; what they signed before stands. The keystore seals when it was, but not a record that it
+    /// did not seal before: that would make a forged one authentic.
+    pub async fn disable_officer(
+        &self,
+        keys: &Keystore,
+        officer: &OfficerId,
+        actor: &str,
+    ) -> Result<()> {
+        let missing = Error::NotFound { what: "officer" };
+        let mut tx = self.store().read().await?;
+        let (record, now) = (table::record(&mut tx, officer).await?, tx.now());
+        drop(tx);
+        let Some(mut record) = record.filter(|record| record.disabled_at.is_none()) else {
+            return Err(missing);
+        };
+        let checked = keys
+            .check_record(SEAL_KIND, &record.sealed_bytes(), &record.seal)
+            .await;
+        record.disabled_at = Some(now);
+        match checked {
+            Ok(()) => record.seal = keys.seal_record(SEAL_KIND, &record.sealed_bytes()).await?,
+            Err(kyso_keystore::Error::RecordForged | kyso_keystore::Error::NoBackend { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         let mut tx = self.store().write().await?;
-        if !table::disable(&mut tx, officer).await? {
-            return Err(Error::NotFound { what: "officer" });
+        if !table::disable(&mut tx, &record).await? {
+            return Err(missing);
         }
         line(DISABLED_EVENT, &officer.to_string(), actor).record(&mut tx);
         Ok(tx.commit().await?)

@@ -23,7 +23,7 @@ const SET_TOKEN: &str = "-- officer_set_token
 UPDATE officer SET token_hash = $2 WHERE id = $1 AND disabled_at IS NULL";
 
 const DISABLE: &str = "-- officer_disable
-UPDATE officer SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
+UPDATE officer SET disabled_at = $2, seal = $3 WHERE id = $1 AND disabled_at IS NULL";
 
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_TOKEN, ALL, RECORD, SET_TOKEN, DISABLE];
 
@@ -38,14 +38,15 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// What is sealed: JSON of id, roles, identity and key, in this order.
+    /// What is sealed: JSON of id, roles, identity and key, in this order, and when they were disabled, if they were.
     pub(crate) fn sealed_bytes(&self) -> Vec<u8> {
-        let fields = [
+        let mut fields = vec![
             self.id.to_string(),
             words(&self.roles),
             hex::encode(&self.identity_hash),
             hex::encode(device_key_bytes(&self.key)),
         ];
+        fields.extend(self.disabled_at.map(|at| at.to_string()));
         serde_json::to_vec(&fields).unwrap_or_default()
     }
 }
@@ -105,9 +106,14 @@ pub(crate) async fn set_token(tx: &mut Tx, id: &OfficerId, hash: [u8; 32]) -> Re
     Ok(tx.execute(SET_TOKEN, &[id.into(), hash.into()]).await? == 1)
 }
 
-pub(crate) async fn disable(tx: &mut Tx, id: &OfficerId) -> Result<bool> {
-    let now = tx.now();
-    Ok(tx.execute(DISABLE, &[id.into(), now.into()]).await? == 1)
+/// Disables as the record says, under its seal.
+pub(crate) async fn disable(tx: &mut Tx, record: &Record) -> Result<bool> {
+    let values = [
+        (&record.id).into(),
+        record.disabled_at.into(),
+        (&record.seal).into(),
+    ];
+    Ok(tx.execute(DISABLE, &values).await? == 1)
 }
 
 /// Roles as stored: words with spaces between.

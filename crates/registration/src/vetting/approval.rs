@@ -2,11 +2,16 @@
 //!
 //! The web role writes every row, so a row that says "approved" proves nothing. Before a credential is opened the worker
 //! writes the dossier again from the rows and asks: did as many officers as the configuration wants, each with a record
-//! that the keystore sealed, a role that decides, not disabled and not the person themselves, sign this very dossier in
-//! this round? Then it seals what it found, so that later steps ([`Registration::approved`]) rest on the same.
+//! that the keystore sealed, a role that decides, in office when they signed and not the person themselves, sign this very
+//! dossier in this round? Then it seals what it found, so that later steps ([`Registration::approved`]) rest on the same.
 //!
-//! Known limit: who keeps the sealed record of a disabled officer can put it back, and only the ledger's line says that it
-//! was disabled. They still need that officer's private key.
+//! A signature is good for one opening: not after the ledger says that the enrolment was certified, and not when it is older
+//! than the configuration allows. What is authentic and no longer enough, because it is old or more officers are required
+//! now, is no forgery: the dossier goes back to the officers, in a new round.
+//!
+//! Known limits: who keeps the sealed record of an officer from before they were disabled can put it back, and only the
+//! ledger's line says that they were. And a disabled officer who still has the key can write an earlier time into a
+//! statement; with a web role that takes it, that counts until the approval is too old.
 
 use kyso_keystore::{DecisionStatement, DeviceSignature, Keystore};
 use kyso_store::{Tx, ledger};
@@ -15,7 +20,7 @@ use super::{Verdict, deciding, dossier, table};
 use crate::citizen::Channel;
 use crate::enrolment::State;
 use crate::enrolment::begin::is_expired;
-use crate::enrolment::device::enqueue;
+use crate::enrolment::device::{CERTIFIED_EVENT, enqueue};
 use crate::enrolment::table::{self as enrolment, Enrolment};
 use crate::ledger::line;
 use crate::ra::{self, DECIDES, DISABLED_EVENT, Officer};
@@ -115,7 +120,8 @@ impl Registration {
     /// was made then, so that an officer who has left since changes nothing.
     ///
     /// # Errors
-    /// [`Error::ApprovalForged`] with what disagrees; the keystore's when it is away.
+    /// [`Error::ApprovalForged`] with what disagrees; [`Error::ApprovalLapsed`] if it is no longer enough; the keystore's
+    /// when it is away.
     pub async fn approved(&self, keys: &Keystore, id: &EnrolmentId) -> Result<Approved> {
         let mut tx = self.store().read().await?;
         let row = enrolment::by_id(&mut tx, id).await?;
@@ -180,16 +186,7 @@ impl Registration {
                 .await
                 .map_err(|error| unless_away(error, "officer"))?;
             let said = judge(row, &digest, record, decision).map_err(forged)?;
-            let disabled = ledger::tail(
-                self.store(),
-                &record.id.to_string(),
-                Some(DISABLED_EVENT),
-                1,
-            )
-            .await?;
-            if record.disabled_at.is_some() || !disabled.is_empty() {
-                return Err(forged("officer-disabled"));
-            }
+            self.check_in_office(record, said.issued_at).await?;
             if secret::equal(&record.identity_hash, &own) || row.entered_by == Some(record.id) {
                 return Err(forged("own-enrolment"));
             }
@@ -198,8 +195,7 @@ impl Registration {
             }
             last = last.max(said.issued_at);
         }
-        // Two rows of one person are one officer.
-        if (people.len() as i64) < self.config().officers_required.clamp(1, 2) {
+        if people.is_empty() {
             return Err(forged("too-few-officers"));
         }
         // The plan runs from the approval: its time is the one that was signed.
@@ -212,7 +208,42 @@ impl Registration {
         if !to_judge.citizen_agrees {
             return Err(forged("citizen"));
         }
-        self.check_files(&to_judge).await
+        self.check_files(&to_judge).await?;
+        // All of it is authentic; is it enough? Two rows of one person are one officer.
+        if (people.len() as i64) < self.config().officers_required.clamp(1, 2) {
+            return Err(lapsed("too-few-officers"));
+        }
+        let age = self.store().now() - last;
+        if !(-kyso_keystore::activation::SKEW_MS_MAX..=self.config().approval_ms).contains(&age) {
+            return Err(lapsed("approval-age"));
+        }
+        Ok(())
+    }
+
+    /// Whether an officer was in office when they signed. The row says when they were disabled, under the keystore's seal,
+    /// and so does the ledger, should an older row have been put back.
+    async fn check_in_office(&self, record: &ra::table::Record, issued_at: i64) -> Result<()> {
+        let id = record.id.to_string();
+        let lines = ledger::tail(self.store(), &id, Some(DISABLED_EVENT), 1).await?;
+        let left = lines
+            .iter()
+            .map(|line| line.at)
+            .chain(record.disabled_at)
+            .min();
+        match left {
+            // The console has a clock of its own.
+            Some(left) if issued_at > left + kyso_keystore::activation::SKEW_MS_MAX => {
+                Err(forged("officer-disabled"))
+            }
+            Some(left) if issued_at >= left => Err(lapsed("officer-disabled")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the ledger says that this enrolment has had its certificate. Row and line are one commit.
+    pub(crate) async fn was_certified(&self, id: &EnrolmentId) -> Result<bool> {
+        let lines = ledger::tail(self.store(), &id.to_string(), Some(CERTIFIED_EVENT), 1).await?;
+        Ok(!lines.is_empty())
     }
 
     /// The photos and the contract that were signed over are the ones that are kept.
@@ -316,6 +347,10 @@ fn sealed_bytes(row: &Enrolment, dossier: &str) -> Vec<u8> {
 
 fn forged(code: &'static str) -> Error {
     Error::ApprovalForged { code }
+}
+
+fn lapsed(code: &'static str) -> Error {
+    Error::ApprovalLapsed { code }
 }
 
 /// A keystore that is away says nothing about a record.

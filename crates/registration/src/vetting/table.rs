@@ -83,6 +83,10 @@ const APPROVE: &str = "-- vetting_approve
 UPDATE enrolment SET state = 'approved', approved_at = $2, citizen_id = $3, officers_required = $5, locked_by = NULL, locked_until = NULL
 WHERE id = $1 AND state = $4";
 
+const LAPSE: &str = "-- vetting_lapse
+UPDATE enrolment SET state = 'submitted', round = round + 1, approved_at = NULL, vetted_at = NULL, citizen_id = NULL, officers_required = $2
+WHERE id = $1 AND state = 'approved'";
+
 const SUPPLEMENT: &str = "-- vetting_supplement
 UPDATE enrolment SET state = 'supplement', supplement_until = $2, vetted_at = NULL, locked_by = NULL, locked_until = NULL
 WHERE id = $1 AND state = $3";
@@ -120,6 +124,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     UNLOCK,
     VET,
     APPROVE,
+    LAPSE,
     SUPPLEMENT,
     DECIDE,
     DECISIONS,
@@ -201,6 +206,13 @@ pub(crate) async fn approve(
         officers.into(),
     ];
     Ok(tx.change("enrolment", 1, APPROVE, &values).await?)
+}
+
+/// Back to the officers, in a round of its own: signatures of the last one count no more.
+pub(crate) async fn lapse(tx: &mut Tx, id: &EnrolmentId, officers: i64) -> Result<()> {
+    Ok(tx
+        .change("enrolment", 1, LAPSE, &[id.into(), officers.into()])
+        .await?)
 }
 
 pub(crate) async fn supplement(tx: &mut Tx, row: &Enrolment, until: i64) -> Result<()> {

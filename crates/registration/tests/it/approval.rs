@@ -5,7 +5,7 @@ use kyso_registration::enrolment::State;
 use kyso_registration::ra::{Officer, OfficerRole};
 use kyso_signing::device::{device_key_bytes, signature_bytes};
 
-use crate::office::{Office, Person, device_key};
+use crate::office::{DAY, Office, Person, device_key};
 
 crate::everywhere!(
     a_decision_must_fit_the_dossier_as_it_is,
@@ -14,8 +14,12 @@ crate::everywhere!(
     a_decision_is_worth_nothing_elsewhere,
     a_role_that_was_written_into_a_row_decides_nothing,
     an_officer_that_was_written_into_the_table_decides_nothing,
-    an_officer_disabled_meanwhile_does_not_count,
-    two_officers_required_are_two_signatures,
+    an_officer_who_left_after_signing_counts,
+    an_officer_who_signs_after_leaving_does_not,
+    disabling_does_not_seal_a_forged_record,
+    a_risen_requirement_sends_the_dossier_back_to_officers,
+    an_old_approval_sends_the_dossier_back_to_officers,
+    an_approval_is_good_for_one_certificate,
     one_person_in_two_rows_is_one_officer,
     what_was_approved_can_be_asked_again_until_a_row_is_edited,
     a_code_goes_to_the_approved_contact_or_nowhere,
@@ -404,30 +408,158 @@ async fn an_officer_that_was_written_into_the_table_decides_nothing(office: Offi
     is_refused(&office, &person, "officer", "the intruder's key").await;
 }
 
-async fn an_officer_disabled_meanwhile_does_not_count(office: Office) {
-    for put_back in [false, true] {
-        let (person, officer) = approved(&office).await;
-        office
-            .registration
-            .disable_officer(&officer.id, "cli")
-            .await
-            .unwrap();
-        if put_back {
-            let sql = format!(
-                "UPDATE officer SET disabled_at = NULL WHERE id = '{}'",
-                officer.id
-            );
-            office.database.tamper(&sql).await;
-        }
-        is_refused(&office, &person, "officer-disabled", "disabled").await;
-    }
+/// The officer's row as it was before they were disabled, which somebody kept.
+async fn put_back(office: &Office, officer: &Officer, seal: &[u8]) {
+    let mut tx = office.store.write().await.unwrap();
+    let values = [(&officer.id).into(), seal.to_vec().into()];
+    tx.execute(
+        "-- test_put_back\nUPDATE officer SET disabled_at = NULL, seal = $2 WHERE id = $1",
+        &values,
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
 }
 
-async fn two_officers_required_are_two_signatures(mut office: Office) {
-    // The web role's configuration says one, the worker's two.
-    let (person, _) = approved(&office).await;
+async fn seal_of(office: &Office, officer: &Officer) -> Vec<u8> {
+    let mut tx = office.store.read().await.unwrap();
+    tx.one(
+        "-- test_seal\nSELECT seal FROM officer WHERE id = $1",
+        &[(&officer.id).into()],
+    )
+    .await
+    .unwrap()
+    .bytes("seal")
+    .unwrap()
+}
+
+async fn disable(office: &Office, officer: &Officer) {
+    office
+        .registration
+        .disable_officer(&office.keys, &officer.id, "cli")
+        .await
+        .unwrap();
+}
+
+async fn an_officer_who_left_after_signing_counts(office: Office) {
+    let (person, officer) = approved(&office).await;
+    office.advance(1_000);
+    disable(&office, &officer).await;
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Certified);
+}
+
+async fn an_officer_who_signs_after_leaving_does_not(office: Office) {
+    // The row put back as it was: the ledger still says when they left.
+    let officer = office.officer(&[OfficerRole::Vetter]).await;
+    let seal = seal_of(&office, &officer).await;
+    disable(&office, &officer).await;
+    put_back(&office, &officer, &seal).await;
+    office.advance(60_000);
+    let person = office.begin().await;
+    office.hand_in(&person).await;
+    assert_eq!(office.approve(&officer, &person.id).await, State::Approved);
+    is_refused(&office, &person, "officer-disabled", "put back").await;
+
+    // The row says they left later than they did: the seal says otherwise, without the ledger.
+    let (person, officer) = approved(&office).await;
+    disable(&office, &officer).await;
+    for sql in [
+        "UPDATE officer SET disabled_at = disabled_at + 86400000 WHERE id = '{}'",
+        "UPDATE ledger_entry SET subject = 'nobody' WHERE kind = 'registration.officer.disabled' AND subject = '{}'",
+    ] {
+        let sql = sql.replace("{}", &officer.id.to_string());
+        office.database.tamper(&sql).await;
+    }
+    is_refused(&office, &person, "officer", "left later").await;
+}
+
+async fn disabling_does_not_seal_a_forged_record(office: Office) {
+    let (person, officer) = approved(&office).await;
+    let sql = format!(
+        "UPDATE officer SET roles = 'vetter lead' WHERE id = '{}'",
+        officer.id
+    );
+    office.database.tamper(&sql).await;
+    office.advance(1_000);
+    disable(&office, &officer).await;
+    is_refused(&office, &person, "officer", "forged before").await;
+}
+
+/// Officers decide anew: no credential, no talk of forgery, a line that says why.
+async fn is_back_with_officers(office: &Office, person: &Person, code: &str) {
+    office.work().await;
+    let view = office.show(person).await;
+    assert_eq!((view.state, view.credential), (State::Submitted, None));
+    let lines = kyso_store::ledger::tail(&office.store, &person.id.to_string(), None, 100)
+        .await
+        .unwrap();
+    let of = |kind: &str| {
+        lines
+            .iter()
+            .filter(|line| line.kind == kind)
+            .collect::<Vec<_>>()
+    };
+    let lapsed = of("registration.approval.lapsed");
+    assert_eq!(lapsed.len(), 1);
+    assert_eq!(lapsed[0].detail["code"], code);
+    assert!(of("registration.approval.refused").is_empty());
+}
+
+async fn a_risen_requirement_sends_the_dossier_back_to_officers(mut office: Office) {
+    let (person, officer) = approved(&office).await;
     office.with_rules(|rules| rules.officers_required = 2);
-    is_refused(&office, &person, "too-few-officers", "one of two").await;
+    is_back_with_officers(&office, &person, "too-few-officers").await;
+    // Both sign, the first one again: it is another round.
+    let second = office.officer(&[OfficerRole::Lead]).await;
+    assert_eq!(office.approve(&officer, &person.id).await, State::Vetted);
+    assert_eq!(office.approve(&second, &person.id).await, State::Approved);
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Certified);
+}
+
+async fn an_old_approval_sends_the_dossier_back_to_officers(mut office: Office) {
+    office.with_rules(|rules| rules.approval_ms = DAY);
+    let (person, officer) = approved(&office).await;
+    office.advance(DAY + 1);
+    is_back_with_officers(&office, &person, "approval-age").await;
+    assert_eq!(office.approve(&officer, &person.id).await, State::Approved);
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Certified);
+}
+
+/// Whoever writes rows makes a certified enrolment approved again, its credential out of the way.
+async fn reset(office: &Office, person: &Person) {
+    let credential = office.show(person).await.credential.unwrap();
+    for sql in [
+        "UPDATE credential SET enrolment = 'gone-' || id, citizen = 'gone-' || id WHERE id = '{credential}'",
+        "UPDATE enrolment SET state = 'approved', credential_id = NULL, certified_at = NULL, approval_seal = NULL WHERE id = '{id}'",
+    ] {
+        let sql = sql
+            .replace("{credential}", &credential)
+            .replace("{id}", &person.id.to_string());
+        office.database.tamper(&sql).await;
+    }
+    office.registration.recover().await.unwrap();
+}
+
+async fn an_approval_is_good_for_one_certificate(office: Office) {
+    let (person, _) = approved(&office).await;
+    office.work().await;
+    reset(&office, &person).await;
+    is_refused(&office, &person, "used", "reset").await;
+
+    // Without the ledger's line the signature is good until it is too old, and no longer.
+    let (person, _) = approved(&office).await;
+    office.work().await;
+    reset(&office, &person).await;
+    let sql = format!(
+        "UPDATE ledger_entry SET subject = 'nobody' WHERE kind = 'registration.enrolment.certified' AND subject = '{}'",
+        person.id
+    );
+    office.database.tamper(&sql).await;
+    office.advance(7 * DAY + 1);
+    is_back_with_officers(&office, &person, "approval-age").await;
 }
 
 async fn one_person_in_two_rows_is_one_officer(mut office: Office) {
@@ -444,11 +576,8 @@ async fn one_person_in_two_rows_is_one_officer(mut office: Office) {
             ..
         })
     ));
-    office
-        .registration
-        .disable_officer(&first.id, "cli")
-        .await
-        .unwrap();
+    let seal = seal_of(&office, &first).await;
+    disable(&office, &first).await;
     let second = office
         .officer_with(number, &[OfficerRole::Vetter])
         .await
@@ -457,21 +586,18 @@ async fn one_person_in_two_rows_is_one_officer(mut office: Office) {
     for sql in [
         "DROP INDEX officer_person_once".to_owned(),
         format!(
-            "UPDATE officer SET disabled_at = NULL WHERE id = '{}'",
-            first.id
-        ),
-        format!(
             "UPDATE ledger_entry SET subject = 'nobody' WHERE kind = 'registration.officer.disabled' AND subject = '{}'",
             first.id
         ),
     ] {
         office.database.tamper(&sql).await;
     }
+    put_back(&office, &first, &seal).await;
     let person = office.begin().await;
     office.hand_in(&person).await;
     assert_eq!(office.approve(&first, &person.id).await, State::Vetted);
     assert_eq!(office.approve(&second, &person.id).await, State::Approved);
-    is_refused(&office, &person, "too-few-officers", "one person twice").await;
+    is_back_with_officers(&office, &person, "too-few-officers").await;
 }
 
 async fn what_was_approved_can_be_asked_again_until_a_row_is_edited(office: Office) {
@@ -484,11 +610,7 @@ async fn what_was_approved_can_be_asked_again_until_a_row_is_edited(office: Offi
     assert_eq!(before.credential, None);
     office.work().await;
     // The officer leaves; what they signed while they were one stands.
-    office
-        .registration
-        .disable_officer(&officer.id, "cli")
-        .await
-        .unwrap();
+    disable(&office, &officer).await;
     let after = office
         .registration
         .approved(&office.keys, &person.id)

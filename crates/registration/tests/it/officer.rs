@@ -54,7 +54,7 @@ async fn a_token_opens_until_it_is_rotated_or_the_officer_disabled(office: Offic
     assert_eq!(office.registration.officers().await.unwrap(), [officer]);
     office
         .registration
-        .disable_officer(&added.id, "cli")
+        .disable_officer(&office.keys, &added.id, "cli")
         .await
         .unwrap();
     assert!(matches!(
@@ -62,7 +62,10 @@ async fn a_token_opens_until_it_is_rotated_or_the_officer_disabled(office: Offic
         Err(Error::SessionInvalid)
     ));
     assert!(matches!(
-        office.registration.disable_officer(&added.id, "cli").await,
+        office
+            .registration
+            .disable_officer(&office.keys, &added.id, "cli")
+            .await,
         Err(Error::NotFound { .. })
     ));
     assert!(matches!(

@@ -2,17 +2,19 @@
 //!
 //! Adding one is done where the keystore is: it seals the officer's roles and key, without which no decision counts.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use clap::Subcommand;
 use kyso_keystore::{
-    DecisionStatement, DeviceKey, DeviceKind, DeviceSignature, make_officer_key, sign_decision,
+    DecisionStatement, DeviceKey, DeviceKind, DeviceSignature, Keystore, make_officer_key,
+    sign_decision,
 };
 use kyso_registration::OfficerId;
 use kyso_registration::ra::{NewOfficer, OfficerRole};
+use kyso_registration::vetting::DOSSIER_TYPE;
 use serde::Deserialize;
 
 use super::{Failure, Outcome, console};
@@ -45,19 +47,25 @@ pub enum Officer {
         #[arg(long)]
         quiet: bool,
     },
-    /// Sign an approval: reads a dossier, as the interface answers it, from standard input, shows it, and prints what to post to
-    /// …/approval.
+    /// Sign an approval: reads a dossier, as the interface answers it, from standard input, shows it, asks at the terminal, and
+    /// prints what to post to …/approval.
     Sign {
         /// The file that `kyso officer add` wrote.
         #[arg(long, default_value = "officer.key")]
         private_key: PathBuf,
+        /// Folder with the photos that were looked at, front.*, back.* and face.*: they must be the ones in the dossier.
+        #[arg(long)]
+        photos: Option<PathBuf>,
+        /// Do not ask: for scripts.
+        #[arg(long)]
+        yes: bool,
     },
     /// Print a new token; the old one is void at once.
     Token {
         /// `ofc_…`.
         id: String,
     },
-    /// End an officer's access; credentials that were opened stand.
+    /// End an officer's access; what they signed before stands. Run it where the keystore is.
     Disable {
         /// `ofc_…`.
         id: String,
@@ -69,8 +77,13 @@ pub enum Officer {
 impl Officer {
     /// Runs the verb.
     pub async fn run(self, loaded: &Loaded) -> Outcome {
-        if let Self::Sign { private_key } = &self {
-            return sign(private_key);
+        if let Self::Sign {
+            private_key,
+            photos,
+            yes,
+        } = &self
+        {
+            return sign(private_key, photos.as_deref(), *yes);
         }
         let platform = Platform::open(loaded).await?;
         let registration = &platform.registration;
@@ -83,9 +96,7 @@ impl Officer {
                 private_key,
                 quiet,
             } => {
-                let keys = platform.keys.as_ref().ok_or_else(|| {
-                    Failure("an officer is added where the keystore is: this configuration has role web".into())
-                })?;
+                let keys = sealing(&platform)?;
                 let roles = roles
                     .iter()
                     .map(|role| read_role(role))
@@ -137,7 +148,10 @@ impl Officer {
                     .await?
             ),
             Self::Disable { id } => {
-                registration.disable_officer(&read_id(&id)?, "cli").await?;
+                let keys = sealing(&platform)?;
+                registration
+                    .disable_officer(keys, &read_id(&id)?, "cli")
+                    .await?;
                 console::done(&format!("{id} disabled"));
             }
             Self::List => {
@@ -156,6 +170,13 @@ impl Officer {
     }
 }
 
+/// What seals an officer's record.
+fn sealing(platform: &Platform) -> Result<&Keystore, Failure> {
+    platform.keys.as_ref().ok_or_else(|| {
+        Failure("officers are added and disabled where the keystore is: this configuration has role web".into())
+    })
+}
+
 /// What of an answered dossier a decision is made of.
 #[derive(Deserialize)]
 struct Dossier {
@@ -167,21 +188,45 @@ struct Dossier {
 #[derive(Deserialize)]
 struct Canonical {
     enrolment: String,
+    evidence: Vec<Photo>,
     round: i64,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Photo {
+    kind: String,
+    sha256: String,
 }
 
 /// What was shown is what is signed: enrolment and round are read from the canonical text itself.
-fn sign(private_key: &Path) -> Outcome {
+fn sign(private_key: &Path, photos: Option<&Path>, yes: bool) -> Outcome {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     let dossier: Dossier = serde_json::from_str(&text)?;
     let shown: serde_json::Value = serde_json::from_str(&dossier.canonical)?;
     let canonical: Canonical = serde_json::from_str(&dossier.canonical)?;
-    writeln!(
-        std::io::stderr(),
-        "{}",
-        serde_json::to_string_pretty(&shown)?
-    )?;
+    if canonical.kind != DOSSIER_TYPE {
+        return Err(Failure(format!("this is no {DOSSIER_TYPE}")));
+    }
+    for line in readable("", &shown) {
+        writeln!(std::io::stderr(), "{line}")?;
+    }
+    match photos {
+        Some(folder) => {
+            check_photos(&canonical.evidence, folder)?;
+            writeln!(
+                std::io::stderr(),
+                "the photos in {} are the dossier's",
+                folder.display()
+            )?;
+        }
+        None => writeln!(std::io::stderr(), "photos not compared (--photos)")?,
+    }
+    if !yes && !agreed()? {
+        return Err(Failure("nothing was signed".into()));
+    }
     let mut digested = [0; 32];
     digested.copy_from_slice(digest(&SHA256, dossier.canonical.as_bytes()).as_ref());
     let now = kyso_store::Clock::System.now();
@@ -207,6 +252,71 @@ fn sign(private_key: &Path) -> Outcome {
         })
     );
     Ok(true)
+}
+
+/// Every value of the dossier, one to a line after its path. Nothing in it can move the cursor or turn the direction of
+/// writing: what does not print is escaped.
+fn readable(path: &str, value: &serde_json::Value) -> Vec<String> {
+    use serde_json::Value;
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| readable(&below(name), value))
+            .collect(),
+        Value::Array(items) => (1..)
+            .zip(items)
+            .flat_map(|(number, item)| readable(&below(&i32::to_string(&number)), item))
+            .collect(),
+        Value::String(text) => vec![format!(
+            "{:<28} {}",
+            path.escape_debug(),
+            text.escape_debug()
+        )],
+        other => vec![format!("{:<28} {other}", path.escape_debug())],
+    }
+}
+
+/// Each photo of the dossier is a file of its kind's name in the folder, with its digest.
+fn check_photos(evidence: &[Photo], folder: &Path) -> Result<(), Failure> {
+    let files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map_err(|error| Failure(format!("cannot read {}: {error}", folder.display())))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    for photo in evidence {
+        let file = files
+            .iter()
+            .find(|file| {
+                file.file_stem()
+                    .is_some_and(|stem| stem == photo.kind.as_str())
+            })
+            .ok_or_else(|| Failure(format!("no {} photo in {}", photo.kind, folder.display())))?;
+        if hex::encode(digest(&SHA256, &std::fs::read(file)?)) != photo.sha256 {
+            return Err(Failure(format!(
+                "{} is not the {} photo of the dossier",
+                file.display(),
+                photo.kind
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Asks at the terminal, since standard input is the dossier.
+fn agreed() -> Result<bool, Failure> {
+    let terminal = std::fs::File::open("/dev/tty").map_err(|_| {
+        Failure("there is no terminal to ask at: nothing was signed (--yes)".into())
+    })?;
+    write!(
+        std::io::stderr(),
+        "approve this dossier? Type yes to sign: "
+    )?;
+    let mut answer = String::new();
+    std::io::BufReader::new(terminal).read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// Makes a P-256 key pair; the private half goes to a file that only we can read.
@@ -280,6 +390,42 @@ fn read_id(text: &str) -> Result<OfficerId, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dossier_is_shown_whole_and_cannot_write_over_itself() {
+        let dossier = serde_json::json!({
+            "evidence": [{ "kind": "front", "sha256": "ab" }],
+            "owner": { "full_name": "Nguyễn Thị Mẫu\u{1b}[2K\u{202e}" },
+            "round": 1,
+        });
+        let lines: Vec<String> = readable("", &dossier)
+            .iter()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "evidence.1.kind front",
+                "evidence.1.sha256 ab",
+                r"owner.full_name Nguyễn Thị Mẫu\u{1b}[2K\u{202e}",
+                "round 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_photo_that_is_missing_or_another_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let evidence = [Photo {
+            kind: "front".into(),
+            sha256: hex::encode(digest(&SHA256, b"card")),
+        }];
+        assert!(check_photos(&evidence, folder.path()).is_err());
+        std::fs::write(folder.path().join("front.jpg"), b"another card").unwrap();
+        assert!(check_photos(&evidence, folder.path()).is_err());
+        std::fs::write(folder.path().join("front.jpg"), b"card").unwrap();
+        check_photos(&evidence, folder.path()).unwrap();
+    }
 
     #[test]
     fn pem_reads_back_as_written() {

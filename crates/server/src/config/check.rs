@@ -164,6 +164,9 @@ impl Config {
         if !(1..=2).contains(&self.registration.officers_required) {
             faults.add("registration", "officers_required", "choose 1 or 2");
         }
+        if self.registration.approval_days == 0 {
+            faults.add("registration", "approval_days", "choose at least 1");
+        }
     }
 
     fn check_mail(&self, faults: &mut Faults) {
@@ -389,6 +392,10 @@ mod tests {
             (
                 "[registration]\nofficers_required = 0",
                 "registration.officers_required",
+            ),
+            (
+                "[registration]\napproval_days = 0",
+                "registration.approval_days",
             ),
             ("[mail]\ntls = \"ssl\"", "mail.tls"),
             (

@@ -191,6 +191,8 @@ section! {
         age_min: u32 = 14_u32;
         /// Officers that must approve one enrolment.
         officers_required: u32 = 1_u32;
+        /// How old, in days, an officer's signature may be when the credential is opened; then officers decide anew.
+        approval_days: u32 = 7_u32;
         /// Largest photo in bytes.
         photo_bytes_max: usize = 8 * 1024 * 1024_usize;
     }

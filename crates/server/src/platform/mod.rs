@@ -494,6 +494,7 @@ fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
         },
         age_min: i32::try_from(config.age_min).unwrap_or(i32::MAX),
         officers_required: i64::from(config.officers_required),
+        approval_ms: i64::from(config.approval_days) * 86_400_000,
         photo_bytes_max: config.photo_bytes_max,
         key_algorithm,
         ..RegistrationConfig::default()

@@ -312,8 +312,9 @@ impl People {
         let former = appoint("Cán bộ cũ Mẫu", "079085000094", OfficerRole::Vetter).await;
         let registration = &world.platform.registration;
         let gone = registration.authenticate_officer(&former).await.unwrap();
+        let keys = world.platform.keys.as_ref().unwrap();
         registration
-            .disable_officer(&gone.id, "test")
+            .disable_officer(keys, &gone.id, "test")
             .await
             .unwrap();
 
