@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::Failure;
 use crate::repository::Repository;
 use crate::shell::{cannot_run, cargo, run};
+use crate::web;
 
 /// Builds the product and the demo, and becomes the demo.
 pub fn demo(repository: &Repository, rest: &[&str]) -> Result<bool, Failure> {
@@ -25,6 +26,10 @@ pub fn prepared(repository: &Repository, rest: &[&str]) -> Result<Option<Command
             }
             _ => return Err(Failure::Usage),
         }
+    }
+    // The story is told without the citizen's application too; the demo says so at its end.
+    if web::has_npm() && !web::build(repository)? {
+        println!("The citizen's web application could not be built; going on without it.");
     }
     let build = [
         "build",

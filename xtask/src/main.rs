@@ -19,6 +19,7 @@ cargo xtask <command>
 
   demo [--exit] [--dir DIR]    the whole mission in the terminal; --exit ends when the story is told
   test [--without-peers]       set up, then formatting, tidiness, lints, every test on every backend, the web application, the demo
+  web                          build the citizen's web application, which the next build of the server takes in; needs Node
   bench [...]                  ratios of one run, side by side with the machine's raw speed
   setup                        only install what the tests need
   tidy                         only the rules of the house, and the longest files and functions
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let ran = match arguments.as_slice() {
         ["demo", rest @ ..] => demo::demo(&repository, rest),
         ["bench", rest @ ..] => demo::bench(&repository, rest),
+        ["web"] => web::build(&repository),
         ["test"] => test::test(&repository, true),
         ["test", "--without-peers"] => test::test(&repository, false),
         ["setup"] => setup::setup(&repository).map(|()| true),

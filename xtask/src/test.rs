@@ -36,6 +36,11 @@ pub fn test(repository: &Repository, with_peers: bool) -> Result<bool, Failure> 
         run(cargo(repository.root()).args(["fmt", "--all", "--check"]))
     })?;
     phase(&mut phases, "tidiness", || Ok(tidy::tidy(repository)))?;
+    let with_web = with_peers || web::has_npm();
+    if with_web {
+        // First, because the server takes it in.
+        phase(&mut phases, "web build", || web::build(repository))?;
+    }
     phase(&mut phases, "lints", || {
         let arguments = [
             "clippy",
@@ -59,7 +64,7 @@ pub fn test(repository: &Repository, with_peers: bool) -> Result<bool, Failure> 
         tally.failed += u64::from(!ok && tally.failed == 0);
         Ok(ok)
     })?;
-    if with_peers || web::has_npm() {
+    if with_web {
         web(repository, &mut phases, &mut tally)?;
     } else {
         println!("\nskipped: npm");
@@ -68,7 +73,7 @@ pub fn test(repository: &Repository, with_peers: bool) -> Result<bool, Failure> 
     Ok(report(&phases, &tally))
 }
 
-/// What the web application asks of itself, without a browser: formatting and types, rules, the sizes of what is built.
+/// What the web application asks of itself, without a browser: formatting and types, rules.
 fn web(repository: &Repository, phases: &mut Vec<Phase>, tally: &mut Tally) -> Result<(), Failure> {
     phase(phases, "web setup", || web::install(repository))?;
     phase(phases, "web lints", || {
@@ -76,9 +81,6 @@ fn web(repository: &Repository, phases: &mut Vec<Phase>, tally: &mut Tally) -> R
     })?;
     phase(phases, "web tests", || {
         tally.run(&mut web::npm(repository, &["test"]))
-    })?;
-    phase(phases, "web build", || {
-        run(&mut web::npm(repository, &["run", "build"]))
     })
 }
 

@@ -1,8 +1,9 @@
-//! The web applications' own checks, run by npm as a developer runs them.
+//! The web applications, built and checked by npm as a developer does it.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
 
 use crate::Failure;
 use crate::repository::Repository;
@@ -26,7 +27,7 @@ pub fn install(repository: &Repository) -> Result<bool, Failure> {
     if !has_npm() {
         return Err(Failure::said(
             "The web application needs Node 20.19 or newer, with npm: https://nodejs.org\n\
-             To run without it:  cargo xtask test --without-peers",
+             To test without it:  cargo xtask test --without-peers",
         ));
     }
     let stamp = repository.path("web/node_modules/.kyso-lock");
@@ -39,6 +40,39 @@ pub fn install(repository: &Repository) -> Result<bool, Failure> {
         && fs::write(&stamp, lock)
             .map(|()| true)
             .map_err(|error| cannot_run(&install, &error))?)
+}
+
+/// Builds the citizen's application unless it is built as it stands; the next build of the server takes it in.
+pub fn build(repository: &Repository) -> Result<bool, Failure> {
+    if is_built(repository) {
+        return Ok(true);
+    }
+    Ok(install(repository)? && run(&mut npm(repository, &["run", "build"]))?)
+}
+
+/// Whether what was built is younger than everything it is made of. The compressed page is what is written last.
+fn is_built(repository: &Repository) -> bool {
+    let sources = [
+        "web/package-lock.json",
+        "web/citizen/index.html",
+        "web/citizen/package.json",
+        "web/citizen/public",
+        "web/citizen/src",
+        "web/citizen/tools",
+        "web/citizen/vite.config.ts",
+    ];
+    let newest = sources.map(|path| youngest(&repository.path(path)));
+    let built = youngest(&repository.path("web/citizen/dist/index.html.br"));
+    built.is_some() && newest.into_iter().all(|source| source < built)
+}
+
+/// When the file, or the youngest below the folder, was written.
+fn youngest(path: &Path) -> Option<SystemTime> {
+    let Ok(entries) = fs::read_dir(path) else {
+        return fs::metadata(path).and_then(|file| file.modified()).ok();
+    };
+    let entries = entries.flatten();
+    entries.filter_map(|entry| youngest(&entry.path())).max()
 }
 
 fn is_current(stamp: &Path, lock: &str) -> bool {

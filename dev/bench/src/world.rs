@@ -94,6 +94,7 @@ impl World {
                 .map_err(|error| format!("{}: {error}", kyso.display()))?,
             directory: folder.path().to_owned(),
             url: format!("http://127.0.0.1:{port}"),
+            public_url: format!("http://127.0.0.1:{port}"),
             operator_url: format!("http://127.0.0.1:{operator_port}"),
             environment: ground.environment.clone(),
         };

@@ -6,6 +6,7 @@
 
 mod dossier;
 mod judges;
+mod qr;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use kyso_catcher::Catcher;
 use kyso_demo::card;
 use kyso_demo::provider::{self, Provider};
-use kyso_demo::stage::{Failure, Stage, bold, green, red};
+use kyso_demo::stage::{Failure, Stage, bold, green, has_colours, red};
 use kyso_phone::{Console, Enrolment, Owner, Phone, Session};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -140,12 +141,32 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
         "\nThe server goes on until Ctrl-C; `kyso serve` in {} starts it again.",
         directory.display()
     );
+    show_application(&provider).await;
     println!("  API       {}/v1/openapi.json", provider.url);
     println!("  errors    {}/errors", provider.url);
     println!("  OCSP      {}/ocsp", provider.url);
     println!("  metrics   {}/metrics", provider.operator_url);
     println!("  inbox     http://{}/", catcher.http_addr);
     std::future::pending().await
+}
+
+/// Where a person goes on by themselves: the ward's campaign, as its printed code leads there.
+async fn show_application(provider: &Provider) {
+    let link = format!("{}/c/{CAMPAIGN}", provider.public_url);
+    let answer = reqwest::get(format!("{}/", provider.url)).await;
+    if !answer.is_ok_and(|page| page.status().is_success()) {
+        println!(
+            "  app       not in this build: it needs Node 20.19 or newer, https://nodejs.org; then run the demo again"
+        );
+        return;
+    }
+    println!("  app       {link}");
+    for line in qr::lines(&link, has_colours()) {
+        println!("            {line}");
+    }
+    println!(
+        "            (a phone of its own needs https: docs/proxy.md; mail and SMS arrive in the inbox)"
+    );
 }
 
 async fn set_up(
@@ -168,6 +189,7 @@ async fn set_up(
             })?,
         directory: directory.to_owned(),
         url: format!("http://127.0.0.1:{port}"),
+        public_url: format!("http://localhost:{port}"),
         operator_url: format!("http://127.0.0.1:{operator_port}"),
         environment: Vec::new(),
     };
@@ -179,6 +201,8 @@ async fn set_up(
                 let metrics = format!("127.0.0.1:{operator_port}");
                 let addresses = [
                     "--public-url",
+                    &provider.public_url,
+                    "--status-url",
                     &provider.url,
                     "--listen",
                     &listen,

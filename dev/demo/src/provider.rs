@@ -19,8 +19,10 @@ pub struct Provider {
     pub binary: PathBuf,
     /// Where everything of the demo lives.
     pub directory: PathBuf,
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`: where it listens.
     pub url: String,
+    /// `http://localhost:PORT`: the same for browsers, which keep keys for names only.
+    pub public_url: String,
     /// Where health and metrics are.
     pub operator_url: String,
     /// What its commands find in their environment besides ours.

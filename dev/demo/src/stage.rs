@@ -109,9 +109,14 @@ pub fn red(text: impl Display) -> String {
     paint("31", text)
 }
 
-fn paint(colour: &str, text: impl Display) -> String {
+/// Whether colours are wanted.
+pub fn has_colours() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if std::io::stdout().is_terminal() && !unwanted {
+    std::io::stdout().is_terminal() && !unwanted
+}
+
+fn paint(colour: &str, text: impl Display) -> String {
+    if has_colours() {
         format!("\x1b[{colour}m{text}\x1b[0m")
     } else {
         text.to_string()

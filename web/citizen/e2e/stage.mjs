@@ -1,6 +1,6 @@
 /**
- * The stage of the end-to-end tests: an empty folder becomes a provider, with the real `kyso`, a catcher for mail and SMS,
- * the application in front, one portal, one campaign, one officer. Everything is done through the doors people use.
+ * The stage of the end-to-end tests: an empty folder becomes a provider, with the real `kyso` and the application inside it, a
+ * catcher for mail and SMS, one portal, one campaign, one officer. Everything is done through the doors people use.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { serve } from '../tools/serve.mjs';
+import { stand } from './between.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const BINARIES = process.env.KYSO_BINARIES ?? join(ROOT, 'target/debug');
@@ -108,7 +108,7 @@ token_file = "sms.token"
   const server = spawn(join(BINARIES, 'kyso'), ['serve'], { cwd: directory, stdio: 'ignore' });
   await until('the server', async () => (await fetch(`http://127.0.0.1:${operator}/readyz`)).ok);
   const faults = {};
-  const stopWeb = await serve(web, api, faults);
+  const leave = await stand(web, api, faults);
 
   return {
     api,
@@ -156,7 +156,7 @@ token_file = "sms.token"
       return answer;
     },
     stop: () => {
-      stopWeb();
+      leave();
       server.kill('SIGTERM');
       catcher.kill('SIGTERM');
     },

@@ -22,7 +22,7 @@ const first = ['index.html', ...linked.filter((path) => !path.endsWith('.png')),
 for (const path of first) {
   console.log(`${String(size(path)).padStart(7)}  ${path}`);
 }
-for (const name of readdirSync(join(dist, 'assets'))) {
+for (const name of readdirSync(join(dist, 'assets')).filter((found) => !/\.(br|gz)$/.test(found))) {
   const path = `assets/${name}`;
   if (!first.includes(path)) {
     console.log(`${String(size(path)).padStart(7)}  ${path} (later)`);

@@ -119,6 +119,7 @@ async fn examine(loaded: &Loaded) -> Vec<Finding> {
     findings.push(examine_provider(&loaded.config));
     findings.push(examine_policy(&loaded.config));
     findings.push(examine_addresses(&loaded.config));
+    findings.extend(examine_application(loaded.config.server.role));
     findings.extend(examine_outbound(loaded).await);
     findings
 }
@@ -137,6 +138,19 @@ fn examine_files(loaded: &Loaded) -> Finding {
         &format!("files that cannot be read: {}", list.join(", ")),
         "put them back, or run `kyso init` if this is a new installation",
     )
+}
+
+/// The citizen's web application, for whoever serves it.
+fn examine_application(role: Duty) -> Option<Finding> {
+    let found = match crate::http::web::is_built() {
+        true => ok("application", "inside this binary"),
+        false => warn(
+            "application",
+            "this binary was built without the citizen's web application",
+            "run `cargo xtask web`, which needs Node, and build again",
+        ),
+    };
+    matches!(role, Duty::All | Duty::Web).then_some(found)
 }
 
 async fn examine_schema(store: &Store) -> Finding {

@@ -46,6 +46,11 @@ impl Serve {
         }
 
         let server = &loaded.config.server;
+        if matches!(server.role, Role::All | Role::Web) && !http::web::is_built() {
+            tracing::warn!(
+                "built without the citizen's web application: run `cargo xtask web`, which needs Node, and build again"
+            );
+        }
         let public = bind(&server.listen).await?;
         let operator = match server.metrics_listen.as_str() {
             "" => None,

@@ -19,6 +19,7 @@ mod receive;
 mod request;
 mod sca;
 pub mod status;
+pub mod web;
 pub mod wire;
 
 use std::sync::Arc;
@@ -115,21 +116,20 @@ pub fn routers(mut platform: Platform, metrics: PrometheusHandle) -> (Router, Ro
     let mut public = Router::new()
         .merge(health_routes(&app))
         .merge(page_routes(&app));
-    if matches!(role, Role::All | Role::Web) {
-        let (api, _) = api().split_for_parts();
-        public = public
-            .merge(api.with_state(app.clone()))
-            .route("/v1/openapi.json", get(serve_openapi));
-    }
+    public = match role {
+        Role::All | Role::Web => {
+            let (api, _) = api().split_for_parts();
+            public
+                .merge(api.with_state(app.clone()))
+                .route("/v1/openapi.json", get(serve_openapi))
+                .fallback(web::serve)
+        }
+        Role::Worker | Role::Status => public.fallback(not_found),
+    };
     if let (Role::All | Role::Status, Some(keys)) = (role, keys) {
         public = public.merge(status_routes(&app, status::StatusKeys(keys)));
     }
-    let public = protect(
-        public
-            .fallback(not_found)
-            .method_not_allowed_fallback(wrong_method),
-        &app,
-    );
+    let public = protect(public.method_not_allowed_fallback(wrong_method), &app);
     let operator = health_routes(&app)
         .merge(
             Router::new()

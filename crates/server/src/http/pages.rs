@@ -7,7 +7,7 @@ use std::path::Path as FilePath;
 use std::sync::LazyLock;
 
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -115,6 +115,20 @@ pub async fn practice_statement(State(app): State<App>, _: Anyone) -> Result<Res
         (header::CACHE_CONTROL, "public, max-age=3600"),
     ];
     Ok((headers, bytes).into_response())
+}
+
+/// In the place of the citizen's application, where it was not built before the binary.
+pub fn not_built() -> Response {
+    let body = "<h1>Bản này không có ứng dụng của người dân</h1>\
+         <p>Máy chủ đang chạy, nhưng phần mềm được dựng mà không kèm ứng dụng. Người vận hành cần dựng lại: cài Node, chạy \
+         <code>cargo xtask web</code>, rồi dựng lại máy chủ.</p>\
+         <div lang=\"en\"><h2>In English</h2><p>The server runs, but it was built without the citizen's application. Install \
+         Node, run <code>cargo xtask web</code>, then build the server again.</p></div>";
+    let mut response = page("Chưa có ứng dụng", body);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn media_type(path: &FilePath) -> &'static str {

@@ -25,3 +25,4 @@ mod refusals;
 mod roles;
 mod smartca;
 mod token;
+mod web;

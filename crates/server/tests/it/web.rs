@@ -1,0 +1,69 @@
+//! The citizen's application as a browser gets it from the binary.
+
+use reqwest::Method;
+
+use crate::harness::{World, client};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_binary_serves_the_application_and_never_html_for_an_interface() {
+    let mut world = World::sqlite().await;
+    let ask = async |method: Method, path: &str| {
+        let url = format!("{}{path}", world.node.url);
+        client().request(method, url).send().await.unwrap()
+    };
+    let header = |answer: &reqwest::Response, name: &str| {
+        let value = answer.headers().get(name);
+        value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+    };
+
+    for (method, path, status) in [
+        (Method::GET, "/v1", 404),
+        (Method::GET, "/v1/none", 404),
+        (Method::DELETE, "/v1/plans", 405),
+        (Method::GET, "/sca/none", 404),
+        (Method::GET, "/crl/none", 404),
+        (Method::GET, "/metrics", 404),
+        (Method::GET, "/assets/none.js", 404),
+    ] {
+        let answer = ask(method, path).await;
+        assert_eq!(answer.status(), status, "{path}");
+        let kind = header(&answer, "content-type");
+        assert_eq!(kind, "application/problem+json", "{path}");
+    }
+
+    let page = ask(Method::GET, "/c/vuon-lai-2026").await;
+    assert_eq!(header(&page, "x-content-type-options"), "nosniff");
+    assert_eq!(header(&page, "x-frame-options"), "DENY");
+    assert_eq!(header(&page, "referrer-policy"), "no-referrer");
+    if !kyso_server::http::web::is_built() {
+        assert_eq!(page.status(), 503);
+        assert!(page.text().await.unwrap().contains("cargo xtask web"));
+        assert!(std::env::var("KYSO_PEERS").as_deref() != Ok("required"));
+        println!("skipped: web/citizen/dist");
+        return world.finish().await;
+    }
+    assert_eq!(page.status(), 200);
+    assert_eq!(header(&page, "cache-control"), "no-cache");
+    let page = page.text().await.unwrap();
+    let script = page.split("src=\"").nth(1).unwrap();
+    let script = script.split('"').next().unwrap();
+    let url = format!("{}{script}", world.node.url);
+    let script = client().get(url).header("accept-encoding", "gzip, br");
+    let script = script.send().await.unwrap();
+    assert_eq!(script.status(), 200);
+    assert_eq!(header(&script, "content-encoding"), "br");
+    assert!(header(&script, "cache-control").ends_with("immutable"));
+    assert_eq!(
+        ask(Method::POST, "/home").await.status(),
+        405,
+        "nothing is posted to a screen"
+    );
+
+    // Who only works or answers for certificates has no screens.
+    world.node.stop();
+    let role = [("KYSO__SERVER__ROLE", "status")];
+    world.node = crate::harness::Node::start_with(&world.folder, &role).await;
+    let url = format!("{}/c/vuon-lai-2026", world.node.url);
+    assert_eq!(client().get(url).send().await.unwrap().status(), 404);
+    world.finish().await;
+}
