@@ -278,10 +278,7 @@ scene(
     await second.close();
 
     // A session that ended is opened again by the device key, without a word.
-    await page.evaluate(() => {
-      const session = JSON.parse(sessionStorage.getItem('kyso-session'));
-      sessionStorage.setItem('kyso-session', JSON.stringify({ ...session, token: 'ended' }));
-    });
+    await hand.context.clearCookies();
     const other = await ask(stage, NUMBER, ['Đơn thứ ba'], 'sign-3');
     await page.goto(`/requests/${other.id}`);
     await press('Xem tài liệu');

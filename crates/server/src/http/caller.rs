@@ -3,6 +3,7 @@
 //! A caller that is who it says spends a token of its own bucket; whoever is not spends its network's, so that nobody
 //! can empty somebody else's.
 
+use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,6 +17,7 @@ use kyso_signing::device::Session;
 
 use super::App;
 use super::client::network_of;
+use super::cookie::{self, Jar};
 use crate::problem::{Problem, Scheme};
 
 /// Anybody, limited by network.
@@ -27,7 +29,7 @@ pub struct Anyone {
 /// A portal, by HTTP Basic with its client id and secret.
 pub struct Portal(pub kyso_signing::portal::Portal);
 
-/// A citizen's bound phone, by the bearer token of a device session.
+/// A citizen's bound phone, by the token of a device session: bearer, or in our application's cookie.
 pub struct Citizen {
     /// Whose phone.
     pub session: Session,
@@ -35,7 +37,11 @@ pub struct Citizen {
     pub token: String,
 }
 
-/// The phone that started the enrolment of the path's `{id}`, by the bearer token it was given.
+/// Whether our own application calls: tokens that it is given go into cookies.
+pub struct Own(pub bool);
+
+/// The phone that started the enrolment of the path's `{id}`, or its own one where the path names none; by the token it was given:
+/// bearer, or in our application's cookie.
 pub struct Enrolling(pub EnrolmentId);
 
 /// An officer, by bearer token.
@@ -68,7 +74,7 @@ impl FromRequestParts<App> for Citizen {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
+        let token = app.token(Jar::Device, parts)?;
         let devices = &app.platform.signing.devices;
         let session = app.known(parts, devices.authenticate(&token).await)?;
         app.spend(("device", session.device.to_string()))?;
@@ -76,11 +82,19 @@ impl FromRequestParts<App> for Citizen {
     }
 }
 
+impl FromRequestParts<App> for Own {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self(cookie::is_own(&parts.headers)))
+    }
+}
+
 impl FromRequestParts<App> for Enrolling {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
+        let token = app.token(Jar::Enrolment, parts)?;
         let registration = &app.platform.registration;
         let id = app.known(parts, registration.authenticate(&token).await)?;
         app.spend(("enrolment", id.to_string()))?;
@@ -118,6 +132,13 @@ impl App {
         self.limiter
             .take(caller_of(caller), self.platform.store.now())
             .map_err(|seconds| Problem::new("rate-limited").retry_after(seconds))
+    }
+
+    /// The token that a caller presents; what stands in the header counts before what a browser keeps.
+    fn token(&self, jar: Jar, parts: &Parts) -> Result<String, Problem> {
+        bearer(&parts.headers)
+            .or_else(|| self.cookies.read(jar, &parts.headers))
+            .ok_or(Problem::new("unauthenticated"))
     }
 
     /// The network that calls; the unspecified address without a connection (tests of a router).

@@ -6,13 +6,15 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kyso_keystore::Consent;
 use kyso_signing::credential::{Binding, BindingIntention, BindingState};
+use kyso_signing::device::{OpenedSession, Session};
 use kyso_signing::request::Approval;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
 use super::body::Body;
-use super::caller::{Anyone, Citizen};
+use super::caller::{Anyone, Citizen, Own};
+use super::cookie::Jar;
 use super::request::parse_id;
 use super::wire::{DeviceKeyWire, DeviceSignatureWire, RequestWire, SealedPinWire, from_base64url};
 use crate::platform::SignedApprovalKey;
@@ -60,8 +62,9 @@ pub struct NewSessionWire {
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionWire {
-    /// Bearer token.
-    token: String,
+    /// Bearer token; absent where it went into a cookie, or is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
     /// `dev_…`.
     device: String,
     /// `cred_…`.
@@ -177,14 +180,15 @@ pub async fn show_approval_key(
     Ok(Json(app.platform.approval_key(None).await?.into()))
 }
 
-/// Open a session by the device key.
+/// Open a session by the device key. With `x-kyso-app`, as our own application says, the token goes into a cookie.
 #[utoipa::path(post, path = "/v1/device-sessions", tag = "citizen", request_body = NewSessionWire,
     responses((status = 201, body = SessionWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn create_device_session(
     State(app): State<App>,
     _: Anyone,
+    Own(is_own): Own,
     Body(new): Body<NewSessionWire>,
-) -> Result<(StatusCode, Json<SessionWire>), Problem> {
+) -> Result<Response, Problem> {
     let statement = from_base64url("statement", &new.statement)?;
     let device = new.device.read(&app.relying_party)?;
     let signature = new.signature.read()?;
@@ -194,7 +198,14 @@ pub async fn create_device_session(
         .devices
         .open_session(&statement, &device, &signature)
         .await?;
-    Ok((StatusCode::CREATED, Json(opened.into())))
+    Ok(app.session(is_own, StatusCode::CREATED, opened))
+}
+
+/// Who this phone is, and until when.
+#[utoipa::path(get, path = "/v1/citizen/session", tag = "citizen",
+    responses((status = 200, body = SessionWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_device_session(citizen: Citizen) -> Json<SessionWire> {
+    Json(citizen.session.into())
 }
 
 /// A new token for the session; the old one ends half a minute later.
@@ -202,16 +213,12 @@ pub async fn create_device_session(
     responses((status = 200, body = SessionWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn rotate_device_session(
     State(app): State<App>,
+    Own(is_own): Own,
     citizen: Citizen,
-) -> Result<Json<SessionWire>, Problem> {
-    Ok(Json(
-        app.platform
-            .signing
-            .devices
-            .rotate_session(&citizen.token)
-            .await?
-            .into(),
-    ))
+) -> Result<Response, Problem> {
+    let devices = &app.platform.signing.devices;
+    let rotated = devices.rotate_session(&citizen.token).await?;
+    Ok(app.session(is_own, StatusCode::OK, rotated))
 }
 
 /// End the session.
@@ -219,14 +226,16 @@ pub async fn rotate_device_session(
     responses((status = 204), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn close_device_session(
     State(app): State<App>,
+    Own(is_own): Own,
     citizen: Citizen,
-) -> Result<StatusCode, Problem> {
-    app.platform
-        .signing
-        .devices
-        .close_session(&citizen.token)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Problem> {
+    let devices = &app.platform.signing.devices;
+    devices.close_session(&citizen.token).await?;
+    let done = StatusCode::NO_CONTENT;
+    Ok(match is_own {
+        true => app.cookies.forget(Jar::Device, done),
+        false => done.into_response(),
+    })
 }
 
 /// The credential this phone is bound to.
@@ -419,13 +428,28 @@ pub async fn refuse_signature_request(
     Ok(Json(view.into()))
 }
 
-impl From<kyso_signing::device::OpenedSession> for SessionWire {
-    fn from(opened: kyso_signing::device::OpenedSession) -> Self {
+impl App {
+    /// A session's token on its way to the phone: into the cookie of our own application, to anybody else in the body.
+    fn session(&self, is_own: bool, status: StatusCode, opened: OpenedSession) -> Response {
+        let lasts_ms = opened.session.expires_at - self.platform.store.now();
+        let mut wire = SessionWire::from(opened.session);
+        if is_own {
+            let answer = (status, Json(wire));
+            let cookies = self.cookies;
+            return cookies.keep(Jar::Device, &opened.token, Some(lasts_ms), answer);
+        }
+        wire.token = Some(opened.token);
+        (status, Json(wire)).into_response()
+    }
+}
+
+impl From<Session> for SessionWire {
+    fn from(session: Session) -> Self {
         Self {
-            token: opened.token,
-            device: opened.session.device.to_string(),
-            credential: opened.session.credential.to_string(),
-            expires_at: opened.session.expires_at,
+            token: None,
+            device: session.device.to_string(),
+            credential: session.credential.to_string(),
+            expires_at: session.expires_at,
         }
     }
 }

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body::{self, Body};
-use super::caller::{Anyone, Enrolling};
+use super::caller::{Anyone, Enrolling, Own};
+use super::cookie::Jar;
 use super::wire::{DeviceKeyWire, DeviceSignatureWire, SealedPinWire, from_base64url};
 use crate::problem::{Problem, ProblemDocument};
 
@@ -283,8 +284,9 @@ impl std::fmt::Debug for OwnerView {
 /// An enrolment just begun.
 #[derive(Serialize, ToSchema)]
 pub struct StartedWire {
-    /// Bearer token of this enrolment; shown once.
-    session: String,
+    /// Bearer token of this enrolment; shown once, and absent where it went into a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
     enrolment: EnrolmentWire,
 }
 
@@ -335,14 +337,15 @@ pub async fn show_campaign(
     ))
 }
 
-/// Begin an enrolment.
+/// Begin an enrolment. With `x-kyso-app`, as our own application says, the token goes into a cookie.
 #[utoipa::path(post, path = "/v1/enrolments", tag = "enrolment", request_body = NewEnrolmentWire,
     responses((status = 201, body = StartedWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn create_enrolment(
     State(app): State<App>,
     _: Anyone,
+    Own(is_own): Own,
     Body(new): Body<NewEnrolmentWire>,
-) -> Result<(StatusCode, Json<StartedWire>), Problem> {
+) -> Result<Response, Problem> {
     let start = Start {
         campaign: new.campaign.as_deref(),
         plan: new.plan.as_deref(),
@@ -350,11 +353,27 @@ pub async fn create_enrolment(
         entered_by: None,
     };
     let started = app.platform.registration.start(start).await?;
-    let wire = StartedWire {
-        session: started.session,
+    let token = started.session;
+    let mut wire = StartedWire {
+        session: None,
         enrolment: started.view.into(),
     };
-    Ok((StatusCode::CREATED, Json(wire)))
+    if is_own {
+        let answer = (StatusCode::CREATED, Json(wire));
+        return Ok(app.cookies.keep(Jar::Enrolment, &token, None, answer));
+    }
+    wire.session = Some(token);
+    Ok((StatusCode::CREATED, Json(wire)).into_response())
+}
+
+/// The enrolment that this token opens: for a phone that has lost what it had kept but the cookie.
+#[utoipa::path(get, path = "/v1/enrolments/current", tag = "enrolment",
+    responses((status = 200, body = EnrolmentWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_current_enrolment(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+) -> Answer<EnrolmentWire> {
+    Ok(Json(app.platform.registration.show(&id).await?.into()))
 }
 
 /// Where the enrolment stands and what to do next.

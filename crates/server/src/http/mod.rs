@@ -7,6 +7,7 @@ pub mod body;
 pub mod caller;
 mod citizen;
 mod client;
+mod cookie;
 pub mod correlation;
 mod enrolment;
 mod health;
@@ -54,6 +55,8 @@ pub struct App {
     pub platform: Arc<Platform>,
     /// Who we are to passkeys.
     pub relying_party: RelyingParty,
+    /// Sessions of our own application.
+    cookies: cookie::Cookies,
     limiter: Arc<rate::Limiter>,
     /// OCSP answers signed for one question alone: of one network, and overall.
     ocsp: Arc<[rate::Limiter; 2]>,
@@ -84,6 +87,7 @@ impl App {
         let waits = server.waits_max.min(server.concurrency_max / 2);
         Self {
             relying_party: RelyingParty::at(&server.public_url),
+            cookies: cookie::Cookies::of(&server.public_url),
             limiter: Arc::new(rate::Limiter::new(
                 server.rate_per_second,
                 server.rate_burst,
@@ -147,6 +151,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(enrolment::list_plans))
         .routes(routes!(enrolment::show_campaign))
         .routes(routes!(enrolment::create_enrolment))
+        .routes(routes!(enrolment::show_current_enrolment))
         .routes(routes!(
             enrolment::show_enrolment,
             enrolment::abandon_enrolment
@@ -168,7 +173,10 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(citizen::show_approval_key))
         .routes(routes!(citizen::create_device_session))
         .routes(routes!(citizen::rotate_device_session))
-        .routes(routes!(citizen::close_device_session))
+        .routes(routes!(
+            citizen::show_device_session,
+            citizen::close_device_session
+        ))
         .routes(routes!(citizen::show_own_credential))
         .routes(routes!(citizen::show_own_approval_key))
         .routes(routes!(citizen::suspend_own_credential))

@@ -19,13 +19,13 @@ const SCHEMES: &[(&str, &str, HttpAuthScheme, &str)] = &[
         "enrolment",
         "enrolment",
         HttpAuthScheme::Bearer,
-        "The token that `create_enrolment` answered with; it opens that one enrolment.",
+        "The token that `create_enrolment` answered with; it opens that one enrolment. A browser may keep it in a cookie: see the tag.",
     ),
     (
         "citizen",
         "device",
         HttpAuthScheme::Bearer,
-        "The session of a bound phone, from `create_device_session`.",
+        "The session of a bound phone, from `create_device_session`. A browser may keep it in a cookie: see the tag.",
     ),
     (
         "portal",
@@ -59,11 +59,13 @@ const TAGS: &[(&str, &str)] = &[
     ),
     (
         "enrolment",
-        "The phone of somebody who enrols, step by step.",
+        "The phone of somebody who enrols, step by step. A page of this same origin that sends the header `x-kyso-app` is given \
+         its token in an `HttpOnly` cookie (`__Host-kyso-enrolment`) instead of the body, and need not send it itself. No cookie \
+         counts without that header.",
     ),
     (
         "citizen",
-        "The bound phone: see what is asked, approve, refuse.",
+        "The bound phone: see what is asked, approve, refuse. Cookies as for an enrolment (`__Host-kyso-device`).",
     ),
     ("officer", "The registration authority's desk."),
     (

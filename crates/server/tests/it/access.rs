@@ -14,6 +14,8 @@ use crate::harness::{CAMPAIGN, Citizen, Credentials, Options, PIN, World, client
 enum Door {
     /// Anybody; who calls is said in the body, or does not matter.
     Anybody,
+    /// Any phone that began an enrolment, for its own.
+    Enroller,
     /// The phone that began this enrolment.
     Enrolling,
     /// Any bound phone, for what is its own.
@@ -41,6 +43,7 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("sca_get_certificate", Door::Anybody, false),
     ("sca_sign", Door::Anybody, false),
     ("sca_status", Door::Anybody, false),
+    ("show_current_enrolment", Door::Enroller, false),
     ("show_enrolment", Door::Enrolling, false),
     ("abandon_enrolment", Door::Enrolling, true),
     ("put_contact", Door::Enrolling, false),
@@ -55,6 +58,7 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("create_binding_challenge", Door::Enrolling, false),
     ("bind_device", Door::Enrolling, false),
     ("show_acceptance_record", Door::Enrolling, false),
+    ("show_device_session", Door::Citizen, false),
     ("rotate_device_session", Door::Citizen, true),
     ("close_device_session", Door::Citizen, true),
     ("show_own_credential", Door::Citizen, false),
@@ -93,6 +97,12 @@ enum Caller {
     OtherEnrolling,
     Citizen,
     OtherCitizen,
+    /// Our own application in the browser of the first citizen: the same tokens, in cookies.
+    Browser,
+    /// A page of another site in that browser, as far as a browser lets it go.
+    OtherSite,
+    /// The same browser without the header that our application adds.
+    BareBrowser,
     Portal,
     OtherPortal,
     Vetter,
@@ -121,13 +131,16 @@ impl Caller {
     }
 }
 
-const CALLERS: [Caller; 17] = [
+const CALLERS: [Caller; 20] = [
     Caller::Nobody,
     Caller::Forger,
     Caller::Enrolling,
     Caller::OtherEnrolling,
     Caller::Citizen,
     Caller::OtherCitizen,
+    Caller::Browser,
+    Caller::OtherSite,
+    Caller::BareBrowser,
     Caller::Portal,
     Caller::OtherPortal,
     Caller::Vetter,
@@ -212,7 +225,7 @@ fn the_openapi_document_says_who_may_call() {
             let (_, door, _) = MATRIX.iter().find(|(name, ..)| *name == id).unwrap();
             let scheme = match door {
                 Door::Anybody => None,
-                Door::Enrolling => Some("enrolment"),
+                Door::Enroller | Door::Enrolling => Some("enrolment"),
                 Door::Citizen | Door::Signer => Some("device"),
                 Door::Portal | Door::Asker => Some("portal"),
                 Door::Reader | Door::Decider => Some("officer"),
@@ -254,9 +267,10 @@ fn admits(door: Door, caller: Caller) -> bool {
     use Caller as C;
     match door {
         Door::Anybody => true,
-        Door::Enrolling => caller == C::Enrolling,
-        Door::Citizen => matches!(caller, C::Citizen | C::OtherCitizen),
-        Door::Signer => caller == C::Citizen,
+        Door::Enroller => matches!(caller, C::Enrolling | C::OtherEnrolling | C::Browser),
+        Door::Enrolling => matches!(caller, C::Enrolling | C::Browser),
+        Door::Citizen => matches!(caller, C::Citizen | C::OtherCitizen | C::Browser),
+        Door::Signer => matches!(caller, C::Citizen | C::Browser),
         Door::Portal => matches!(caller, C::Portal | C::OtherPortal),
         Door::Asker => caller == C::Portal,
         Door::Reader => matches!(caller, C::Vetter | C::Lead | C::Auditor),
@@ -385,6 +399,15 @@ impl People {
             .replace("{tran_id}", "none")
     }
 
+    /// Both cookies of the first citizen, as a browser sends them.
+    fn browser(&self, request: RequestBuilder) -> RequestBuilder {
+        let (enrolment, device) = (&self.one.enrolment.token, &self.one.session.token);
+        request.header(
+            "cookie",
+            format!("theme=dark; kyso-enrolment={enrolment}; kyso-device={device}"),
+        )
+    }
+
     fn authorised(&self, caller: Caller, request: RequestBuilder) -> RequestBuilder {
         match caller {
             Caller::Nobody => request,
@@ -393,6 +416,15 @@ impl People {
             Caller::OtherEnrolling => request.bearer_auth(&self.other.enrolment.token),
             Caller::Citizen => request.bearer_auth(&self.one.session.token),
             Caller::OtherCitizen => request.bearer_auth(&self.other.session.token),
+            Caller::Browser => self
+                .browser(request)
+                .header("sec-fetch-site", "same-origin")
+                .header("x-kyso-app", "1"),
+            Caller::OtherSite => self
+                .browser(request)
+                .header("sec-fetch-site", "cross-site")
+                .header("x-kyso-app", "1"),
+            Caller::BareBrowser => self.browser(request),
             Caller::Portal => request.basic_auth(
                 &self.world.portal.client_id,
                 Some(&self.world.portal.secret),

@@ -1,8 +1,9 @@
 //! The citizen's application as a browser gets it from the binary.
 
 use reqwest::Method;
+use serde_json::{Value, json};
 
-use crate::harness::{World, client};
+use crate::harness::{CAMPAIGN, World, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_binary_serves_the_application_and_never_html_for_an_interface() {
@@ -65,5 +66,53 @@ async fn the_binary_serves_the_application_and_never_html_for_an_interface() {
     world.node = crate::harness::Node::start_with(&world.folder, &role).await;
     let url = format!("{}/c/vuon-lai-2026", world.node.url);
     assert_eq!(client().get(url).send().await.unwrap().status(), 404);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_application_is_given_its_tokens_in_cookies_and_never_in_a_body() {
+    let world = World::sqlite().await;
+    let citizen = world.citizen(1).await;
+    let call = async |method: Method, path: &str, cookie: &str| {
+        let url = format!("{}{path}", world.node.url);
+        let call = client().request(method, url).header("x-kyso-app", "1");
+        let call = call.header("cookie", cookie).json(&json!({}));
+        call.send().await.unwrap()
+    };
+    // Name and token of the cookie that an answer sets, which must be no script's and no other site's.
+    let set = |answer: &reqwest::Response| {
+        let line = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(line.ends_with("; HttpOnly; SameSite=Strict"), "{line}");
+        line.split(';').next().unwrap().to_owned()
+    };
+
+    let begin = client().post(format!("{}/v1/enrolments", world.node.url));
+    let begin = begin.json(&json!({ "campaign": CAMPAIGN }));
+    let begun = begin.header("x-kyso-app", "1").send().await.unwrap();
+    let cookie = set(&begun);
+    let begun: Value = begun.json().await.unwrap();
+    assert!(begun.get("session").is_none(), "{begun}");
+    let shown = call(Method::GET, "/v1/enrolments/current", &cookie).await;
+    let shown: Value = shown.json().await.unwrap();
+    assert_eq!(shown["id"], begun["enrolment"]["id"]);
+
+    let first = format!("kyso-device={}", citizen.session.token);
+    let rotated = call(Method::POST, "/v1/citizen/session/rotation", &first).await;
+    let second = set(&rotated);
+    assert!(second.starts_with("kyso-device=") && second != first);
+    let rotated: Value = rotated.json().await.unwrap();
+    assert!(rotated.get("token").is_none(), "{rotated}");
+    let who = call(Method::GET, "/v1/citizen/session", &second).await;
+    let who: Value = who.json().await.unwrap();
+    assert_eq!(who["credential"], rotated["credential"]);
+    assert!(who.get("token").is_none(), "{who}");
+
+    let closed = call(Method::DELETE, "/v1/citizen/session", &second).await;
+    assert_eq!(closed.status(), 204);
+    assert_eq!(set(&closed), "kyso-device=");
+    for gone in [first, second] {
+        let refused = call(Method::GET, "/v1/citizen/session", &gone).await;
+        assert_eq!(refused.status(), 401);
+    }
     world.finish().await;
 }

@@ -1,4 +1,4 @@
-/** What a bound phone does, call by call. Each takes the session's token. */
+/** What a bound phone does, call by call, within the session that a cookie holds. */
 
 import { callBytes, callJson } from './client';
 import type {
@@ -28,8 +28,7 @@ export interface ChangeBody {
 }
 
 export const approvalKey = () => callJson<ApprovalKey>('/v1/approval-key');
-export const ownApprovalKey = (token: string) =>
-  callJson<ApprovalKey>('/v1/citizen/credential/approval-key', { token });
+export const ownApprovalKey = () => callJson<ApprovalKey>('/v1/citizen/credential/approval-key');
 export const sessionChallenge = () =>
   callJson<{ nonce: string }>('/v1/device-challenges', { method: 'POST', json: {} });
 export const openSession = (body: {
@@ -37,36 +36,32 @@ export const openSession = (body: {
   device: DeviceKeyWire;
   signature: DeviceSignatureWire;
 }) => callJson<Session>('/v1/device-sessions', { method: 'POST', json: body });
-export const closeSession = (token: string) =>
-  callJson<undefined>('/v1/citizen/session', { method: 'DELETE', token });
+export const rotateSession = () =>
+  callJson<Session>('/v1/citizen/session/rotation', { method: 'POST', json: {} });
+export const closeSession = () => callJson<undefined>('/v1/citizen/session', { method: 'DELETE' });
 
-export const credential = (token: string) => callJson<Credential>('/v1/citizen/credential', { token });
-export const suspend = (token: string) =>
-  callJson<Credential>('/v1/citizen/credential/suspension', { method: 'POST', token, json: {} });
+export const credential = () => callJson<Credential>('/v1/citizen/credential');
+export const suspend = () =>
+  callJson<Credential>('/v1/citizen/credential/suspension', { method: 'POST', json: {} });
 
 const BINDINGS = '/v1/citizen/credential/bindings';
 
-export const change = (token: string, body: ChangeBody) =>
-  callJson<BindingChange>(BINDINGS, { method: 'POST', token, json: body });
-export const changeState = (token: string, id: string) =>
-  callJson<BindingChange>(`${BINDINGS}/${encodeURIComponent(id)}`, { token });
+export const change = (body: ChangeBody) => callJson<BindingChange>(BINDINGS, { method: 'POST', json: body });
+export const changeState = (id: string) => callJson<BindingChange>(`${BINDINGS}/${encodeURIComponent(id)}`);
 
 const REQUESTS = '/v1/citizen/signature-requests';
 
-export const requests = (token: string) => callJson<SignatureRequest[]>(`${REQUESTS}?most=100`, { token });
-export const request = (token: string, id: string) =>
-  callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}`, { token });
-export const document = (token: string, id: string, position: number) =>
-  callBytes(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}`, token);
-export const approve = (token: string, id: string, body: ApprovalBody) =>
+export const requests = () => callJson<SignatureRequest[]>(`${REQUESTS}?most=100`);
+export const request = (id: string) => callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}`);
+export const document = (id: string, position: number) =>
+  callBytes(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}`);
+export const approve = (id: string, body: ApprovalBody) =>
   callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}/approval`, {
     method: 'POST',
-    token,
     json: body,
   });
-export const refuse = (token: string, id: string, reason: 'not-me' | 'wrong-document' | 'other') =>
+export const refuse = (id: string, reason: 'not-me' | 'wrong-document' | 'other') =>
   callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}/refusal`, {
     method: 'POST',
-    token,
     json: { reason },
   });

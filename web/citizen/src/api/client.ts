@@ -1,6 +1,7 @@
 /**
- * The wire: one place that knows how the application speaks to the server. Same origin only, JSON, bearer tokens, RFC 9457
- * problems. Every call is bounded in time; what has no answer is {@link Offline}, never a guess about what happened.
+ * The wire: one place that knows how the application speaks to the server. Same origin only, JSON, RFC 9457 problems; who calls is
+ * said by a cookie that no script can read. Every call is bounded in time; what has no answer is {@link Offline}, never a
+ * guess about what happened.
  */
 
 import type { ProblemDocument } from './types';
@@ -28,7 +29,6 @@ export class Offline extends Error {}
 
 export interface Call {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  token?: string;
   json?: unknown;
   body?: Blob;
 }
@@ -45,16 +45,17 @@ export async function callJson<T>(path: string, call: Call = {}): Promise<T> {
   return (response.status === 204 ? undefined : await read(response.json())) as T;
 }
 
-export async function callBytes(path: string, token: string): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await send(path, { token });
+export async function callBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await send(path, {});
   return new Uint8Array(await read(response.arrayBuffer()));
 }
 
-async function send(path: string, { method, token, json, body }: Call): Promise<Response> {
-  const headers: Record<string, string> = { accept: 'application/json, application/pdf, image/*' };
-  if (token !== undefined) {
-    headers.authorization = `Bearer ${token}`;
-  }
+async function send(path: string, { method, json, body }: Call): Promise<Response> {
+  // The server takes cookies only with a header that no page of another site can add.
+  const headers: Record<string, string> = {
+    accept: 'application/json, application/pdf, image/*',
+    'x-kyso-app': '1',
+  };
   if (json !== undefined) {
     headers['content-type'] = 'application/json';
   } else if (body !== undefined) {

@@ -1,4 +1,4 @@
-/** Enrolment, call by call. `Ticket` is what the server gave this phone when the enrolment began. */
+/** Enrolment, call by call. `Ticket` names the one this phone began; what opens it is a cookie. */
 
 import { callBytes, callJson } from './client';
 import type {
@@ -17,7 +17,6 @@ import type {
 
 export interface Ticket {
   id: string;
-  token: string;
 }
 
 export interface BindingBody {
@@ -35,15 +34,18 @@ export async function begin(choice: {
   plan?: string;
   language: string;
 }): Promise<{ ticket: Ticket; enrolment: Enrolment }> {
-  const started = await callJson<{ session: string; enrolment: Enrolment }>('/v1/enrolments', {
+  const { enrolment } = await callJson<{ enrolment: Enrolment }>('/v1/enrolments', {
     method: 'POST',
     json: choice,
   });
-  return { ticket: { id: started.enrolment.id, token: started.session }, enrolment: started.enrolment };
+  return { ticket: { id: enrolment.id }, enrolment };
 }
 
+/** The one that this phone's cookie opens: for a phone that lost what it had kept. */
+export const current = () => callJson<Enrolment>('/v1/enrolments/current');
+
 function at<T>(ticket: Ticket, step: string, method?: 'POST' | 'PUT' | 'DELETE', json?: unknown): Promise<T> {
-  return callJson<T>(`/v1/enrolments/${ticket.id}${step}`, { method, json, token: ticket.token });
+  return callJson<T>(`/v1/enrolments/${ticket.id}${step}`, { method, json });
 }
 
 export const show = (ticket: Ticket) => at<Enrolment>(ticket, '');
@@ -58,11 +60,9 @@ export const pay = (ticket: Ticket) => at<Enrolment>(ticket, '/payment', 'POST',
 export const putPhoto = (ticket: Ticket, kind: PhotoKind, photo: Blob) =>
   callJson<Evidence>(`/v1/enrolments/${ticket.id}/evidence/${kind}`, {
     method: 'PUT',
-    token: ticket.token,
     body: photo,
   });
-export const contractPdf = (ticket: Ticket) =>
-  callBytes(`/v1/enrolments/${ticket.id}/contract`, ticket.token);
+export const contractPdf = (ticket: Ticket) => callBytes(`/v1/enrolments/${ticket.id}/contract`);
 export const signContract = (ticket: Ticket, sha256: string, agreement: string) =>
   at<Enrolment>(ticket, '/contract/signature', 'POST', { sha256, agreement });
 export const submit = (ticket: Ticket) => at<Enrolment>(ticket, '/submission', 'POST', {});
@@ -71,4 +71,4 @@ export const bindingChallenge = (ticket: Ticket) =>
   at<DeviceChallenge>(ticket, '/device-challenges', 'POST', {});
 export const bind = (ticket: Ticket, body: BindingBody) => at<Enrolment>(ticket, '/device', 'PUT', body);
 export const acceptanceRecord = (ticket: Ticket) =>
-  callBytes(`/v1/enrolments/${ticket.id}/acceptance-record`, ticket.token);
+  callBytes(`/v1/enrolments/${ticket.id}/acceptance-record`);

@@ -187,8 +187,8 @@ export interface BindingChange {
   tries_left?: number | null;
 }
 
+/** A session; what opens it is a cookie. */
 export interface Session {
-  token: string;
   device: string;
   credential: string;
   expires_at: number;

@@ -42,9 +42,7 @@ export function ConfirmScreen({ id }: { id: string }) {
   const work = useWork();
   const load = () =>
     work.run(async () => {
-      const [found, own] = await withSession((token) =>
-        Promise.all([citizen.request(token, id), citizen.credential(token)]),
-      );
+      const [found, own] = await withSession(() => Promise.all([citizen.request(id), citizen.credential()]));
       setRequest(found);
       setCredential(own);
       // Sent by an earlier visit of this page and not answered yet.
@@ -277,7 +275,7 @@ function What({
             name={document.name}
             pages={document.pages}
             digest={document.document_digest.algorithm === 'sha-256' ? document.document_digest.value : ''}
-            fetchBytes={() => withSession((token) => citizen.document(token, request.id, document.position))}
+            fetchBytes={() => withSession(() => citizen.document(request.id, document.position))}
             isOpened={opened.includes(document.position)}
             onOpen={() => {
               setOpened([...opened, document.position]);
@@ -346,14 +344,14 @@ function Secret({
       const approvalKey = await withSession(citizen.ownApprovalKey);
       const body = await approvalOf(request, key, pin, 'same-device', approvalKey);
       try {
-        await withSession((token) => citizen.approve(token, request.id, body));
+        await withSession(() => citizen.approve(request.id, body));
       } catch (cause) {
         if (cause instanceof Offline) {
           onSent();
           return;
         }
         if (cause instanceof Refused && cause.problem.status === 409) {
-          onChanged(await withSession((token) => citizen.request(token, request.id)));
+          onChanged(await withSession(() => citizen.request(request.id)));
           return;
         }
         throw cause;
@@ -393,7 +391,7 @@ function Sent({ request, onAnswer }: Step & { onAnswer: (answer: SignatureReques
     let timer = 0;
     const ask = async () => {
       try {
-        const answer = await withSession((token) => citizen.request(token, request.id));
+        const answer = await withSession(() => citizen.request(request.id));
         if (answer.state !== 'approved') {
           if (!isOver) {
             answered.current(answer);
@@ -430,7 +428,7 @@ function Refuse({
   const work = useWork();
   const refuse = (reason: 'not-me' | 'wrong-document' | 'other') =>
     work.run(async () => {
-      onDone(await withSession((token) => citizen.refuse(token, request.id, reason)));
+      onDone(await withSession(() => citizen.refuse(request.id, reason)));
     });
   if (request.kind === 'acceptance') {
     const a = words.value.acceptance;

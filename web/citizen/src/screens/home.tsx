@@ -33,9 +33,7 @@ export function HomeScreen() {
   useLook(
     async () => {
       try {
-        const [own, list] = await withSession((token) =>
-          Promise.all([citizen.credential(token), citizen.requests(token)]),
-        );
+        const [own, list] = await withSession(() => Promise.all([citizen.credential(), citizen.requests()]));
         setCredential(own);
         setRequests(list);
         setFault(undefined);

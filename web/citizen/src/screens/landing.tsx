@@ -5,7 +5,17 @@ import * as api from '../api/enrolment';
 import type { Campaign, Plan } from '../api/types';
 import { day, language, words } from '../messages';
 import { go } from '../router';
-import { change, draft, enrolment, fits, leave, nextScreen, refresh, ticket } from '../state/enrolment';
+import {
+  change,
+  draft,
+  enrolment,
+  fits,
+  leave,
+  nextScreen,
+  recover,
+  refresh,
+  ticket,
+} from '../state/enrolment';
 import { setSupport } from '../state/support';
 import { Icon, type IconName } from '../ui/icons';
 import { Page } from '../ui/page';
@@ -114,11 +124,16 @@ function Need({ icon, children }: { icon: IconName; children: string }) {
 /** "I have a signature already" on a phone that is not bound. */
 export function Mine() {
   const t = words.value;
+  const [isUnderWay, setUnderWay] = useState(false);
+  useEffect(() => void recover().then(setUnderWay, () => undefined), []);
   return (
     <Page title={t.landing.mine} back="/">
       <p>{t.landing.mineText}</p>
       <div class="actions">
-        <ButtonLink href="/change-device">{t.change.deviceTitle}</ButtonLink>
+        {isUnderWay && <ButtonLink href="/enrol">{t.landing.resume}</ButtonLink>}
+        <ButtonLink href="/change-device" kind={isUnderWay ? 'second' : 'primary'}>
+          {t.change.deviceTitle}
+        </ButtonLink>
         <ButtonLink href="/" kind="second">
           {t.home}
         </ButtonLink>
@@ -133,7 +148,7 @@ export function Resume({ at }: { at?: string }) {
   const [isLost, setLost] = useState(false);
   const look = () =>
     work.run(async () => {
-      if (ticket.value === undefined) {
+      if (ticket.value === undefined && !(await recover())) {
         go('/', true);
         return;
       }

@@ -39,7 +39,7 @@ export function ChangePinScreen() {
   useLook(
     async () => {
       if (stage.at === 'sent') {
-        answer(await withSession((token) => citizen.changeState(token, stage.id)));
+        answer(await withSession(() => citizen.changeState(stage.id)));
       }
     },
     LOOK_MS,
@@ -56,7 +56,7 @@ export function ChangePinScreen() {
         const { id } = await withSession(citizen.credential);
         const approvalKey = await withSession(citizen.ownApprovalKey);
         const body = await changePinOf(id, key, current, fresh, approvalKey);
-        const sent = await withSession((token) => citizen.change(token, body));
+        const sent = await withSession(() => citizen.change(body));
         setStage({ at: 'sent', id: sent.id });
       } catch (cause) {
         if (cause instanceof Offline) {

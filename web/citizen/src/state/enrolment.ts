@@ -4,6 +4,7 @@
  */
 
 import { signal } from '@preact/signals';
+import { Refused } from '../api/client';
 import * as api from '../api/enrolment';
 import type { Enrolment, Owner } from '../api/types';
 import { normalised } from '../rules/name';
@@ -31,6 +32,25 @@ export const draft = signal<Draft>(EMPTY_DRAFT);
 export async function loadEnrolment(): Promise<void> {
   ticket.value = await kept<api.Ticket>('enrolment');
   draft.value = { ...EMPTY_DRAFT, ...(await kept<Draft>('draft')) };
+}
+
+/** Takes up the enrolment that this phone's cookie opens, when what was kept is lost. `false`: none is under way. */
+export async function recover(): Promise<boolean> {
+  try {
+    const row = await api.current();
+    if (row.next.length === 0) {
+      return false;
+    }
+    ticket.value = { id: row.id };
+    await keep('enrolment', ticket.value);
+    seen(row);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Refused && cause.problem.status === 401) {
+      return false;
+    }
+    throw cause;
+  }
 }
 
 export function change(part: Partial<Draft>): void {
