@@ -6,6 +6,13 @@
 //! A citizen's key says **contentCommitment and nothing else**: the key is used for signatures a person means, never
 //! to log in or to decrypt (EN 319 412-2 §4.3.2, key usage type A). Validators that want "nonRepudiation or
 //! digitalSignature" take it. No e-mail address, since a certificate travels in every signed file.
+//!
+//! **Purposes of people and seals: documents, and e-mail for those who know no documents.** EN 319 412-2 asks for no purpose; we
+//! name some, so that nobody takes the key for a TLS client's. RFC 9336 is young: NSS (poppler, Okular, Evince, LibreOffice)
+//! and `openssl cms` take whoever signs a document for a writer of e-mail, and trust no certificate that names other purposes
+//! only; Windows and Office look for Microsoft's. Certificates of Vietnamese providers name e-mail and Microsoft's too, so
+//! relying parties here take the set. Without an address in it nothing is asserted about any mailbox, and the baseline
+//! requirements for S/MIME (CA/B, 1.1: emailProtection *and* a mailbox) do not apply.
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5280 as id, rfc5912, rfc6960};
@@ -30,6 +37,8 @@ pub const DOCUMENT_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3
 /// Microsoft's document signing: Office and Adobe products look for it.
 pub const DOCUMENT_SIGNING_MICROSOFT: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.10.3.12");
+/// id-kp-emailProtection, RFC 5280 §4.2.1.12.
+pub const EMAIL_PROTECTION: ObjectIdentifier = rfc5280_kp(4);
 /// id-kp-OCSPSigning, RFC 6960 §4.2.2.2.
 pub const OCSP_SIGNING: ObjectIdentifier = rfc5280_kp(9);
 /// id-kp-timeStamping, RFC 3161 §2.3.
@@ -373,9 +382,14 @@ pub(crate) fn key_usage(kind: Kind) -> KeyUsage {
 pub(crate) fn extended_key_usage(kind: Kind) -> Option<(bool, &'static [ObjectIdentifier])> {
     match kind {
         Kind::Root | Kind::Issuing => None,
-        Kind::Citizen | Kind::Seal => {
-            Some((false, &[DOCUMENT_SIGNING, DOCUMENT_SIGNING_MICROSOFT]))
-        }
+        Kind::Citizen | Kind::Seal => Some((
+            false,
+            &[
+                DOCUMENT_SIGNING,
+                DOCUMENT_SIGNING_MICROSOFT,
+                EMAIL_PROTECTION,
+            ],
+        )),
         Kind::Ocsp => Some((false, &[OCSP_SIGNING])),
         Kind::Timestamp => Some((true, &[TIME_STAMPING])),
     }

@@ -37,7 +37,7 @@ pub async fn all(
 ) -> Result<(Vec<Verdict>, Vec<Absent>), Failure> {
     let mut verdicts = Vec::new();
     let mut absent = Vec::new();
-    match pdfsig(signed).await {
+    match pdfsig(signed, directory).await {
         Some(verdict) => verdicts.push(verdict),
         None => absent.push(Absent {
             who: "pdfsig",
@@ -62,16 +62,42 @@ pub async fn all(
     Ok((verdicts, absent))
 }
 
-async fn pdfsig(signed: &Path) -> Option<Verdict> {
-    let arguments = ["-nocert".to_owned(), signed.display().to_string()];
+/// Where certutil is, poppler also judges the certificate: NSS is told the root, and asks the responder that the certificate names.
+async fn pdfsig(signed: &Path, directory: &Path) -> Option<Verdict> {
+    let database = nss_database(directory).await;
+    let mut arguments = match &database {
+        Some(database) => vec!["-nssdir".to_owned(), database.clone()],
+        None => vec!["-nocert".to_owned()],
+    };
+    arguments.push(signed.display().to_string());
     let words = said("pdfsig", &arguments).await?.0;
-    let accepts = words.contains("Signature is Valid.") && !words.contains("not valid");
+    let is_trusted = database.is_none() || words.contains("Certificate is Trusted.");
+    let is_valid = words.contains("Signature is Valid.") && !words.contains("not valid");
+    let accepts = is_valid && is_trusted;
     Some(Verdict {
         who: version("pdfsig", "-v").await,
         command: command("pdfsig", &arguments),
         words,
         accepts,
     })
+}
+
+/// A database of NSS that trusts the root, and nothing else, with e-mail: as what poppler takes signers for.
+async fn nss_database(directory: &Path) -> Option<String> {
+    let folder = directory.join("nss");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).ok()?;
+    let database = format!("sql:{}", folder.display());
+    let root = directory.join("root.pem").display().to_string();
+    let make = ["-N", "--empty-password"].as_slice();
+    let add = ["-A", "-n", "root", "-t", ",C,", "-i", &root];
+    for arguments in [make, &add] {
+        let arguments = [arguments, &["-d", &database]].concat();
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+        let (_, succeeded) = said("certutil", &arguments).await?;
+        succeeded.then_some(())?;
+    }
+    Some(database)
 }
 
 async fn pyhanko(signed: &Path, root: &Path, python: Option<&Path>) -> Option<Verdict> {
@@ -144,8 +170,6 @@ async fn openssl(signed: &Path, directory: &Path, server: &str) -> Result<Vec<Ve
         &file("signed-bytes.bin"),
         "-CAfile",
         &file("root.pem"),
-        "-purpose",
-        "any",
         "-signer",
         &file("signer.pem"),
         "-out",

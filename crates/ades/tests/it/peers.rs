@@ -91,7 +91,7 @@ pub fn pdfsig_is_content(file: &Path, signatures: usize) {
     }
 }
 
-/// OpenSSL verifies the last signature's CMS over the byte range, up to the root.
+/// OpenSSL verifies the last signature's CMS over the byte range, up to the root, by a certificate for what it takes a signer for.
 pub fn openssl_is_content(file: &Path, root: &Path) {
     let Some(mut openssl) = peer("openssl") else {
         return;
@@ -103,9 +103,7 @@ pub fn openssl_is_content(file: &Path, root: &Path) {
     std::fs::write(&content_path, content).unwrap();
     std::fs::write(&container_path, container).unwrap();
     let output = openssl
-        .args([
-            "cms", "-verify", "-binary", "-inform", "DER", "-purpose", "any", "-in",
-        ])
+        .args(["cms", "-verify", "-binary", "-inform", "DER", "-in"])
         .arg(&container_path)
         .arg("-content")
         .arg(&content_path)

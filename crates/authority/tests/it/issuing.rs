@@ -34,7 +34,7 @@ async fn a_citizens_certificate_verifies_strictly_and_says_what_the_profile_says
         for part in [
             "C=VN,ST=Thành phố Hồ Chí Minh,L=Phường Sài Gòn,CN=Nguyễn Thị Hồng Ánh,UID=CCCD:079200000001",
             "Non Repudiation",
-            "1.3.6.1.5.5.7.3.36",
+            "1.3.6.1.5.5.7.3.36, 1.3.6.1.4.1.311.10.3.12, E-mail Protection\n",
             "http://127.0.0.1:8080/cps",
             "URI:http://127.0.0.1:8080/ocsp",
             "URI:http://127.0.0.1:8080/ca/issuing-1.cer",

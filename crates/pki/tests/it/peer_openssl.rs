@@ -156,7 +156,7 @@ fn content_commitment_alone_is_accepted_and_other_policies_are_not() {
         "OCSP - URI:http://kyso.example.vn/ocsp",
         "CA Issuers - URI:http://kyso.example.vn/ca/issuing.cer",
         "URI:http://kyso.example.vn/crl/issuing.crl",
-        "1.3.6.1.5.5.7.3.36",
+        "1.3.6.1.5.5.7.3.36, 1.3.6.1.4.1.311.10.3.12, E-mail Protection\n",
         "CA:FALSE",
         "CN=Nguyễn Thị Minh Ánh,UID=CCCD:079200000001",
     ] {

@@ -6,7 +6,7 @@ use kyso_store::testing::Database;
 use serde_json::json;
 
 use crate::harness::{Options, PIN, World, dossier, until};
-use crate::judges;
+use crate::judges::{self, StatusAddress};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_citizen_enrols_and_a_portal_gets_a_signed_dossier() {
@@ -64,11 +64,14 @@ async fn several_documents_are_signed_by_one_approval() {
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_accept_what_the_portal_fetched_until_it_is_touched_or_revoked() {
     for algorithm in ["rsa-2048", "p-256"] {
+        let address = StatusAddress::new().await;
         let options = Options {
             algorithm,
+            configuration: address.section(),
             ..Options::default()
         };
         let world = World::on(Database::sqlite().await, options).await;
+        let _leading = address.lead_to(&world.node);
         let citizen = world.citizen(1).await;
         let fetched = world.signed(&citizen, &[dossier(1)]).await.remove(0);
         judges::accept(&world, "signed.pdf", &fetched).await;
@@ -90,6 +93,11 @@ async fn strangers_accept_what_the_portal_fetched_until_it_is_touched_or_revoked
             judges::keep_list(&world, &world.node.url).await;
             judges::openssl_with_list(&world, "signed.pdf")
                 .is_none_or(|(content, told)| !content && told.contains("certificate revoked"))
+        })
+        .await;
+        until("NSS hears of it by the responder", async || {
+            judges::pdfsig_of_the_certificate(&world, "signed.pdf")
+                .is_none_or(|verdict| verdict == "Certificate has been Revoked.")
         })
         .await;
         world.finish().await;
