@@ -12,12 +12,15 @@ CREATE TABLE crl (
     next_update         BIGINT  NOT NULL CONSTRAINT crl_validity CHECK (next_update > this_update),
     state               TEXT    NOT NULL CONSTRAINT crl_state CHECK (state IN ('reserved', 'published')),
     tbs                 BYTEA,
+    -- the keystore's, on a reservation: whoever writes rows cannot have a list of their own signed
+    seal                BYTEA,
     der                 BYTEA,
     reserved_at         BIGINT  NOT NULL,
     published_at        BIGINT,
     PRIMARY KEY (issuer_id, number),
     CONSTRAINT crl_follows CHECK ((number = 1) = (previous IS NULL) AND (previous IS NULL OR previous = number - 1)),
-    CONSTRAINT crl_stage CHECK ((state = 'reserved') = (tbs IS NOT NULL) AND (state = 'published') = (der IS NOT NULL)
+    CONSTRAINT crl_stage CHECK ((state = 'reserved') = (tbs IS NOT NULL)
+        AND (state = 'reserved') = (seal IS NOT NULL) AND (state = 'published') = (der IS NOT NULL)
         AND (state = 'published') = (published_at IS NOT NULL)),
     FOREIGN KEY (issuer_id, previous) REFERENCES crl (issuer_id, number)
 );

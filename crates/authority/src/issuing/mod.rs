@@ -409,13 +409,7 @@ impl Authority {
             matches!(lines.as_slice(), [line] if line.detail.get(TO_BE_SIGNED) == Some(&digest));
         let sealed = reservation(row.id, row.kind, &row.for_what, row.algorithm, tbs);
         let seal = row.seal.as_deref().unwrap_or_default();
-        let ours = match keys.check_record(SEAL_KIND, &sealed, seal).await {
-            Ok(()) => true,
-            Err(kyso_keystore::Error::RecordForged | kyso_keystore::Error::NoBackend { .. }) => {
-                false
-            }
-            Err(away) => return Err(away.into()),
-        };
+        let ours = is_sealed(keys, SEAL_KIND, &sealed, seal).await?;
         if ours && agrees && lint::lint(tbs, row.kind).is_empty() {
             return Ok(());
         }
@@ -592,6 +586,22 @@ pub(crate) fn refuse_findings(for_what: &str, findings: &[Finding]) -> Result<()
 /// Names a key in rows: SHA-256 of its SubjectPublicKeyInfo, hex.
 pub(crate) fn key_digest(key: &PublicKey) -> String {
     sha256(key.as_der())
+}
+
+/// Whether a keystore of ours sealed this record. A keystore that is away is an error, not a no.
+pub(crate) async fn is_sealed(
+    keys: &Keystore,
+    kind: &'static str,
+    record: &[u8],
+    seal: &[u8],
+) -> Result<bool> {
+    match keys.check_record(kind, record, seal).await {
+        Ok(()) => Ok(true),
+        Err(kyso_keystore::Error::RecordForged | kyso_keystore::Error::NoBackend { .. }) => {
+            Ok(false)
+        }
+        Err(away) => Err(away.into()),
+    }
 }
 
 /// SHA-256, hex.

@@ -176,7 +176,7 @@ impl Authority {
         {
             return Ok(count.changes);
         }
-        let (_, changes) = table::counters(self.store(), issuer).await?;
+        let changes = table::changes(self.store(), issuer).await?;
         let count = Count {
             read_at: now,
             changes,

@@ -18,7 +18,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     NEWEST_PUBLISHED,
     NEWEST_SCHEDULED,
     NEWEST_BY_LABEL,
-    NEXT_NUMBER,
+    TAKE_NUMBER,
     NOT_GOOD,
     RESERVE,
     RESERVED,
@@ -44,9 +44,9 @@ SELECT issuer.label, crl.number, crl.this_update, crl.next_update, crl.entries, 
 FROM crl JOIN issuer ON issuer.certificate_id = crl.issuer_id
 WHERE issuer.label = $1 AND crl.state = 'published' ORDER BY crl.number DESC LIMIT 1";
 
-/// Takes the next number, if nobody took it meanwhile, and with it the issuer's row until the end of the transaction.
-const NEXT_NUMBER: &str = "-- authority.issuer.next_crl_number
-UPDATE issuer SET crl_number = crl_number + 1 WHERE certificate_id = $1 AND crl_number = $2 RETURNING status_changes";
+/// Takes a number, if it is still the next one.
+const TAKE_NUMBER: &str = "-- authority.issuer.take_crl_number
+UPDATE issuer SET crl_number = $2 WHERE certificate_id = $1 AND crl_number = $2 - 1";
 
 const NOT_GOOD: &str = "-- authority.certificate.not_good
 SELECT serial, state, suspended_at, revoked_at, reason FROM certificate
@@ -54,15 +54,15 @@ WHERE issuer_id = $1 AND state IN ('suspended', 'revoked') AND not_after >= $2";
 
 const RESERVE: &str = "-- authority.crl.reserve
 INSERT INTO crl (issuer_id, number, previous, scheduled, status_changes, entries, signature_algorithm, this_update, next_update,
-    state, tbs, reserved_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'reserved', $10, $11)";
+    state, tbs, seal, reserved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'reserved', $10, $11, $12)";
 
 const RESERVED: &str = "-- authority.crl.reserved
-SELECT number, entries, signature_algorithm, this_update, next_update, tbs FROM crl
+SELECT number, entries, signature_algorithm, this_update, next_update, tbs, seal FROM crl
 WHERE issuer_id = $1 AND state = 'reserved' ORDER BY number LIMIT 1";
 
 const PUBLISH: &str = "-- authority.crl.publish
-UPDATE crl SET state = 'published', der = $3, tbs = NULL, published_at = $4
+UPDATE crl SET state = 'published', der = $3, tbs = NULL, seal = NULL, published_at = $4
 WHERE issuer_id = $1 AND number = $2 AND state = 'reserved' AND tbs = $5";
 
 const ANY_RESERVED: &str = "-- authority.crl.any_reserved
@@ -77,6 +77,8 @@ pub(crate) struct ReservedCrl {
     pub this_update: i64,
     pub next_update: i64,
     pub tbs: Vec<u8>,
+    /// The keystore's, over issuer, number, algorithm and bytes.
+    pub seal: Vec<u8>,
 }
 
 /// Where the certificate with this serial stands; none if this issuer never used the serial.
@@ -92,19 +94,25 @@ pub(crate) async fn of_serial(
 }
 
 /// The last CRL number taken and the count of status changes.
-pub(crate) async fn counters(store: &Store, issuer: CertificateId) -> Result<(i64, i64)> {
-    let row = store.one(ISSUER_COUNTERS, &[issuer.into()]).await?;
+pub(crate) async fn counters(tx: &mut Tx, issuer: CertificateId) -> Result<(i64, i64)> {
+    let row = tx.one(ISSUER_COUNTERS, &[issuer.into()]).await?;
     Ok((row.int("crl_number")?, row.int("status_changes")?))
 }
 
+/// The count of status changes, read outside any transaction.
+pub(crate) async fn changes(store: &Store, issuer: CertificateId) -> Result<i64> {
+    let row = store.one(ISSUER_COUNTERS, &[issuer.into()]).await?;
+    Ok(row.int("status_changes")?)
+}
+
 /// What is known of the lists published so far.
-pub(crate) async fn published(store: &Store, issuer: CertificateId) -> Result<state::Published> {
+pub(crate) async fn published(tx: &mut Tx, issuer: CertificateId) -> Result<state::Published> {
     let mut known = state::Published::default();
-    if let Some(newest) = store.optional(NEWEST_PUBLISHED, &[issuer.into()]).await? {
+    if let Some(newest) = tx.optional(NEWEST_PUBLISHED, &[issuer.into()]).await? {
         known.newest_at = Some(newest.int("this_update")?);
         known.newest_changes = newest.int("status_changes")?;
     }
-    if let Some(scheduled) = store.optional(NEWEST_SCHEDULED, &[issuer.into()]).await? {
+    if let Some(scheduled) = tx.optional(NEWEST_SCHEDULED, &[issuer.into()]).await? {
         known.scheduled_at = Some(scheduled.int("this_update")?);
     }
     Ok(known)
@@ -125,16 +133,10 @@ pub(crate) async fn newest_by_label(store: &Store, label: &str) -> Result<Option
     }))
 }
 
-/// Takes the number after `last`; returns the count of status changes at this moment, or none if somebody was first.
-pub(crate) async fn next_number(
-    tx: &mut Tx,
-    issuer: CertificateId,
-    last: i64,
-) -> Result<Option<i64>> {
-    let row = tx
-        .optional(NEXT_NUMBER, &[issuer.into(), last.into()])
-        .await?;
-    Ok(row.map(|row| row.int("status_changes")).transpose()?)
+/// Takes a number; `false` if somebody was first.
+pub(crate) async fn take_number(tx: &mut Tx, issuer: CertificateId, number: i64) -> Result<bool> {
+    let args = [issuer.into(), number.into()];
+    Ok(tx.execute(TAKE_NUMBER, &args).await? == 1)
 }
 
 /// Everything a list has to show: not good, and not expired before `from`.
@@ -184,14 +186,15 @@ pub(crate) async fn reserve(
         list.this_update.into(),
         list.next_update.into(),
         list.tbs.as_slice().into(),
+        list.seal.as_slice().into(),
         now.into(),
     ];
     Ok(tx.change("crl", 1, RESERVE, &args).await?)
 }
 
 /// The list of this issuer that waits for its signature, if there is one.
-pub(crate) async fn reserved(store: &Store, issuer: CertificateId) -> Result<Option<ReservedCrl>> {
-    let Some(row) = store.optional(RESERVED, &[issuer.into()]).await? else {
+pub(crate) async fn reserved(tx: &mut Tx, issuer: CertificateId) -> Result<Option<ReservedCrl>> {
+    let Some(row) = tx.optional(RESERVED, &[issuer.into()]).await? else {
         return Ok(None);
     };
     let number = row.int("number")?;
@@ -206,6 +209,7 @@ pub(crate) async fn reserved(store: &Store, issuer: CertificateId) -> Result<Opt
         this_update: row.int("this_update")?,
         next_update: row.int("next_update")?,
         tbs: row.bytes("tbs")?,
+        seal: row.bytes("seal")?,
     }))
 }
 

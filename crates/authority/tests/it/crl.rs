@@ -2,7 +2,9 @@
 
 use kyso_authority::{Reason, Task};
 use kyso_keystore::Role;
-use kyso_pki::crl::Crl;
+use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
+use kyso_pki::certificate::Issuer;
+use kyso_pki::crl::{self, Crl};
 
 use crate::harness::{DAY_MS, HOUR_MS, Institution, YEAR_MS};
 use crate::openssl::Judge;
@@ -287,8 +289,8 @@ async fn two_publishers_at_once_never_use_a_number_twice_or_skip_one() {
 async fn the_schema_refuses_a_number_twice_or_a_gap() {
     for institution in Institution::each().await {
         let sql = "-- test.forge\nINSERT INTO crl (issuer_id, number, previous, scheduled, status_changes, entries, signature_algorithm,
-            this_update, next_update, state, tbs, reserved_at)
-            SELECT certificate_id, $1, $2, $3, 0, 0, 'ecdsa-sha-256', 1, 2, 'reserved', $4, 1 FROM issuer WHERE label = 'issuing-1'";
+            this_update, next_update, state, tbs, seal, reserved_at)
+            SELECT certificate_id, $1, $2, $3, 0, 0, 'ecdsa-sha-256', 1, 2, 'reserved', $4, $4, 1 FROM issuer WHERE label = 'issuing-1'";
         for (number, previous) in [
             (1, None),
             (3, Some(2)),
@@ -340,18 +342,52 @@ async fn the_root_publishes_twice_a_year_and_not_at_all_where_its_key_is_not() {
     );
 }
 
+/// Whoever writes rows reserves a list on which a revoked certificate is missing. The ledger, which is rows too, is made to say
+/// that it was reserved so, and it carries a true seal, of another record: only the keystore is left to disagree.
 #[tokio::test]
-async fn a_reserved_list_edited_behind_our_back_is_never_signed() {
+async fn a_reserved_list_of_somebody_elses_making_is_never_signed() {
+    const FORGE: &str = "-- test.forge
+INSERT INTO crl (issuer_id, number, previous, scheduled, status_changes, entries, signature_algorithm, this_update, next_update,
+    state, tbs, seal, reserved_at)
+SELECT certificate_id, 2, 1, TRUE, 1, 0, $1, $2, $3, 'reserved', $4, $5, $2 FROM issuer WHERE label = 'issuing-1'";
+    const COUNT_ON: &str =
+        "-- test.count_on\nUPDATE issuer SET crl_number = 2 WHERE label = 'issuing-1'";
+    const SAY_SO: &str = "-- test.say_so
+UPDATE ledger_entry SET detail = $1 WHERE kind = 'authority.crl.reserved'
+    AND subject = (SELECT certificate_id FROM issuer WHERE label = 'issuing-1')";
+
     for institution in Institution::each().await {
         let (authority, keys) = (&institution.authority, &institution.keys);
-        institution.database.clock.advance(25 * HOUR_MS);
-        // A reservation without its signature, and then another content for it.
-        let forged = "INSERT INTO crl (issuer_id, number, previous, scheduled, status_changes, entries, signature_algorithm, this_update,
-            next_update, state, tbs, reserved_at)
-            SELECT certificate_id, crl_number + 1, crl_number, TRUE, 0, 0, 'ecdsa-sha-256', 1, 2, 'reserved',
-                (SELECT der FROM certificate WHERE kind = 'seal'), 1 FROM issuer WHERE label = 'issuing-1';
-            UPDATE issuer SET crl_number = crl_number + 1 WHERE label = 'issuing-1';";
-        institution.database.tamper(forged).await;
+        let revoked = institution.issue("cred_1").await.id;
+        authority
+            .revoke(revoked, Reason::KeyCompromise, "ofc_1")
+            .await
+            .unwrap();
+        let issuing = authority.chain().await.unwrap().remove(0);
+        let algorithm = SignatureAlgorithm::default_for(issuing.public_key().unwrap().algorithm());
+        let this_update = institution.now() - institution.now() % 1_000;
+        let window = (this_update, this_update + DAY_MS);
+        let issuer = Issuer::of(&issuing).unwrap();
+        let tbs = crl::prepare(&issuer, algorithm, 2, window.0, window.1, &[]).unwrap();
+        let digest = hex::encode(Digest::of(DigestAlgorithm::Sha256, &tbs).value());
+        let line = format!("{{\"number\":2,\"to_be_signed_sha256\":\"{digest}\"}}");
+        let seal = keys.seal_record("certificate", &tbs).await.unwrap();
+
+        let mut tx = institution.store().write().await.unwrap();
+        let forged = [
+            algorithm.as_str().into(),
+            window.0.into(),
+            window.1.into(),
+            tbs.into(),
+            seal.into(),
+        ];
+        tx.change("crl", 1, FORGE, &forged).await.unwrap();
+        tx.change("issuer", 1, COUNT_ON, &[]).await.unwrap();
+        tx.change("ledger_entry", 1, SAY_SO, &[line.into()])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+
         let refused = authority.publish_crl_if_due(keys).await;
         assert!(
             matches!(
@@ -361,5 +397,26 @@ async fn a_reserved_list_edited_behind_our_back_is_never_signed() {
             "{refused:?}"
         );
         assert_eq!(newest(&institution).await.0, 1);
+        assert_eq!(institution.lines("authority.crl.refused").await, 1);
+    }
+}
+
+/// A change that comes between the snapshot of a list and its reservation is on the next list, which is due at once.
+#[tokio::test]
+async fn a_change_beside_a_list_that_is_being_written_makes_the_next_one_due() {
+    for institution in Institution::each().await {
+        let (authority, keys) = (&institution.authority, &institution.keys);
+        for round in 0..8 {
+            let id = institution.issue(&format!("cred_{round}")).await.id;
+            let revoked = async || {
+                let reason = Reason::KeyCompromise;
+                authority.revoke(id, reason, "ofc_1").await.unwrap()
+            };
+            institution.database.clock.advance(25 * HOUR_MS);
+            let (published, _) = tokio::join!(authority.publish_crl_if_due(keys), revoked());
+            published.unwrap();
+            authority.publish_crl_if_due(keys).await.unwrap();
+            assert_eq!(newest(&institution).await.1.entries().len(), round + 1);
+        }
     }
 }
