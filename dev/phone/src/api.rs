@@ -271,7 +271,9 @@ impl Phone {
         let spki = URL_SAFE_NO_PAD.encode(self.key.spki());
         let statement =
             statement::binding(&enrolment.id, &spki, &text(&challenge["nonce"]), self.now());
-        let key = self.approval_key(None).await?;
+        let credential = text(&challenge["credential"]);
+        let path = format!("/v1/approval-key?credential={credential}");
+        let key = self.believed(&answer(self.request(Method::GET, &path, None)).await?)?;
         let body = json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
             "device": self.device(),
@@ -369,7 +371,7 @@ impl Phone {
 
     /// The body of an approval for a request as it was shown; made apart so that a test can tamper with it.
     pub async fn approval(&self, session: &Session, shown: &Value, pin: &str) -> Result<Value> {
-        let key = self.approval_key(Some(session)).await?;
+        let key = self.approval_key(session).await?;
         let statement = statement::approval(shown, "same-device", self.now());
         Ok(json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
@@ -445,7 +447,7 @@ impl Phone {
         let challenge = self.post("/v1/device-challenges", None, &json!({})).await?;
         let spki = URL_SAFE_NO_PAD.encode(to.key.spki());
         let nonce = text(&challenge["nonce"]);
-        let key = self.approval_key(Some(session)).await?;
+        let key = self.approval_key(session).await?;
         let statement = statement::change(purpose, &session.credential, &spki, &nonce, self.now());
         Ok(json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
@@ -536,17 +538,15 @@ impl Phone {
         Ok(json!({ "signature": URL_SAFE_NO_PAD.encode(self.key.sign(statement)?) }))
     }
 
-    /// The key (a point) that the keystore of the session's credential, or of new ones, opens sealed PINs with. Of the answer only
-    /// what the institution signed is believed.
-    async fn approval_key(&self, session: Option<&Session>) -> Result<Vec<u8>> {
-        let shown = match session {
-            Some(session) => {
-                self.get("/v1/citizen/credential/approval-key", &session.token)
-                    .await
-            }
-            None => answer(self.request(Method::GET, "/v1/approval-key", None)).await,
-        };
-        let signed = text(&shown?["signed"]);
+    /// The key (a point) that the keystore of the session's credential opens sealed PINs with.
+    async fn approval_key(&self, session: &Session) -> Result<Vec<u8>> {
+        let path = "/v1/citizen/credential/approval-key";
+        self.believed(&self.get(path, &session.token).await?)
+    }
+
+    /// Of an approval key that was shown, only what the institution signed is believed.
+    fn believed(&self, shown: &Value) -> Result<Vec<u8>> {
+        let signed = text(&shown["signed"]);
         let spki = institution::approval_key(&signed, &self.root, self.now());
         let spki = spki.map_err(Error::Unsafe)?;
         let point = point_of(&spki).ok_or(Error::Unsafe("the approval key is not a P-256 key"))?;

@@ -4,6 +4,7 @@
  *   ok    pass everything on
  *   dead  every session and key call answers CKR_DEVICE_REMOVED
  *   hang  every session and key call waits until the word changes
+ *   slow  every session and key call takes a fifth of a second
  *   lost  the next key call answers CKR_SESSION_HANDLE_INVALID, and all is well again
  *   lock  every session and key call answers CKR_DEVICE_REMOVED, and C_Login CKR_PIN_LOCKED
  *   flip  one bit of every signature (not of a MAC, which has 32 octets) is flipped
@@ -37,6 +38,7 @@ static int told(const char *word) {
 /* Whether the device is gone; one that hangs says so never. */
 static int gone(void) {
     while (told("hang")) usleep(5000);
+    if (told("slow")) usleep(200000);
     return told("dead");
 }
 

@@ -170,14 +170,35 @@ pub async fn create_device_challenge(
     Ok((StatusCode::CREATED, Json(ChallengeWire { nonce })))
 }
 
-/// The public key that the PIN and the code of a first binding are sealed to.
-#[utoipa::path(get, path = "/v1/approval-key", tag = "citizen",
+/// `credential`: whose key it is.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct OfCredential {
+    /// As the challenge of a first binding names it.
+    credential: Option<String>,
+}
+
+/// The public key that the PIN and the code of a first binding are sealed to: of the keystore that holds the credential's key, or,
+/// without one, of the keystore that makes new keys.
+#[utoipa::path(get, path = "/v1/approval-key", tag = "citizen", params(OfCredential),
     responses((status = 200, body = ApprovalKeyWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn show_approval_key(
     State(app): State<App>,
     _: Anyone,
+    Query(of): Query<OfCredential>,
 ) -> Result<Json<ApprovalKeyWire>, Problem> {
-    Ok(Json(app.platform.approval_key(None).await?.into()))
+    let backend = match of.credential {
+        Some(id) => {
+            let key = app
+                .platform
+                .signing
+                .credentials
+                .key(&parse_id(&id)?)
+                .await?;
+            Some(key.backend())
+        }
+        None => None,
+    };
+    Ok(Json(app.platform.approval_key(backend).await?.into()))
 }
 
 /// Open a session by the device key. With `x-kyso-app`, as our own application says, the token goes into a cookie.

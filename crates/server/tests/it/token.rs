@@ -1,4 +1,4 @@
-//! The service on a PKCS#11 token: the whole mission, two machines that begin at once, and a token that misbehaves.
+//! The service on a PKCS#11 token: the whole mission on every database, two machines that begin at once, and a token that misbehaves.
 //!
 //! Faults come from the keystore's `shim.c`, a module in front of SoftHSM that does what a file tells it.
 
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use kyso_store::testing::{Database, Folder, skip};
 
 use crate::harness::{Citizen, Node, Options, PIN, World, dossier, kyso, said, until};
+use crate::judges::{self, StatusAddress};
 
 const TOKEN_PIN: &str = "87654321";
 
@@ -20,7 +21,7 @@ struct SoftHsm {
 }
 
 /// How many tokens the tests of this file use.
-const TOKENS: usize = 12;
+const TOKENS: usize = 20;
 
 fn softhsm() -> Option<&'static SoftHsm> {
     static SOFTHSM: OnceLock<Option<SoftHsm>> = OnceLock::new();
@@ -147,23 +148,35 @@ impl Control {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_mission_on_a_token() {
     for algorithm in ["rsa-2048", "p-256"] {
-        let Some(token) = Token::new() else { return };
-        let world = World::on(Database::sqlite().await, token.options(algorithm)).await;
-        let citizen = world.citizen(1).await;
-        let original = dossier(1);
-        let signed = world
-            .signed(&citizen, std::slice::from_ref(&original))
-            .await;
-        assert!(signed[0].starts_with(&original) && signed[0].len() > original.len());
-        world.finish().await;
+        for database in World::databases().await {
+            let Some(token) = Token::new() else { return };
+            let address = StatusAddress::new().await;
+            let mut options = token.options(algorithm);
+            options.configuration.insert_str(0, &address.section());
+            let world = World::on(database, options).await;
+            let _leading = address.lead_to(&world.node);
+            let citizen = world.citizen(1).await;
+            let original = dossier(1);
+            let signed = world.signed(&citizen, std::slice::from_ref(&original));
+            let signed = signed.await.remove(0);
+            judges::accept(&world, "signed.pdf", &signed).await;
+            world.finish().await;
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_the_older_keystore_signs_after_the_default_changed() {
+async fn keys_of_the_older_keystore_are_bound_and_sign_after_the_default_changed() {
     let Some(token) = Token::new() else { return };
     let mut world = World::sqlite().await;
     let citizen = world.citizen(1).await;
+    // Another's key is certified there, and no phone is bound to it yet.
+    let (phone, enrolment, owner) = world.submitted(3).await;
+    world.approve_enrolment(&enrolment).await;
+    let certified = phone.wait_enrolment(&enrolment, "the certificate", |shown| {
+        shown["next"][0] == "device"
+    });
+    certified.await.unwrap();
     world.node.stop();
     let path = world.folder.path().join("kyso.toml");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -184,6 +197,24 @@ async fn a_key_of_the_older_keystore_signs_after_the_default_changed() {
     world.signed(&old, &[dossier(1)]).await;
     let changed = old.phone.change_pin(&old.session, PIN, "161803").await;
     assert_eq!(changed.unwrap()["state"], "bound");
+    // The first binding of a key made there finds its way back, and the key signs the acceptance.
+    let phone = phone.at(&world.node.url);
+    world.bind(&phone, &enrolment, &owner).await;
+    let shown = phone.wait_enrolment(&enrolment, "the acceptance", |shown| {
+        shown["acceptance_request"].is_string()
+    });
+    let acceptance = shown.await.unwrap()["acceptance_request"].clone();
+    let session = phone.open_session().await.unwrap();
+    phone
+        .approve(&session, acceptance.as_str().unwrap(), PIN)
+        .await
+        .unwrap();
+    phone
+        .wait_enrolment(&enrolment, "completion", |shown| {
+            shown["state"] == "complete"
+        })
+        .await
+        .unwrap();
     // Who comes now has a key in the token.
     let new = world.citizen(2).await;
     world.signed(&new, &[dossier(2)]).await;
@@ -308,9 +339,13 @@ struct Frail {
 }
 
 impl Frail {
-    async fn new(database: Database) -> Option<Self> {
+    async fn new(server: &str) -> Option<Self> {
         let (token, control) = Token::frail()?;
-        let world = World::on(database, token.options("p-256")).await;
+        let options = Options {
+            server: server.to_owned(),
+            ..token.options("p-256")
+        };
+        let world = World::on(Database::sqlite().await, options).await;
         let citizen = world.citizen(1).await;
         Some(Self {
             world,
@@ -393,7 +428,7 @@ impl Frail {
 /// back, and everything that needs no key goes on meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_may_vanish_hang_and_err_in_the_middle_of_service() {
-    let Some(frail) = Frail::new(Database::sqlite().await).await else {
+    let Some(frail) = Frail::new("").await else {
         return;
     };
     let (world, control) = (&frail.world, &frail.control);
@@ -433,10 +468,60 @@ async fn a_token_may_vanish_hang_and_err_in_the_middle_of_service() {
     frail.world.finish().await;
 }
 
+/// A token that takes its time: everything comes out, no try is lost, and what needs no key does not wait for what does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_token_holds_up_only_what_needs_it() {
+    let Some(frail) = Frail::new("").await else {
+        return;
+    };
+    let first = frail.approved(1).await;
+    frail.comes_out(&first).await;
+    frail.control.tell("slow");
+    let mut waiting = Vec::new();
+    for n in 2..=4 {
+        waiting.push(frail.approved(n).await);
+    }
+    assert!(frail.world.signed_document(&first, 0).await.len() > 1000);
+    let (phone, session) = (&frail.citizen.phone, &frail.citizen.session);
+    let shown = phone.see(session, &waiting[2]).await.unwrap();
+    assert_eq!(shown["state"], "approved", "the token is still at it");
+    for request in &waiting {
+        frail.comes_out(request).await;
+    }
+    frail.world.finish().await;
+}
+
+/// A token that never answers again does not keep the process from ending, nor the next one from starting; when it is
+/// another day, what waited is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_hangs_for_good_holds_up_no_end_and_no_start() {
+    let Some(mut frail) = Frail::new("drain_seconds = 1").await else {
+        return;
+    };
+    let first = frail.approved(1).await;
+    frail.comes_out(&first).await;
+    frail.control.tell("hang");
+    let waiting = frail.approved(2).await;
+    frail.world.node.unready("keystore").await;
+    frail.world.node.terminate();
+    assert_eq!(frail.world.node.exit_code(), Some(0));
+    let log = frail.world.node.log();
+    assert!(log.contains("stopped with work unfinished"), "{log}");
+
+    frail.world.restart().await;
+    frail.citizen.phone = frail.citizen.phone.at(&frail.world.node.url);
+    frail.world.node.unready("keystore").await;
+    assert!(frail.world.signed_document(&first, 0).await.len() > 1000);
+    frail.control.tell("ok");
+    frail.world.hurry().await;
+    frail.comes_out(&waiting).await;
+    frail.world.finish().await;
+}
+
 /// A locked PIN is offered once, however much work waits, and the service says that it cannot sign.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_token_is_left_alone() {
-    let Some(mut frail) = Frail::new(Database::sqlite().await).await else {
+    let Some(mut frail) = Frail::new("").await else {
         return;
     };
     frail.control.tell("lock");

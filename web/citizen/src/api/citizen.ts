@@ -27,7 +27,9 @@ export interface ChangeBody {
   current_pin: SealedPin;
 }
 
-export const approvalKey = () => callJson<ApprovalKey>('/v1/approval-key');
+/** Of the keystore that holds the key of a credential to which no phone is bound yet. */
+export const approvalKey = (credential: string) =>
+  callJson<ApprovalKey>(`/v1/approval-key?credential=${encodeURIComponent(credential)}`);
 export const ownApprovalKey = () => callJson<ApprovalKey>('/v1/citizen/credential/approval-key');
 export const sessionChallenge = () =>
   callJson<{ nonce: string }>('/v1/device-challenges', { method: 'POST', json: {} });

@@ -84,6 +84,8 @@ export interface Code {
 export interface DeviceChallenge {
   /** Good until `expires_at`, once. */
   nonce: string;
+  /** Whose key the phone is bound to. */
+  credential: string;
   channel: 'sms' | 'email';
   destination: string;
   expires_at: number;

@@ -9,14 +9,14 @@ import type { DeviceKey } from './key';
 import { sealPin, sealPinAndCode } from './pin';
 import { approval, binding, type Channel, pinChange } from './statement';
 
-/** Binds this phone and its PIN to the credential of an enrolment, with the code that came for `nonce`. */
+/** Binds this phone and its PIN to the credential of an enrolment, with the code that came for the challenge. */
 export async function bindPhone(
   ticket: enrolmentApi.Ticket,
   key: DeviceKey,
-  nonce: string,
+  { nonce, credential }: { nonce: string; credential: string },
   secret: { pin: string; code: string },
 ): Promise<Enrolment> {
-  const approvalKey = await citizen.approvalKey();
+  const approvalKey = await citizen.approvalKey(credential);
   const statement = binding(ticket.id, key.wire.public_key, nonce, now());
   const signature = await key.sign(statement);
   return enrolmentApi.bind(ticket, {

@@ -84,13 +84,13 @@ export function PinScreen() {
       await keep(CHALLENGE, fresh);
       setStage({ at: 'code' });
     });
-  const bind = (nonce: string, pin: string, code: string) =>
+  const bind = (to: DeviceChallenge, pin: string, code: string) =>
     work.run(async () => {
       setStage({ at: 'sending' });
       try {
         const key: DeviceKey = deviceKey.value ?? (await makeBrowserKey());
         deviceKey.value = key;
-        seen(await bindPhone(held(), key, nonce, { pin, code }));
+        seen(await bindPhone(held(), key, to, { pin, code }));
         setStage({ at: 'sent' });
       } catch (cause) {
         // Sent or not is not known: the row says. What was typed is entered anew.
@@ -110,7 +110,7 @@ export function PinScreen() {
         void drop();
         setStage({ at: 'code', problem: 'old' });
       } else {
-        void bind(challenge.nonce, pin, stage.code);
+        void bind(challenge, pin, stage.code);
       }
     } else if (stage.at === 'first') {
       const problem = isWeakPin(pin) ? 'weak' : isPersonal(pin) ? 'personal' : undefined;
