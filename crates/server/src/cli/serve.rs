@@ -62,7 +62,7 @@ impl Serve {
         };
         let (stop, stopped) = watch::channel(false);
         let work = start_worker(&platform, loaded, &stopped)?;
-        let (public_router, operator_router) = http::routers(platform, metrics);
+        let (public_router, operator_router) = http::routers(platform, metrics, stopped.clone());
 
         tracing::info!(listen = %public.local_addr()?, metrics = watched.map(tracing::field::display), role = ?server.role, "serving");
         let listen = |listener: TcpListener, router| {

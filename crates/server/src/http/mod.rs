@@ -34,6 +34,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -65,6 +66,8 @@ pub struct App {
     room: Arc<tokio::sync::Semaphore>,
     /// Long polls, by portal.
     waits: Arc<Places<kyso_signing::PortalId>>,
+    /// Set when the process is told to stop: whoever waits is answered.
+    stopped: watch::Receiver<bool>,
     metrics: PrometheusHandle,
     readiness: Arc<health::Readiness>,
 }
@@ -76,7 +79,12 @@ type Probing = std::pin::Pin<Box<dyn Future<Output = bool> + Send>>;
 
 impl App {
     /// The application over a platform whose keys have been taken out by [`routers`].
-    fn new(platform: Platform, metrics: PrometheusHandle, probe: Option<Probe>) -> Self {
+    fn new(
+        platform: Platform,
+        metrics: PrometheusHandle,
+        probe: Option<Probe>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
         let server = &platform.loaded.config.server;
         let authority = &platform.loaded.config.authority;
         let fresh = |rate: u32| rate::Limiter::new(rate, rate.saturating_mul(2));
@@ -98,6 +106,7 @@ impl App {
             )),
             proxies: Arc::new(client::Proxies::of(server)),
             waits: Places::new(waits, waits / 4),
+            stopped,
             platform: Arc::new(platform),
             metrics,
             readiness: Arc::new(health::Readiness::new(probe)),
@@ -106,7 +115,11 @@ impl App {
 }
 
 /// The public router and the operator's (metrics and health) for the role of the platform.
-pub fn routers(mut platform: Platform, metrics: PrometheusHandle) -> (Router, Router) {
+pub fn routers(
+    mut platform: Platform,
+    metrics: PrometheusHandle,
+    stopped: watch::Receiver<bool>,
+) -> (Router, Router) {
     let keys = platform.keys.take();
     let role = platform.loaded.config.server.role;
     let probe = keys.clone().map(|keys| {
@@ -116,7 +129,7 @@ pub fn routers(mut platform: Platform, metrics: PrometheusHandle) -> (Router, Ro
                 as Probing
         }))
     });
-    let app = App::new(platform, metrics, probe);
+    let app = App::new(platform, metrics, probe, stopped);
     let mut public = Router::new()
         .merge(health_routes(&app))
         .merge(page_routes(&app));

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Place, Signer};
+use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Place, RequestView, Signer};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -152,8 +152,8 @@ pub async fn create_signature_request(
         .into_response())
 }
 
-/// The request and its state; with `wait`, answered when it moves. When too many wait already, it is answered at once, with
-/// `Retry-After`.
+/// The request and its state; with `wait`, answered when it moves. When too many wait already, or the server stops, it is answered
+/// at once, with `Retry-After`.
 #[utoipa::path(get, path = "/v1/signature-requests/{id}", tag = "portal", params(("id" = String, Path), Wait),
     responses((status = 200, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn show_signature_request(
@@ -171,16 +171,24 @@ pub async fn show_signature_request(
     }
     let Some(_place) = app.waits.enter(portal.id, true) else {
         metrics::counter!("kyso_http_waits_refused_total").increment(1);
-        let soon = [(header::RETRY_AFTER, "2")];
-        return Ok((soon, Json(RequestWire::from(view))).into_response());
+        return Ok(come_again(view));
     };
     let state = view.state;
     let until = app.platform.store.now() + i64::try_from(wait.wait.min(25)).unwrap_or(25) * 1000;
     while view.state == state && app.platform.store.now() < until {
+        if *app.stopped.borrow() {
+            return Ok(come_again(view));
+        }
         listener.wait(LOOK_AGAIN).await;
         view = requests.of_portal(&portal, &id).await?;
     }
     Ok(Json(RequestWire::from(view)).into_response())
+}
+
+/// The request as it is, to whoever would have waited.
+fn come_again(view: RequestView) -> Response {
+    let soon = [(header::RETRY_AFTER, "2")];
+    (soon, Json(RequestWire::from(view))).into_response()
 }
 
 /// The signed PDF: the bytes that were sent, with the signature appended.

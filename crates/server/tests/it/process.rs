@@ -60,6 +60,37 @@ async fn told_to_stop_it_finishes_an_upload_takes_no_other_call_and_exits_with_z
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_it_answers_whoever_waits_for_a_signature() {
+    let options = Options {
+        server: "concurrency_max = 32".into(),
+        ..Options::default()
+    };
+    let mut world = World::on(Database::sqlite().await, options).await;
+    let citizen = world.citizen(1).await;
+    let request = world.ask(&citizen, &[dossier(1)]).await;
+    let url = format!("{}/v1/signature-requests/{request}?wait=25", world.node.url);
+    let mut polls = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let poll = client().get(&url);
+        let poll = poll.basic_auth(&world.portal.client_id, Some(&world.portal.secret));
+        polls.spawn(poll.send());
+    }
+    // Of sixteen, one portal may have four: when the fifth is answered, four wait.
+    polls.join_next().await.unwrap().unwrap().unwrap();
+
+    world.node.terminate();
+    while let Some(answer) = polls.join_next().await {
+        let answer = answer.unwrap().unwrap();
+        assert_eq!(answer.headers()["retry-after"], "2");
+        let shown: Value = answer.json().await.unwrap();
+        assert_eq!(shown["state"], "pending");
+    }
+    assert_eq!(world.node.exit_code(), Some(0), "{}", world.node.log());
+    assert!(!world.node.log().contains("work unfinished"));
+    world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metrics_have_a_listener_of_their_own_and_move_with_what_happens() {
     let mut world = World::sqlite().await;
     let citizen = world.citizen(1).await;
