@@ -2,10 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use kyso_authority::ceremony::Plan;
 use kyso_phone::{DeviceKey, Error};
+use kyso_server::platform::Platform;
+use kyso_store::testing::{Database, Folder};
 use serde_json::{Value, json};
 
-use crate::harness::{Citizen, PIN, World, dossier};
+use crate::harness::{Citizen, Options, PIN, World, dossier};
 
 const KIND: &str = "kyso.approval-key.v1";
 
@@ -119,4 +122,34 @@ async fn signed_blind(world: &World, citizen: &Citizen, message: &[u8]) -> Vec<u
         .await;
     let signature = signed.unwrap()["documents"][0]["signature"].clone();
     STANDARD.decode(signature.as_str().unwrap()).unwrap()
+}
+
+/// The default ceremony makes RSA keys: the phone believes that seal too, and nothing that it did not sign.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_believes_an_rsa_seal_and_not_another_s_words_under_it() {
+    let ceremony = async |_: &Folder, platform: &Platform| {
+        let keys = platform.keys.as_ref()?;
+        let plan = Plan::default();
+        let held = platform.authority.ceremony(keys, &plan, &|_| ()).await;
+        held.unwrap();
+        Some(())
+    };
+    let database = Database::sqlite().await;
+    let world = World::after(database, Options::default(), ceremony).await;
+    let world = world.unwrap();
+    let citizen = world.citizen(1).await;
+    let honest = served(&world).await["signed"].as_str().unwrap().to_owned();
+    let parts: Vec<&str> = honest.split('.').collect();
+    let header = URL_SAFE_NO_PAD.decode(parts[0]).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    assert_eq!(header["alg"], "RS256");
+    let payload = URL_SAFE_NO_PAD.decode(parts[1]).unwrap();
+    let mut payload: Value = serde_json::from_slice(&payload).unwrap();
+    payload["issued_at"] = world.platform.store.now().into();
+    serve_instead(&world, &[parts[0], &encode(&payload), parts[2]].join(".")).await;
+    let why = refusal(&world, &citizen).await;
+    assert!(why.contains("signature"), "{why}");
+    serve_instead(&world, &honest).await;
+    world.signed(&citizen, &[dossier(1)]).await;
+    world.finish().await;
 }

@@ -10,6 +10,7 @@ mod change;
 mod clock;
 mod crash;
 mod database;
+mod disk;
 mod documents;
 mod harness;
 mod judges;

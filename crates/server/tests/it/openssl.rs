@@ -66,40 +66,42 @@ async fn verify_with_list(world: &World) -> (bool, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn openssl_sees_a_revocation_within_seconds() {
     for by_officer in [true, false] {
-        let world = World::sqlite().await;
-        let citizen = world.citizen(1).await;
-        keep_chain(&world).await;
-        keep_certificate(&world, &citizen).await;
-        let Some(told) = ocsp(&world, &world.node.url) else {
-            return;
-        };
-        assert!(told.contains("leaf.pem: good"), "{told}");
-        let (content, told) = verify_with_list(&world).await;
-        assert!(content, "{told}");
-
-        let reason = if by_officer {
-            let path = format!(
-                "/v1/ra/credentials/{}/revocation",
-                citizen.session.credential
-            );
-            let ask = json!({ "reason": "key-compromise" });
-            world.officer_post(&path, &ask).await.unwrap();
-            "keyCompromise"
-        } else {
-            citizen.phone.lock(&citizen.session).await.unwrap();
-            "certificateHold"
-        };
-        until("the responder says so", async || {
-            let told = ocsp(&world, &world.node.url).unwrap();
-            told.contains("leaf.pem: revoked") && told.contains(reason)
-        })
-        .await;
-        until("the list says so", async || {
+        for database in World::databases().await {
+            let world = World::on(database, Options::default()).await;
+            let citizen = world.citizen(1).await;
+            keep_chain(&world).await;
+            keep_certificate(&world, &citizen).await;
+            let Some(told) = ocsp(&world, &world.node.url) else {
+                return;
+            };
+            assert!(told.contains("leaf.pem: good"), "{told}");
             let (content, told) = verify_with_list(&world).await;
-            !content && told.contains("certificate revoked")
-        })
-        .await;
-        world.finish().await;
+            assert!(content, "{told}");
+
+            let reason = if by_officer {
+                let path = format!(
+                    "/v1/ra/credentials/{}/revocation",
+                    citizen.session.credential
+                );
+                let ask = json!({ "reason": "key-compromise" });
+                world.officer_post(&path, &ask).await.unwrap();
+                "keyCompromise"
+            } else {
+                citizen.phone.lock(&citizen.session).await.unwrap();
+                "certificateHold"
+            };
+            until("the responder says so", async || {
+                let told = ocsp(&world, &world.node.url).unwrap();
+                told.contains("leaf.pem: revoked") && told.contains(reason)
+            })
+            .await;
+            until("the list says so", async || {
+                let (content, told) = verify_with_list(&world).await;
+                !content && told.contains("certificate revoked")
+            })
+            .await;
+            world.finish().await;
+        }
     }
 }
 
