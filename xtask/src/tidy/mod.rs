@@ -7,6 +7,7 @@ mod places;
 mod shape;
 mod sizes;
 mod source;
+mod supply;
 
 use crate::repository::Repository;
 use source::Source;
@@ -56,6 +57,7 @@ fn sources(repository: &Repository) -> Vec<Source> {
 fn findings(repository: &Repository, sources: &[Source]) -> Vec<Finding> {
     let mut found = arrows::check(repository);
     found.extend(shape::check(repository, sources));
+    found.extend(supply::check(repository));
     found.extend(sources.iter().flat_map(places::check));
     found
 }
