@@ -11,11 +11,15 @@ use tokio::net::TcpStream;
 use crate::harness::{Options, World, base64, client, dossier};
 
 async fn world(server: &str) -> World {
+    world_on(Database::sqlite().await, server).await
+}
+
+async fn world_on(database: Database, server: &str) -> World {
     let options = Options {
         server: server.to_owned(),
         ..Options::default()
     };
-    World::on(Database::sqlite().await, options).await
+    World::on(database, options).await
 }
 
 /// A connection on which `text` has been sent.
@@ -155,7 +159,12 @@ async fn without_a_trusted_proxy_the_header_is_not_believed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_polls_beyond_their_bound_are_answered_at_once() {
-    let world = world("concurrency_max = 32").await;
+    for database in World::databases().await {
+        polls_beyond_their_bound(world_on(database, "concurrency_max = 32").await).await;
+    }
+}
+
+async fn polls_beyond_their_bound(world: World) {
     let citizen = world.citizen(1).await;
     let request = world.ask(&citizen, &[dossier(1)]).await;
     let url = format!("{}/v1/signature-requests/{request}", world.node.url);
