@@ -13,12 +13,12 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use kyso_pki::algorithm::{Digest, KeyAlgorithm, SignatureAlgorithm};
 
 use crate::activation::{
-    Activation, ApprovalKey, BindingCode, BindingRequest, BindingStatement, CODE_DIGITS, Opening,
-    PIN_DIGITS, Pin, Purpose, Refusal, SealedPin, Subject,
+    Activation, ApprovalKey, ApprovalStatement, BindingCode, BindingRequest, BindingStatement,
+    CODE_DIGITS, Opening, PIN_DIGITS, Pin, Purpose, Refusal, SealedPin, Subject,
 };
 use crate::backend::{Fault, MacKey, Vault, random};
 use crate::error::Error;
-use crate::keystore::{BindingOutcome, Outcome};
+use crate::keystore::{BindingOutcome, Outcome, Settlement};
 use crate::memory::Memory;
 use crate::row::{
     CitizenFields, CitizenKey, FAILURES_MAX, PinVerifier, PooledKey, SPENT_MAX, Spent, WrappedKey,
@@ -67,6 +67,50 @@ impl BindingAttempt {
     /// The row to store durably before [`crate::Keystore::bind`].
     pub fn raised(&self) -> &CitizenKey {
         &self.raised
+    }
+}
+
+/// What a row may have been raised for, as it was handed to [`crate::Keystore::begin`] or
+/// [`crate::Keystore::begin_binding`]. Whether it was, the row says: [`CitizenKey::is_raised_for`].
+#[derive(Debug, Clone)]
+pub enum Tried {
+    /// An approval, by now perhaps too old to sign for.
+    Approval {
+        /// Canonical bytes of the statement.
+        statement: Vec<u8>,
+        /// The PIN sealed for it.
+        sealed_pin: SealedPin,
+    },
+    /// A binding, by now perhaps too old to bind.
+    Binding(Box<BindingRequest>),
+}
+
+impl Tried {
+    fn statement(&self) -> &[u8] {
+        match self {
+            Tried::Approval { statement, .. } => statement,
+            Tried::Binding(request) => &request.statement,
+        }
+    }
+
+    /// What the try is about: the PIN of an approval, the code of a first binding, the PIN in force of a change.
+    fn compared(&self) -> &SealedPin {
+        match self {
+            Tried::Approval { sealed_pin, .. } => sealed_pin,
+            Tried::Binding(request) => compared(request),
+        }
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        try_digest(&statement_digest(self.statement()), self.compared())
+    }
+}
+
+impl CitizenKey {
+    /// Whether this very try raised the row last. A row that was settled or signed with since says no; one whose PIN was found
+    /// wrong says yes.
+    pub fn is_raised_for(&self, tried: &Tried) -> bool {
+        self.fields.attempt == Some(tried.digest())
     }
 }
 
@@ -153,11 +197,7 @@ pub(crate) fn begin_binding(
     let statement = request.check(now).map_err(Error::from)?;
     check_consent(key, credential_id, request, &statement)?;
     // Step 3: raise, unless the row was raised for this very try.
-    let compared = match &request.consent {
-        None => &request.sealed_pin,
-        Some(consent) => &consent.current_pin,
-    };
-    let try_digest = try_digest(&statement_digest(&request.statement), compared);
+    let try_digest = try_digest(&statement_digest(&request.statement), compared(request));
     let fields = raise(&key.fields, &try_digest)?;
     // Step 4: what is sealed opens, and the new PIN is fit. What does not costs no try: nothing was compared.
     let (next, presented) = match &request.consent {
@@ -194,11 +234,7 @@ pub(crate) fn bind(
 ) -> Result<BindingOutcome, Fault> {
     check_stored(memory, &attempt.raised, stored, &attempt.try_digest)?;
     let credential = &stored.fields.credential;
-    let is_right = match &attempt.presented {
-        Presented::Code(code) => code_for(vault, credential, &attempt.request.nonce)?.is(code),
-        Presented::Pin(pin) => is_right_pin(vault, &stored.fields, pin)?,
-    };
-    if !is_right {
+    if !is_right(vault, stored, &attempt.request.nonce, &attempt.presented)? {
         return Ok(match tries_left(stored) {
             0 => BindingOutcome::Locked {
                 key: stored.clone(),
@@ -212,9 +248,7 @@ pub(crate) fn bind(
     let mut fields = stored.fields.clone();
     fields.pin = Some(make_verifier(vault, credential, &attempt.next)?);
     fields.device = Some(attempt.request.device.clone());
-    fields.failures = 0;
-    fields.attempt = None;
-    fields.version += 1;
+    give_back_tries(&mut fields);
     Ok(BindingOutcome::Bound {
         key: seal(vault, fields)?,
     })
@@ -298,13 +332,78 @@ pub(crate) fn sign(
     check_signatures(key, algorithm, digests, &signatures)?;
     // Step 5: the row that goes with the signatures: tries back, this approval remembered.
     let mut fields = stored.fields.clone();
-    fields.failures = 0;
-    fields.attempt = None;
-    fields.version += 1;
-    remember_spent(&mut fields.spent, &attempt.activation);
+    give_back_tries(&mut fields);
+    remember_spent(
+        &mut fields.spent,
+        attempt.activation.statement_bytes(),
+        attempt.activation.statement().expires_at,
+        attempt.activation.checked_at(),
+    );
     Ok(Outcome::Signed {
         signatures,
         key: seal(vault, fields)?,
+    })
+}
+
+/// Compares a try whose row was raised and that may never have been compared, whatever its age. Signs and binds nothing.
+///
+/// Without it a try counts that nobody got wrong: the token was away, or the credential held, until the approval was too old.
+///
+/// Why this gives nobody a guess, be it a web role that writes every row:
+/// - The raise comes first, as ever. The try must be the one that the row's own `attempt` names, under the row's MAC: `begin` put
+///   it there, for a statement that was current and signed by the device in force, and that row was stored before it was read.
+///   So one raise, one guess: another PIN, another statement or another nonce has another digest, and must raise anew, for which
+///   it must be current.
+/// - What was compared already answers the same again; that is not a second guess.
+/// - A row of which a later try was compared is not admitted (`memory`); across restarts the ledger's version says so.
+/// - The tries come back once for each right PIN that was raised, as they do when it signs: the row forgets the attempt and
+///   counts on. The approval is spent with it, so it does not sign later either, even if it still is current.
+pub(crate) fn settle(
+    vault: &mut dyn Vault,
+    memory: &Memory,
+    key: &CitizenKey,
+    credential_id: &str,
+    tried: &Tried,
+    now: i64,
+) -> Result<Settlement, Fault> {
+    check_authentic(vault, key, credential_id)?;
+    if !key.is_raised_for(tried) {
+        return Err(Error::NotRaised.into());
+    }
+    // What is compared with what follows from the statement, which the digest covers; the rest of a row may be anybody's.
+    let statement = tried.statement();
+    let (nonce, presented, approval_expires_at) = match tried {
+        Tried::Approval { sealed_pin, .. } => {
+            let said = ApprovalStatement::parse(statement).map_err(Error::from)?;
+            let pin = open_pin(vault, sealed_pin, statement)?;
+            (said.nonce, Presented::Pin(pin), Some(said.expires_at))
+        }
+        Tried::Binding(_) => {
+            let said = BindingStatement::parse(statement).map_err(Error::from)?;
+            let presented = match said.purpose {
+                Purpose::Enrol => {
+                    let (_, code) = open_pin_and_code(vault, tried.compared(), statement)?;
+                    Presented::Code(code)
+                }
+                _ => Presented::Pin(open_pin(vault, tried.compared(), statement)?),
+            };
+            (said.nonce, presented, None)
+        }
+    };
+    check_stored(memory, key, key, &tried.digest())?;
+    if !is_right(vault, key, &nonce, &presented)? {
+        return Ok(match tries_left(key) {
+            0 => Settlement::Locked,
+            tries_left => Settlement::Wrong { tries_left },
+        });
+    }
+    let mut fields = key.fields.clone();
+    give_back_tries(&mut fields);
+    if let Some(expires_at) = approval_expires_at {
+        remember_spent(&mut fields.spent, statement, expires_at, now);
+    }
+    Ok(Settlement::Right {
+        key: Box::new(seal(vault, fields)?),
     })
 }
 
@@ -423,6 +522,33 @@ fn raise(fields: &CitizenFields, try_digest: &[u8; 32]) -> Result<Option<Citizen
     raised.version += 1;
     raised.attempt = Some(*try_digest);
     Ok(Some(raised))
+}
+
+/// The PIN or code was right: the next version of the row counts from zero.
+fn give_back_tries(fields: &mut CitizenFields) {
+    fields.failures = 0;
+    fields.attempt = None;
+    fields.version += 1;
+}
+
+/// What a binding's try is about: the code sealed with the PIN of a first one, the PIN in force of a change.
+fn compared(request: &BindingRequest) -> &SealedPin {
+    match &request.consent {
+        None => &request.sealed_pin,
+        Some(consent) => &consent.current_pin,
+    }
+}
+
+fn is_right(
+    vault: &mut dyn Vault,
+    key: &CitizenKey,
+    nonce: &str,
+    presented: &Presented,
+) -> Result<bool, Fault> {
+    match presented {
+        Presented::Code(code) => Ok(code_for(vault, &key.fields.credential, nonce)?.is(code)),
+        Presented::Pin(pin) => is_right_pin(vault, &key.fields, pin),
+    }
 }
 
 fn check_stored(
@@ -579,13 +705,13 @@ fn check_signatures(
 }
 
 /// Forgets what has expired, then remembers this approval; the oldest goes if there are too many.
-fn remember_spent(spent: &mut Vec<Spent>, activation: &Activation) {
-    spent.retain(|spent| spent.expires_at > activation.checked_at());
+fn remember_spent(spent: &mut Vec<Spent>, statement: &[u8], expires_at: i64, now: i64) {
+    spent.retain(|spent| spent.expires_at > now);
     if spent.len() == SPENT_MAX {
         spent.remove(0);
     }
     spent.push(Spent {
-        statement: statement_digest(activation.statement_bytes()),
-        expires_at: activation.statement().expires_at,
+        statement: statement_digest(statement),
+        expires_at,
     });
 }

@@ -77,6 +77,9 @@ pub enum Error {
         /// Version the attempt raised to.
         raised: u64,
     },
+    /// The row was not raised for the try that is to be settled, or was settled already.
+    #[error("the key row is not raised for this try")]
+    NotRaised,
     /// The key has no device and PIN yet.
     #[error("the key is not bound to a device")]
     Unclaimed,

@@ -14,7 +14,7 @@ use crate::backend::pkcs11::Token;
 use crate::backend::software::Software;
 use crate::backend::threads::{Opener, Threads};
 use crate::backend::{BackendName, check_label};
-use crate::citizen::{self, Attempt, BindingAttempt};
+use crate::citizen::{self, Attempt, BindingAttempt, Tried};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
 use crate::record;
@@ -105,6 +105,23 @@ pub enum Outcome {
         /// The row, as raised.
         key: CitizenKey,
     },
+}
+
+/// What a raised try was worth, found out without using it.
+#[derive(Debug)]
+pub enum Settlement {
+    /// PIN or code was right.
+    Right {
+        /// The row to store, its count back at zero.
+        key: Box<CitizenKey>,
+    },
+    /// It was wrong: the row stays as it was raised.
+    Wrong {
+        /// How many tries are left.
+        tries_left: u8,
+    },
+    /// It was wrong, and the last: the row stays as it was raised.
+    Locked,
 }
 
 /// How a binding ended. `key` is the row to store.
@@ -379,6 +396,27 @@ impl Keystore {
         let (stored, memory) = (stored.clone(), Arc::clone(&self.inner.memory));
         self.threads(stored.backend())?
             .run(move |vault| citizen::sign(vault, &memory, &attempt, &stored, algorithm))
+            .await
+    }
+
+    /// Compares a try that raised the row and was never compared, because the keystore was away or the credential held until it
+    /// was too old to sign or to bind. Signs and binds nothing; `key` is the row as stored. Costs no try, and gives none: see
+    /// `citizen::settle`.
+    ///
+    /// # Errors
+    /// [`Error::NotRaised`] if the row is not raised for it, [`Error::RowStale`] if a later try was compared,
+    /// [`Error::PinUnreadable`], and those of the row: all without a comparison.
+    pub async fn settle(
+        &self,
+        key: &CitizenKey,
+        credential_id: &str,
+        tried: Tried,
+        now: i64,
+    ) -> Result<Settlement> {
+        let (key, credential_id) = (key.clone(), credential_id.to_owned());
+        let memory = Arc::clone(&self.inner.memory);
+        self.threads(key.backend())?
+            .run(move |vault| citizen::settle(vault, &memory, &key, &credential_id, &tried, now))
             .await
     }
 

@@ -24,6 +24,7 @@
 //!  unclaimed ──begin_binding──► raised ──bind──► bound       (right code; a wrong one counts, the fifth locks)
 //!  bound ──begin──► raised ──sign_for_citizen──► bound       (right PIN: count 0, version + 1)
 //!    ▲                ├── wrong PIN ──► bound                (count stays raised)
+//!    │                ├──settle──► bound                     (raised and never compared: as above, but nothing is signed)
 //!    └──bind──────────┴── fifth wrong PIN ──► locked         (for good; begin_binding raises as begin does)
 //! ```
 //!
@@ -79,7 +80,8 @@
 //! - Whoever can write rows and restart the worker can put back an older row and so win five tries: the ledger, which
 //!   holds version and count, must be compared at the start (a restore is a ceremony).
 //! - Which contact a code goes to was decided by registration, not here.
-//! - A try raised for an approval that then expires before it is compared is spent. The next right PIN gives it back.
+//! - A try that was raised counts until it is compared or settled. Whoever can write rows can take the approval away before:
+//!   it then costs a try, which the next right PIN gives back.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -100,10 +102,11 @@ pub use activation::{
     Refusal, SealedPin, SessionStatement, seal_pin, seal_pin_and_code,
 };
 pub use backend::{BackendName, UnknownBackend};
-pub use citizen::{Attempt, BindingAttempt};
+pub use citizen::{Attempt, BindingAttempt, Tried};
 pub use error::{Error, Result};
 pub use keystore::{
-    BindingOutcome, Keystore, KeystoreConfig, Outcome, Pkcs11Config, SoftwareConfig, WrapMechanism,
+    BindingOutcome, Keystore, KeystoreConfig, Outcome, Pkcs11Config, Settlement, SoftwareConfig,
+    WrapMechanism,
 };
 pub use officer::{make_officer_key, sign_decision};
 pub use row::{CitizenKey, FAILURES_MAX, PooledKey};

@@ -2,12 +2,13 @@
 
 use kyso_keystore::activation::{Purpose, Subject};
 use kyso_keystore::{
-    BindingOutcome, CitizenKey, Error, Outcome, PooledKey, Refusal, seal_pin, seal_pin_and_code,
+    BindingOutcome, CitizenKey, Error, Outcome, PooledKey, Refusal, Settlement, Tried, seal_pin,
+    seal_pin_and_code,
 };
 use kyso_pki::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use tokio::task::JoinSet;
 
-use crate::world::{Citizen, ES256, NONCE, NOW, PIN, Phone, World, digests, mount, one};
+use crate::world::{Approval, Citizen, ES256, NONCE, NOW, PIN, Phone, World, digests, mount, one};
 
 mount!(
     every_algorithm_signs_what_was_approved_in_order,
@@ -17,6 +18,10 @@ mount!(
     a_wrong_pin_counts_down_and_the_fifth_locks_for_good,
     the_right_pin_gives_all_tries_back,
     beginning_the_same_approval_again_costs_no_try,
+    five_tries_that_were_never_compared_leave_a_healthy_key,
+    a_settled_try_counts_as_it_would_have_and_signs_nothing,
+    settling_gives_nobody_a_guess,
+    a_binding_that_was_never_compared_is_settled_as_well,
     a_changed_pin_replaces_the_old_one,
     a_changed_device_replaces_the_old_one,
     a_first_binding_needs_the_code_that_was_sent_and_a_wrong_one_counts,
@@ -357,6 +362,225 @@ async fn beginning_the_same_approval_again_costs_no_try(world: World) {
         .await
         .unwrap();
     assert_eq!(another.raised().failures(), 2);
+}
+
+/// The try of an approval, as the worker reads it from the request's row.
+fn tried(approval: &Approval) -> Tried {
+    Tried::Approval {
+        statement: approval.statement.clone(),
+        sealed_pin: approval.sealed_pin.clone(),
+    }
+}
+
+/// Long after every approval of these tests has expired.
+const LATE: i64 = NOW + 3_600_000;
+
+async fn five_tries_that_were_never_compared_leave_a_healthy_key(world: World) {
+    let keystore = &world.keystore;
+    let mut citizen = world.citizen(KeyAlgorithm::P256).await;
+    for outage in 0..5 {
+        let request = format!("req_{outage}");
+        let approval = citizen.approve(keystore, &request, &one(), PIN).await;
+        citizen.raise(keystore, &approval).await;
+        assert_eq!(citizen.row.failures(), 1, "outage {outage}");
+        let settled = citizen.settle(keystore, tried(&approval)).await;
+        assert!(matches!(settled, Ok(Settlement::Right { .. })));
+        assert_eq!(citizen.row.failures(), 0, "outage {outage}");
+    }
+    let outcome = citizen
+        .sign(keystore, "req_after", &one(), PIN, ES256)
+        .await
+        .unwrap();
+    assert!(matches!(outcome, Outcome::Signed { .. }));
+}
+
+async fn a_settled_try_counts_as_it_would_have_and_signs_nothing(world: World) {
+    let keystore = &world.keystore;
+    let mut citizen = world.citizen(KeyAlgorithm::P256).await;
+    for left in (0..5).rev() {
+        let wrong = citizen
+            .approve(keystore, &format!("req_{left}"), &one(), "909090")
+            .await;
+        citizen.raise(keystore, &wrong).await;
+        let before = citizen.row.clone();
+        // Asked twice, it answers the same and costs nothing more.
+        for _ in 0..2 {
+            match citizen.settle(keystore, tried(&wrong)).await.unwrap() {
+                Settlement::Wrong { tries_left } => assert_eq!(tries_left, left),
+                Settlement::Locked => assert_eq!(left, 0),
+                Settlement::Right { .. } => panic!("{left}"),
+            }
+            assert_eq!(citizen.row, before);
+        }
+    }
+    let refused = citizen.begin(keystore, "req_last", &one(), PIN).await;
+    assert!(matches!(refused, Err(Error::Locked { .. })));
+
+    // An approval that was settled is spent, even one that still is current.
+    let mut other = world.citizen(KeyAlgorithm::P256).await;
+    let right = other.approve(keystore, "req_1", &one(), PIN).await;
+    other.raise(keystore, &right).await;
+    other.settle(keystore, tried(&right)).await.unwrap();
+    let refused = keystore
+        .begin(&other.row, &other.credential, right.activation())
+        .await;
+    assert!(matches!(refused, Err(Error::ApprovalSpent)));
+}
+
+async fn settling_gives_nobody_a_guess(world: World) {
+    let keystore = &world.keystore;
+    let mut citizen = world.citizen(KeyAlgorithm::P256).await;
+    let unraised = citizen.row.clone();
+    let approval = citizen.approve(keystore, "req_1", &one(), "909090").await;
+    citizen.raise(keystore, &approval).await;
+    let raised = citizen.row.clone();
+    // A guess in place of the one the row was raised for: another PIN for the same statement, or another approval.
+    let another_pin = Tried::Approval {
+        statement: approval.statement.clone(),
+        sealed_pin: seal_pin(
+            &keystore
+                .approval_public_key_of(world.backend)
+                .await
+                .unwrap(),
+            &approval.statement,
+            PIN,
+        )
+        .unwrap(),
+    };
+    let another = citizen.approve(keystore, "req_2", &one(), PIN).await;
+    for guess in [another_pin, tried(&another)] {
+        let refused = citizen.settle(keystore, guess).await;
+        assert!(matches!(refused, Err(Error::NotRaised)));
+        assert_eq!(citizen.row, raised);
+    }
+    // A row that was never raised for it, one of another credential, and an edited one.
+    let refuse = async |row: &CitizenKey, credential: &str| {
+        keystore
+            .settle(row, credential, tried(&approval), LATE)
+            .await
+            .unwrap_err()
+    };
+    assert!(matches!(
+        refuse(&unraised, &citizen.credential).await,
+        Error::NotRaised
+    ));
+    assert!(matches!(
+        refuse(&raised, "cred_other").await,
+        Error::RowOfOtherCredential
+    ));
+    let mut bytes = raised.as_bytes().to_vec();
+    let at = bytes.len() - 1;
+    bytes[at] ^= 1;
+    let edited = CitizenKey::from_bytes(bytes).unwrap();
+    assert!(matches!(
+        refuse(&edited, &citizen.credential).await,
+        Error::RowForged
+    ));
+    // An older raised row put back after a later try was compared: a right PIN of long ago gives no tries back.
+    let mut rolled = world.citizen(KeyAlgorithm::P256).await;
+    let right = rolled.approve(keystore, "req_1", &one(), PIN).await;
+    rolled.raise(keystore, &right).await;
+    let old = rolled.row.clone();
+    for index in 0..3 {
+        rolled
+            .sign(
+                keystore,
+                &format!("req_{}", index + 2),
+                &one(),
+                "909090",
+                ES256,
+            )
+            .await
+            .unwrap();
+    }
+    assert_eq!(rolled.row.failures(), 4);
+    let refused = rolled.settle(keystore, tried(&right)).await;
+    assert!(matches!(refused, Err(Error::NotRaised)));
+    let refused = keystore
+        .settle(&old, &rolled.credential, tried(&right), LATE)
+        .await;
+    assert!(matches!(refused, Err(Error::RowStale { .. })));
+    // And once it was settled, it gives none back again.
+    let mut twice = world.citizen(KeyAlgorithm::P256).await;
+    let right = twice.approve(keystore, "req_1", &one(), PIN).await;
+    twice.raise(keystore, &right).await;
+    let raised = twice.row.clone();
+    twice.settle(keystore, tried(&right)).await.unwrap();
+    twice
+        .sign(keystore, "req_2", &one(), "909090", ES256)
+        .await
+        .unwrap();
+    for row in [&twice.row, &raised] {
+        let refused = keystore
+            .settle(row, &twice.credential, tried(&right), LATE)
+            .await;
+        assert!(matches!(
+            refused,
+            Err(Error::NotRaised | Error::RowStale { .. })
+        ));
+    }
+}
+
+async fn a_binding_that_was_never_compared_is_settled_as_well(world: World) {
+    let keystore = &world.keystore;
+    let mut citizen = world.unclaimed(KeyAlgorithm::P256).await;
+    for (code, is_right) in [(None, true), (Some("000000"), false)] {
+        let request = match code {
+            None => citizen.binding(keystore, PIN).await,
+            Some(code) => citizen.binding_with(keystore, PIN, code).await,
+        };
+        citizen.raise_binding(keystore, &request).await;
+        let settled = citizen
+            .settle(keystore, Tried::Binding(Box::new(request)))
+            .await;
+        assert_eq!(
+            matches!(settled, Ok(Settlement::Right { .. })),
+            is_right,
+            "{settled:?}"
+        );
+        assert_eq!(citizen.row.failures(), u8::from(!is_right));
+        assert!(citizen.row.device().is_none(), "settling binds nobody");
+    }
+    // The code is the one for the nonce that was signed: a row that names others tries the same guess at no other code.
+    let of_another = keystore
+        .binding_code(&citizen.row, &citizen.credential, "another")
+        .await
+        .unwrap();
+    let mut request = citizen
+        .binding_with(keystore, PIN, of_another.as_str())
+        .await;
+    citizen.raise_binding(keystore, &request).await;
+    request.nonce = "another".into();
+    let settled = citizen
+        .settle(keystore, Tried::Binding(Box::new(request)))
+        .await;
+    assert!(
+        matches!(settled, Ok(Settlement::Wrong { .. })),
+        "{settled:?}"
+    );
+
+    let mut citizen = world.citizen(KeyAlgorithm::P256).await;
+    for (current, is_right) in [(PIN, true), ("909090", false)] {
+        let phone = citizen.phone.clone();
+        let request = citizen
+            .change(keystore, &phone, Purpose::ChangePin, current, "246813")
+            .await;
+        citizen.raise_binding(keystore, &request).await;
+        let settled = citizen
+            .settle(keystore, Tried::Binding(Box::new(request)))
+            .await;
+        assert_eq!(
+            matches!(settled, Ok(Settlement::Right { .. })),
+            is_right,
+            "{settled:?}"
+        );
+    }
+    // The PIN is the one it was.
+    let outcome = citizen
+        .sign(keystore, "req_1", &one(), PIN, ES256)
+        .await
+        .unwrap();
+    assert!(matches!(outcome, Outcome::Signed { .. }));
 }
 
 async fn change(

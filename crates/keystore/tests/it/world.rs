@@ -17,8 +17,8 @@ use kyso_keystore::activation::{Channel, Preview, Purpose, StatementDocument, Su
 use kyso_keystore::{
     Activation, ApprovalStatement, Attempt, BackendName, BindingOutcome, BindingRequest,
     BindingStatement, CitizenKey, Consent, DeviceKey, DeviceKind, DeviceSignature, Expected,
-    ExpectedDocument, Keystore, KeystoreConfig, Outcome, Pkcs11Config, SealedPin, SoftwareConfig,
-    WrapMechanism, seal_pin, seal_pin_and_code,
+    ExpectedDocument, Keystore, KeystoreConfig, Outcome, Pkcs11Config, SealedPin, Settlement,
+    SoftwareConfig, Tried, WrapMechanism, seal_pin, seal_pin_and_code,
 };
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use tempfile::TempDir;
@@ -392,6 +392,40 @@ impl Citizen {
             .await?;
         self.row = CitizenKey::from_bytes(attempt.raised().as_bytes()).unwrap();
         Ok(attempt)
+    }
+
+    /// Raises and stores the row for an approval that nobody gets to compare.
+    pub async fn raise(&mut self, keystore: &Keystore, approval: &Approval) {
+        let attempt = keystore
+            .begin(&self.row, &self.credential, approval.activation())
+            .await
+            .unwrap();
+        self.row = CitizenKey::from_bytes(attempt.raised().as_bytes()).unwrap();
+    }
+
+    /// As [`Citizen::raise`], for a binding.
+    pub async fn raise_binding(&mut self, keystore: &Keystore, request: &BindingRequest) {
+        let attempt = keystore
+            .begin_binding(&self.row, &self.credential, request.clone(), NOW)
+            .await
+            .unwrap();
+        self.row = CitizenKey::from_bytes(attempt.raised().as_bytes()).unwrap();
+    }
+
+    /// Settles a try an hour later and stores the row.
+    pub async fn settle(
+        &mut self,
+        keystore: &Keystore,
+        tried: Tried,
+    ) -> kyso_keystore::Result<Settlement> {
+        let now = NOW + 3_600_000;
+        let settled = keystore
+            .settle(&self.row, &self.credential, tried, now)
+            .await?;
+        if let Settlement::Right { key } = &settled {
+            self.row = CitizenKey::from_bytes(key.as_bytes()).unwrap();
+        }
+        Ok(settled)
     }
 
     /// The whole path: approve, raise, sign, store.

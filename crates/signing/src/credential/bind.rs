@@ -7,6 +7,7 @@
 use kyso_keystore::activation::{Purpose, Subject};
 use kyso_keystore::{
     BindingCode, BindingOutcome, BindingRequest, BindingStatement, CitizenKey, Keystore, Refusal,
+    Settlement, Tried,
 };
 use kyso_store::Job;
 
@@ -169,7 +170,7 @@ impl Credentials {
             .await
         {
             Ok(attempt) => attempt,
-            Err(error) => return self.refuse_binding_for(job, id, &work, error).await,
+            Err(error) => return self.settle_binding(keys, job, id, &work, key, error).await,
         };
         failpoint!("signing.bind.after-begin");
         let owner = id.to_string();
@@ -262,6 +263,61 @@ impl Credentials {
         Ok(Some(work.done(id, BindingState::Bound)))
     }
 
+    /// A binding that cannot begin again although the row is raised for it, since the keystore was away until it was too old: the
+    /// try is compared, to count right, and nobody is bound.
+    async fn settle_binding(
+        &self,
+        keys: &Keystore,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+        key: &CitizenKey,
+        error: kyso_keystore::Error,
+    ) -> Result<Option<Done>> {
+        use kyso_keystore::Error as E;
+        let owner = id.to_string();
+        let tried = Tried::Binding(Box::new(work.request()?));
+        let is_ours = work.attempt.as_deref() == Some(&owner) && key.is_raised_for(&tried);
+        let Some(code) = crate::request::refusal_code(&error).filter(|_| is_ours) else {
+            return self.refuse_binding_for(job, id, work, error).await;
+        };
+        let now = self.inner.now(self.inner.store.now());
+        let credential = work.credential.to_string();
+        match keys.settle(key, &credential, tried, now).await {
+            Ok(Settlement::Right { key: reset }) => {
+                let mut tx = self.inner.store.write().await?;
+                if !table::settle_one(&mut tx, work.credential, &owner, key, &reset).await? {
+                    drop(tx);
+                    return self.try_again(job, "key-changed").await;
+                }
+                record_key(&mut tx, work.credential, &reset, "reset");
+                self.end_refused(&mut tx, job, id, work, code, None).await?;
+                tx.commit().await?;
+                self.inner.key_is(work.credential, table::version(&reset));
+                Ok(Some(work.done(
+                    id,
+                    BindingState::Refused {
+                        code: code.to_owned(),
+                    },
+                )))
+            }
+            Ok(Settlement::Wrong { tries_left }) => {
+                self.refuse_wrong(job, id, work, key, key, i64::from(tries_left))
+                    .await
+            }
+            Ok(Settlement::Locked) => self.refuse_wrong(job, id, work, key, key, 0).await,
+            Err(E::RowStale { .. }) => self.try_again(job, "key-changed").await,
+            // What cannot be compared, now or ever, is left as it stands.
+            Err(E::OtherKeySet { .. } | E::NotRaised) => {
+                self.refuse_binding(job, id, work, code, None).await
+            }
+            Err(error) if crate::request::refusal_code(&error).is_some() => {
+                self.refuse_binding(job, id, work, code, None).await
+            }
+            Err(_) => self.try_again(job, "keystore").await,
+        }
+    }
+
     /// What the keystore said no to for good ends the binding; what it could not do now is tried again.
     async fn refuse_binding_for(
         &self,
@@ -271,7 +327,7 @@ impl Credentials {
         error: kyso_keystore::Error,
     ) -> Result<Option<Done>> {
         match crate::request::refusal_code(&error) {
-            // Tries that were raised and never compared count as well, and may have been the last.
+            // Tries that were taken away before they were compared count as well, and may have been the last.
             Some("pin-locked") => self.refuse_locked(job, id, work).await,
             Some(code) => self.refuse_binding(job, id, work, code, None).await,
             None => {

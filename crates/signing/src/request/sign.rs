@@ -5,17 +5,21 @@
 //!   → begin (the keystore authenticates each key row)
 //!   → commit 1: every key row raised, every digest reserved      a PIN is compared only after this is on disk
 //!   → compare and sign, side by side                              no transaction open
+//!   → settle: a try that was raised earlier and whose request ends now is compared, to count right; nothing is signed
 //!   → commit 2: signatures, digests consumed, debits, ledger, deliveries, jobs
 //! ```
 //!
 //! A crash anywhere leaves the request `approved` and its job leased: who takes it up again raises
 //! nothing twice (the raised row remembers the approval), compares again, and stores one result,
 //! because the key row's version lets only one through.
+//!
+//! A request whose try was raised stays `approved` until it was compared, however long the keystore is away: with it would go
+//! the only thing that says whether the try was a wrong one.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use kyso_keystore::{Attempt, CitizenKey, Keystore, Outcome};
+use kyso_keystore::{Attempt, CitizenKey, Keystore, Outcome, Settlement, Tried};
 use kyso_store::{Job, failpoint};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -49,7 +53,7 @@ struct Ended {
 enum End {
     /// Nothing but the job: it is over already.
     Over,
-    /// The job comes back.
+    /// The job comes back, after about `after_ms`, doubled each time it does; without, as [`task::retry_at`] says.
     Later {
         code: &'static str,
         after_ms: Option<i64>,
@@ -57,6 +61,12 @@ enum End {
     /// For good, with a code.
     Failed {
         code: &'static str,
+    },
+    /// As [`End::Failed`], and the PIN of its try was right.
+    Settled {
+        code: &'static str,
+        raised: CitizenKey,
+        key: CitizenKey,
     },
     Signed {
         signatures: Vec<Vec<u8>>,
@@ -72,7 +82,8 @@ enum End {
         raised: CitizenKey,
         key: CitizenKey,
     },
-    /// No try was left to begin with: tries that were raised and never compared count as well, and may have been the last.
+    /// No try was left to begin with: tries whose approval was taken away before they were compared count as well, and may have
+    /// been the last.
     LockedBefore,
 }
 
@@ -167,7 +178,9 @@ impl Requests {
         failpoint!("signing.sign.before-sign");
         compare_and_sign_all(keys, raised, &mut ended).await;
         failpoint!("signing.sign.after-sign");
-        // Step 5. Results, debits, ledger, deliveries and the jobs themselves.
+        // Step 5. Tries that were raised and never compared, of requests that end here.
+        let ended = self.settle_all(keys, ended).await?;
+        // Step 6. Results, debits, ledger, deliveries and the jobs themselves.
         let moved: Vec<RequestId> = ended.iter().map(|one| one.claimed.request).collect();
         let done = self.store_ends(ended).await?;
         for request in moved {
@@ -182,7 +195,7 @@ impl Requests {
         let now = self.inner.now(self.inner.store.now());
         let mut judged = Vec::with_capacity(round.len());
         for claimed in round {
-            let mut work = match works.remove(&claimed.request) {
+            let work = match works.remove(&claimed.request) {
                 Some(Ok(work)) => work,
                 None => {
                     ended.push(Ended {
@@ -205,7 +218,7 @@ impl Requests {
                 }
             };
             let judgement = match claimed.credential == work.credential {
-                true => judge(&mut work, now),
+                true => judge(&work, now),
                 // The round was sorted by what the jobs say: a job that lies would let two attempts of one credential through.
                 false => Err(Unfit::Failed("approval-mismatch")),
             };
@@ -387,6 +400,48 @@ impl Requests {
         Ok(raised)
     }
 
+    /// Compares the tries that the rows still are raised for although their requests end without a signature: the keystore was
+    /// away or the credential held until the approval was too old. What was nobody's mistake must not count.
+    async fn settle_all(&self, keys: &Keystore, ended: Vec<Ended>) -> Result<Vec<Ended>> {
+        let now = self.inner.now(self.inner.store.now());
+        let gate = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        let mut running = JoinSet::new();
+        let mut settled = Vec::with_capacity(ended.len());
+        for mut one in ended {
+            let Some((code, key, tried)) = one.unsettled() else {
+                settled.push(one);
+                continue;
+            };
+            failpoint!("signing.sign.before-settle");
+            let credential = one.claimed.credential;
+            match self.inner.is_newest_key(credential, &key).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    one.end = READ_AGAIN;
+                    settled.push(one);
+                    continue;
+                }
+                Err(Error::KeyRolledBack { .. }) => {
+                    settled.push(one);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            let (keys, gate) = (keys.clone(), gate.clone());
+            running.spawn(async move {
+                let _turn = gate.acquire().await;
+                let found = keys.settle(&key, &credential.to_string(), tried, now).await;
+                one.end = end_of_settling(code, key, found);
+                one
+            });
+        }
+        while let Some(joined) = running.join_next().await {
+            settled.push(joined.map_err(|_| Error::Interrupted)?);
+            failpoint!("signing.sign.after-settle");
+        }
+        Ok(settled)
+    }
+
     /// One transaction for all; if a lease was lost meanwhile, or rows do not agree, each on its own, so that one does not cost
     /// the others.
     async fn store_ends(&self, ended: Vec<Ended>) -> Result<Vec<Done>> {
@@ -433,12 +488,34 @@ impl Requests {
                     if let Some(work) = &one.work {
                         release_stale(&mut tx, work).await?;
                     }
+                    let attempts = one.claimed.job.attempts;
                     let due_at = after_ms.map_or_else(
-                        || task::retry_at(tx.now(), one.claimed.job.attempts),
-                        |ms| tx.now() + ms,
+                        || task::retry_at(tx.now(), attempts),
+                        |ms| tx.now() + (ms << attempts.clamp(0, 6)),
                     );
                     tx.retry(&one.claimed.job, due_at, code).await?;
                     continue;
+                }
+                End::Settled { code, raised, key } => {
+                    if let Some(work) = &one.work {
+                        let change = KeyChange {
+                            credential: work.credential,
+                            request: work.id.to_string(),
+                            before: credential_table::version(raised),
+                            key,
+                        };
+                        if credential_table::store_key_many(&mut tx, &[change])
+                            .await?
+                            .is_empty()
+                        {
+                            let due_at = task::retry_at(tx.now(), one.claimed.job.attempts);
+                            tx.retry(&one.claimed.job, due_at, "key-changed").await?;
+                            continue;
+                        }
+                        record_key(&mut tx, work.credential, key, "reset");
+                        versions.push((work.credential, credential_table::version(key)));
+                        fail(&mut tx, work, code, &mut done).await?;
+                    }
                 }
                 End::Over | End::Signed { .. } => {}
                 End::Failed { code } => {
@@ -555,6 +632,23 @@ impl Requests {
         }
         versions.extend(store_missed(tx, &missed, done).await?);
         Ok(versions)
+    }
+}
+
+impl Ended {
+    /// The try that was raised for this request and that it would leave behind uncompared, with the code it ends with.
+    fn unsettled(&self) -> Option<(&'static str, CitizenKey, Tried)> {
+        let End::Failed { code } = self.end else {
+            return None;
+        };
+        let work = self.work.as_ref()?;
+        let (key, approval) = (work.key.as_ref()?, work.approval.as_ref()?);
+        let tried = Tried::Approval {
+            statement: approval.statement.clone(),
+            sealed_pin: approval.sealed_pin.clone(),
+        };
+        let is_ours = work.attempt == Some(work.id.to_string()) && key.is_raised_for(&tried);
+        is_ours.then(|| (code, key.clone(), tried))
     }
 }
 
@@ -691,13 +785,13 @@ impl From<Unfit> for End {
 }
 
 /// Everything that can be said about an approved request without a key. In the order of activation.md.
-fn judge(work: &mut Work, now: i64) -> Result<(Activation, CitizenKey), Unfit> {
+fn judge(work: &Work, now: i64) -> Result<(Activation, CitizenKey), Unfit> {
     use Unfit::Failed;
     if work.state != RequestState::Approved {
         return Err(Unfit::Over);
     }
-    let approval = work.approval.take().ok_or(Failed("approval-missing"))?;
-    let key = work.key.take().ok_or(Failed("credential-not-active"))?;
+    let approval = work.approval.clone().ok_or(Failed("approval-missing"))?;
+    let key = work.key.clone().ok_or(Failed("credential-not-active"))?;
     let device = key.device().ok_or(Failed("credential-unbound"))?;
     let expected = expected(
         work.id,
@@ -749,10 +843,11 @@ async fn compare_and_sign_all(keys: &Keystore, raised: Vec<Begun>, ended: &mut V
         running.spawn(async move {
             let Begun {
                 claimed,
-                work,
+                mut work,
                 attempt,
                 raised,
             } = begun;
+            (work.attempt, work.key) = (Some(work.id.to_string()), Some(raised.clone()));
             let _turn = gate.acquire().await;
             let end = match keys
                 .sign_for_citizen(attempt, &raised, work.algorithm)
@@ -807,6 +902,40 @@ fn end_of(work: &Work, error: &kyso_keystore::Error) -> End {
             End::Later {
                 code: "keystore",
                 after_ms,
+            }
+        }
+    }
+}
+
+/// What a try was worth whose request ends with `code`: a wrong PIN is one whenever it is compared.
+fn end_of_settling(
+    code: &'static str,
+    key: CitizenKey,
+    found: kyso_keystore::Result<Settlement>,
+) -> End {
+    use kyso_keystore::Error as E;
+    let raised = key.clone();
+    match found {
+        Ok(Settlement::Right { key }) => End::Settled {
+            code,
+            raised,
+            key: *key,
+        },
+        Ok(Settlement::Wrong { tries_left }) => End::WrongPin {
+            tries_left,
+            raised,
+            key,
+        },
+        Ok(Settlement::Locked) => End::Locked { raised, key },
+        Err(E::RowStale { .. }) => READ_AGAIN,
+        // What cannot be compared, now or ever, is left as it stands.
+        Err(error) if refusal_code(&error).is_some() => End::Failed { code },
+        Err(E::OtherKeySet { .. } | E::NotRaised) => End::Failed { code },
+        Err(error) => {
+            tracing::warn!(%error, "a try is settled later");
+            End::Later {
+                code: "keystore",
+                after_ms: None,
             }
         }
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use kyso_signing::credential::BindingState;
 use kyso_signing::portal::{NewPortal, Scopes};
 use kyso_signing::request::{RequestState, RequestView};
 use kyso_signing::{KeyAlgorithm, task};
@@ -26,6 +27,9 @@ const SIGN: [&str; 8] = [
     "signing.sign.before-result",
     "signing.sign.after-result",
 ];
+
+/// Where the settling of a try that was never compared can be cut.
+const SETTLE: [&str; 2] = ["signing.sign.before-settle", "signing.sign.after-settle"];
 
 /// Where the opening of a credential can be cut.
 const OPEN: [&str; 4] = [
@@ -64,7 +68,12 @@ on_both_databases!(
     killed_anywhere_while_opening_there_is_one_key_and_one_certificate,
     killed_while_binding_the_phone_is_bound_once,
     suspended_or_revoked_between_signing_and_result_nothing_is_released,
-    a_try_that_was_the_last_though_never_compared_locks_and_is_told,
+    outages_longer_than_an_approval_lives_cost_no_try,
+    a_wrong_pin_that_an_outage_kept_from_being_compared_counts_once_and_locks_as_ever,
+    a_try_held_up_by_a_suspension_is_settled_and_nothing_is_signed,
+    killed_while_settling_the_try_is_settled_once,
+    a_binding_that_an_outage_outlived_costs_no_try,
+    a_try_taken_away_before_it_was_compared_counts_and_the_fifth_is_told,
     rows_that_do_not_agree_cost_their_own_request_only,
     while_a_slow_keystore_signs_nobody_else_begins_its_jobs,
     a_keystore_with_a_full_queue_costs_time_and_nothing_else,
@@ -312,11 +321,7 @@ async fn killed_while_binding_the_phone_is_bound_once(office: Office) {
             .await
             .unwrap()
             .state;
-        assert_eq!(
-            state,
-            kyso_signing::credential::BindingState::Bound,
-            "{place}"
-        );
+        assert_eq!(state, BindingState::Bound, "{place}");
     }
     office.check().await;
 }
@@ -383,30 +388,134 @@ async fn suspended_or_revoked_between_signing_and_result_nothing_is_released(off
     office.check().await;
 }
 
-/// The keystore is away from the raise to the end of the approval, five times.
-async fn a_try_that_was_the_last_though_never_compared_locks_and_is_told(office: Office) {
+/// The keystore is away from the raise to the end of the approval.
+async fn outage(office: &Office, place: &str) {
+    killed(office, place, "work").await;
+    office.advance(301_000);
+}
+
+async fn outages_longer_than_an_approval_lives_cost_no_try(office: Office) {
+    let phone = office.citizen().await;
+    for _ in 0..5 {
+        let view = approved(&office, &phone, PIN).await;
+        outage(&office, "signing.sign.after-raise").await;
+        office.work().await;
+        assert_failed(&office, view.id, "approval-expired").await;
+        let kinds = office.ledger(&view.id).await;
+        assert!(!kinds.contains(&"signing.request.signed".to_owned()));
+    }
+    assert_eq!(tries_left_after_a_wrong_pin(&office, &phone).await, Some(4));
+    office.check().await;
+}
+
+async fn a_wrong_pin_that_an_outage_kept_from_being_compared_counts_once_and_locks_as_ever(
+    office: Office,
+) {
+    let phone = office.citizen().await;
+    for left in (1..5).rev() {
+        let view = approved(&office, &phone, "314159").await;
+        outage(&office, "signing.sign.after-raise").await;
+        office.work().await;
+        let back = office.signing.requests.view(view.id).await.unwrap();
+        assert_eq!(back.tries_left, Some(left));
+        // Its time is over as well.
+        assert_eq!(back.state, RequestState::Expired);
+    }
+    let view = approved(&office, &phone, "314159").await;
+    outage(&office, "signing.sign.after-raise").await;
+    office.work().await;
+    assert_failed(&office, view.id, "pin-locked").await;
+    assert_locked_and_told_once(&office, &phone).await;
+    office.check().await;
+}
+
+async fn a_try_held_up_by_a_suspension_is_settled_and_nothing_is_signed(office: Office) {
     let phone = office.citizen().await;
     let id = phone.credential.id;
+    let view = approved(&office, &phone, PIN).await;
+    killed(&office, "signing.sign.before-sign", "work").await;
+    let credentials = &office.signing.credentials;
+    credentials.suspend(&id, "lost-phone", "ctz").await.unwrap();
+    recover(&office).await;
+    assert_failed(&office, view.id, "credential-not-active").await;
+    credentials.resume(&id, "officer").await.unwrap();
+    assert_eq!(tries_left_after_a_wrong_pin(&office, &phone).await, Some(4));
+    office.check().await;
+}
+
+async fn killed_while_settling_the_try_is_settled_once(office: Office) {
+    let phone = office.citizen().await;
+    for place in SETTLE {
+        let view = approved(&office, &phone, PIN).await;
+        outage(&office, "signing.sign.after-raise").await;
+        killed(&office, place, "work").await;
+        recover(&office).await;
+        assert_failed(&office, view.id, "approval-expired").await;
+        assert_eq!(
+            tries_left_after_a_wrong_pin(&office, &phone).await,
+            Some(4),
+            "{place}"
+        );
+    }
+    office.check().await;
+}
+
+async fn a_binding_that_an_outage_outlived_costs_no_try(office: Office) {
+    let opening = office.opening(KeyAlgorithm::P256);
+    let credentials = &office.signing.credentials;
+    let credential = credentials.open(&office.keys, &opening).await.unwrap();
+    let phone = Phone::new(&office, credential);
+    for _ in 0..5 {
+        let binding = phone.ask_to_bind(&office, PIN).await.unwrap();
+        outage(&office, "signing.bind.before-compare").await;
+        office.work().await;
+        let state = credentials.binding(&binding.id).await.unwrap().state;
+        let BindingState::Refused { code } = state else {
+            panic!("{state:?}")
+        };
+        assert_eq!(code, "approval-expired");
+    }
+    let binding = phone.ask_to_bind(&office, PIN).await.unwrap();
+    office.work().await;
+    let state = credentials.binding(&binding.id).await.unwrap().state;
+    assert_eq!(state, BindingState::Bound);
+    office.check().await;
+}
+
+/// Whoever writes rows can take an approval away between the raise and the comparison. It counts then, and is no silent lock.
+async fn a_try_taken_away_before_it_was_compared_counts_and_the_fifth_is_told(office: Office) {
+    let phone = office.citizen().await;
     for _ in 0..5 {
         let view = approved(&office, &phone, PIN).await;
         killed(&office, "signing.sign.after-raise", "work").await;
-        office.advance(301_000);
-        office.work().await;
-        assert_failed(&office, view.id, "approval-expired").await;
+        office
+            .database
+            .tamper(&format!(
+                "UPDATE signature_request SET statement = device_signature WHERE id = '{}'",
+                view.id
+            ))
+            .await;
+        recover(&office).await;
+        assert_failed(&office, view.id, "statement-malformed").await;
     }
     let view = approved(&office, &phone, PIN).await;
     office.work().await;
     assert_failed(&office, view.id, "pin-locked").await;
+    assert_locked_and_told_once(&office, &phone).await;
+    office.check().await;
+}
+
+async fn assert_locked_and_told_once(office: &Office, phone: &Phone) {
+    let id = phone.credential.id;
     let credential = office.signing.credentials.show(&id).await.unwrap();
     assert!(credential.pin_locked_at.is_some());
-    let told = || async { office.store.open_jobs().await.unwrap().remove(task::TELL) };
-    assert_eq!(told().await, Some(1));
+    let told = office.store.open_jobs().await.unwrap().remove(task::TELL);
+    assert_eq!(told, Some(1));
     let kinds = office.ledger(&id).await;
     let locked = kinds
         .iter()
         .filter(|kind| *kind == "signing.credential.pin-locked");
     assert_eq!(locked.count(), 1);
-    office.check().await;
 }
 
 async fn assert_failed(office: &Office, request: kyso_signing::RequestId, code: &str) {
