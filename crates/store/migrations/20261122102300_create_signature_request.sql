@@ -73,6 +73,8 @@ CREATE TABLE signature_document (
     prepared_blob    TEXT,
     prepared_at      BIGINT,
     mark_place       TEXT,
+    -- version of the code that laid the PDF out
+    layout           BIGINT,
     digest_algorithm TEXT    NOT NULL,
     document_digest  BYTEA   NOT NULL,
     to_be_signed     BYTEA   NOT NULL,
@@ -82,6 +84,7 @@ CREATE TABLE signature_document (
     CHECK ((format = 'pdf') = (prepared_blob IS NOT NULL)),
     -- with the original, what the worker needs to make the prepared part again
     CHECK ((format = 'pdf') = (prepared_at IS NOT NULL)),
+    CHECK ((format = 'pdf') = (layout IS NOT NULL)),
     CHECK (mark_place IS NULL OR format = 'pdf'),
     CHECK ((state = 'consumed') = (signature IS NOT NULL))
 );

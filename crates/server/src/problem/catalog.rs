@@ -815,6 +815,11 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
         "The documents are not those of the request.",
     ),
     (
+        "layout-changed",
+        "Hệ thống vừa được nâng cấp nên yêu cầu này không ký được nữa. Bên yêu cầu cần tạo lại.",
+        "The service was upgraded after the document was prepared. Nothing was signed; the portal asks again.",
+    ),
+    (
         "preview-mismatch",
         "Xác nhận nói đã xem tài liệu mà bên yêu cầu không gửi.",
         "The statement says a document was seen that the portal did not send.",

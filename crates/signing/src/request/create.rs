@@ -303,6 +303,7 @@ impl Requests {
                     prepared: tx.put_blob(&pdf.prepared).await?,
                     prepared_at: pdf.prepared_at,
                     place: pdf.place,
+                    layout: format::LAYOUT,
                 }),
                 None => None,
             });

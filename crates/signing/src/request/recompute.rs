@@ -8,7 +8,8 @@
 //! - a bare digest: what was shown is what is signed, and the portal may ask for what nobody can see;
 //! - the document code is that of the documents.
 //!
-//! A request laid out by an earlier version that lays out differently ends as `documents-mismatch`; its portal asks again.
+//! A request laid out by another version of us, which laid out differently, ends as `layout-changed`: no forgery, and its portal asks
+//! again. (The version is a row's word: a forger who changes it is not believed, only called by the milder name.)
 //!
 //! Known issue: the portal's permission to ask blind is a row like any other. The citizen's phone is told `blind` in the statement
 //! all the same, which no row can change.
@@ -21,7 +22,9 @@ use super::table::{PdfSource, Work, WorkDocument};
 use super::*;
 
 /// What was approved is not what would be signed.
-const MISMATCH: &str = "documents-mismatch";
+pub(super) const MISMATCH: &str = "documents-mismatch";
+/// Another version of us laid it out, in another way.
+const LAYOUT_CHANGED: &str = "layout-changed";
 
 impl Requests {
     /// `Ok(Err(code))` when the request must not be signed.
@@ -76,7 +79,7 @@ impl Requests {
                 Ok(original) => original,
                 Err(error) => return unreadable(error.into()),
             };
-            let (signer, code) = (signer.clone(), work.code.clone());
+            let (signer, code, layout) = (signer.clone(), work.code.clone(), source.layout);
             // Laying out a PDF is the processor's work: off the threads that wait for others.
             let laid_out = tokio::task::spawn_blocking(move || {
                 let PdfSource {
@@ -87,7 +90,10 @@ impl Requests {
             .await
             .map_err(|_| Error::Interrupted)?;
             if !laid_out.is_ok_and(|pdf| pdf.prepared.digest == document.to_be_signed) {
-                return Ok(Err(MISMATCH));
+                return Ok(Err(match layout == format::LAYOUT {
+                    true => MISMATCH,
+                    false => LAYOUT_CHANGED,
+                }));
             }
         }
         Ok(Ok(()))

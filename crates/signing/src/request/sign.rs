@@ -262,7 +262,13 @@ impl Requests {
             match found? {
                 Ok(()) => sound.push(judged),
                 Err(code) => {
-                    tracing::error!(request = %judged.work.id, code, "what was approved in {} is not what would be signed", judged.work.id);
+                    let id = judged.work.id;
+                    match code {
+                        recompute::MISMATCH => {
+                            tracing::error!(request = %id, code, "what was approved in {id} is not what would be signed");
+                        }
+                        _ => tracing::warn!(request = %id, code, "{id} cannot be signed"),
+                    }
                     ended.push(Ended {
                         claimed: judged.claimed,
                         work: Some(judged.work),

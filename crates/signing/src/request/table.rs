@@ -59,8 +59,8 @@ WHERE credential_id = $1 AND state = 'pending' AND expires_at > $3";
 
 const INSERT_DOCUMENT: &str = "-- request.insert_document
 INSERT INTO signature_document (request_id, position, state, name, format, doc_id, file_type, byte_count, page_count, original_blob, prepared_blob,
-    prepared_at, mark_place, digest_algorithm, document_digest, to_be_signed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    prepared_at, mark_place, layout, digest_algorithm, document_digest, to_be_signed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 const VIEW: &str = "-- request.view
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
@@ -146,7 +146,7 @@ FROM (VALUES ($1)) AS v JOIN signature_request r ON r.id = v.column1 JOIN creden
     LEFT JOIN portal p ON p.id = r.portal_id";
 
 const WORK_DOCUMENTS: &str = "-- request.work_documents
-SELECT d.request_id, d.state, d.name, d.format, d.digest_algorithm, d.document_digest, d.to_be_signed, d.original_blob, d.prepared_at, d.mark_place
+SELECT d.request_id, d.state, d.name, d.format, d.digest_algorithm, d.document_digest, d.to_be_signed, d.original_blob, d.prepared_at, d.mark_place, d.layout
 FROM (VALUES ($1)) AS v JOIN signature_document d ON d.request_id = v.column1 ORDER BY d.request_id, d.position";
 
 const RESERVE_MANY: &str = "-- request.reserve_many
@@ -192,6 +192,8 @@ pub(crate) struct PdfRow {
     pub(crate) prepared: BlobId,
     pub(crate) prepared_at: i64,
     pub(crate) place: Option<Place>,
+    /// [`crate::format::LAYOUT`] when it was laid out.
+    pub(crate) layout: i64,
 }
 
 /// The stored bytes behind a document.
@@ -271,6 +273,7 @@ pub(crate) async fn insert_documents(
                 pdf.map(|pdf| pdf.prepared).into(),
                 pdf.map(|pdf| pdf.prepared_at).into(),
                 place.into(),
+                pdf.map(|pdf| pdf.layout).into(),
                 document.to_be_signed.algorithm().as_str().into(),
                 document.document_digest.value().into(),
                 document.to_be_signed.value().into(),
@@ -664,6 +667,7 @@ pub(crate) struct PdfSource {
     pub(crate) original: BlobId,
     pub(crate) prepared_at: i64,
     pub(crate) place: Option<Place>,
+    pub(crate) layout: i64,
 }
 
 /// A request as it was read: one row that does not read must not keep a whole batch from being signed.
@@ -834,6 +838,7 @@ fn read_source(row: &Row, request: RequestId) -> Result<Option<PdfSource>> {
         original: original.parse().map_err(|_| broken())?,
         prepared_at,
         place,
+        layout: row.int("layout")?,
     }))
 }
 

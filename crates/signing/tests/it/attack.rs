@@ -24,6 +24,7 @@ everywhere!(
     a_web_role_that_writes_rows_at_will_obtains_no_signature,
     a_row_changed_between_approval_and_signing_is_refused,
     a_web_role_that_shows_one_document_and_has_another_signed_obtains_no_signature,
+    a_layout_of_another_version_is_signed_if_it_is_the_same_and_else_ends_with_its_own_code,
     a_portal_that_may_not_ask_blind_obtains_no_blind_signature,
     jobs_that_lie_about_the_credential_do_not_get_two_tries_for_one,
     a_row_that_does_not_read_does_not_keep_others_from_signing,
@@ -569,7 +570,7 @@ async fn a_web_role_that_shows_one_document_and_has_another_signed_obtains_no_si
         // A PDF becomes something nobody can see.
         (
             "pdf",
-            "format = 'digest', original_blob = NULL, prepared_blob = NULL, prepared_at = NULL, page_count = NULL".to_owned(),
+            "format = 'digest', original_blob = NULL, prepared_blob = NULL, prepared_at = NULL, layout = NULL, page_count = NULL".to_owned(),
         ),
     ];
     for (format, edit) in edits {
@@ -657,6 +658,41 @@ async fn a_web_role_that_shows_one_document_and_has_another_signed_obtains_no_si
 
     // None of it cost the citizen a try.
     assert_eq!(key_row(&office, phone.credential.id).await, before);
+    office.check().await;
+}
+
+/// Deployed between laying out and signing: no forgery, and said so.
+async fn a_layout_of_another_version_is_signed_if_it_is_the_same_and_else_ends_with_its_own_code(
+    office: Office,
+) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let before = key_row(&office, phone.credential.id).await;
+    let ask = async |edit: &str| {
+        let documents = vec![pdf_document("Laid out")];
+        let asked = crate::office::request(&phone, documents);
+        let view = office
+            .signing
+            .requests
+            .create(&portal, asked)
+            .await
+            .unwrap();
+        approve(&office, &phone, &view, phone.approve(&view))
+            .await
+            .unwrap();
+        let edit = format!(
+            "UPDATE signature_document SET {edit} WHERE request_id = '{}'",
+            view.id
+        );
+        office.database.tamper(&edit).await;
+        office.work().await;
+        view
+    };
+    let changed = ask("layout = layout - 1, prepared_at = prepared_at + 1000").await;
+    failed_with(&office, &changed, "layout-changed").await;
+    assert_eq!(key_row(&office, phone.credential.id).await, before);
+    let same = ask("layout = layout - 1").await;
+    crate::sign::assert_signed(&office, same.id).await;
     office.check().await;
 }
 

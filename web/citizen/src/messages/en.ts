@@ -450,6 +450,8 @@ export const en: Messages = {
     withdrawnText: (who) => `${who} has withdrawn it. Nothing was signed.`,
     failed: 'It could not be signed',
     failedText: 'Nothing was signed. You may call for help and read the number below.',
+    layoutChanged: (who) =>
+      `The service was just upgraded, so nothing was signed. Go back to ${who} and make a new request.`,
     backTo: (who) => `Back to ${who}`,
   },
 

@@ -449,6 +449,8 @@ export const vi = {
     withdrawnText: (who: string) => `${who} đã rút yêu cầu này. Không có gì được ký.`,
     failed: 'Chưa ký được',
     failedText: 'Không có gì được ký. Có thể gọi hỗ trợ và đọc mã dưới đây.',
+    layoutChanged: (who: string) =>
+      `Hệ thống vừa được nâng cấp nên chưa có gì được ký. Quay lại ${who} và tạo lại.`,
     backTo: (who: string) => `Quay lại ${who}`,
   },
 

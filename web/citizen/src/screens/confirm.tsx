@@ -504,7 +504,8 @@ function Result({ request }: Step) {
     expired: [t.expired, t.expiredText(who)],
     withdrawn: [t.withdrawn, t.withdrawnText(who)],
   };
-  const [title, text] = texts[request.state] ?? [t.failed, t.failedText];
+  const failedText = request.failure === 'layout-changed' ? t.layoutChanged(who) : t.failedText;
+  const [title, text] = texts[request.state] ?? [t.failed, failedText];
   const isLocked = request.failure === 'pin-locked';
   return (
     <Page title={title}>
