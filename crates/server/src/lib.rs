@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod config;
 pub mod http;
+mod measure;
 pub mod outbound;
 mod places;
 pub mod platform;

@@ -1,7 +1,7 @@
 //! Logs and metrics: what the process says about itself, and never about a person.
 //!
 //! A log line carries ids and codes only, and an event is one line: what a caller sent cannot begin another, colour it or turn
-//! it round (CWE-117). Metric names are `kyso_<noun>_<unit>`; labels have few values.
+//! it round (CWE-117). Metric names are `kyso_<noun>_<unit>`; labels have few values. [`METRICS`] lists them all.
 
 use std::io::Write;
 
@@ -71,7 +71,82 @@ pub fn start_metrics() -> PrometheusHandle {
     let handle = recorder.handle();
     // A second recorder in one process (tests) keeps the first.
     let _ = metrics::set_global_recorder(recorder);
+    for metric in METRICS {
+        match metric.kind {
+            "counter" => metrics::describe_counter!(metric.name, metric.what),
+            "gauge" => metrics::describe_gauge!(metric.name, metric.what),
+            _ => metrics::describe_histogram!(metric.name, metric.what),
+        }
+    }
     handle
+}
+
+/// A series, as an operator reads about it.
+pub struct Metric {
+    /// As Prometheus has it.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Names of the labels.
+    pub labels: &'static str,
+    /// What it says, and when to look.
+    pub what: &'static str,
+}
+
+const fn metric(
+    name: &'static str,
+    kind: &'static str,
+    labels: &'static str,
+    what: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        kind,
+        labels,
+        what,
+    }
+}
+
+/// Everything that is counted or measured. A test compares it with the code.
+#[rustfmt::skip]
+pub const METRICS: &[Metric] = &[
+    metric("kyso_http_requests_total", "counter", "method, route, status", "Requests answered."),
+    metric("kyso_http_request_seconds", "histogram", "route", "How long they took; long polls included."),
+    metric("kyso_http_connections_refused_total", "counter", "", "Connections closed because there were too many."),
+    metric("kyso_http_waits_refused_total", "counter", "", "Calls with `?wait=` answered at once because all places were taken."),
+    metric("kyso_ocsp_answers_total", "counter", "outcome", "OCSP answers."),
+    metric("kyso_ocsp_unknown_serials_total", "counter", "", "Serials asked about that this CA never used. **Look at every one**: somebody may hold a certificate that nobody issued."),
+    metric("kyso_crl_age_seconds", "gauge", "issuer", "Age of the newest CRL. Alarm above `authority.crl_hours` and an hour, but not for a root."),
+    metric("kyso_crl_next_update_seconds", "gauge", "issuer", "Time until it is no longer valid; negative afterwards. **Alarm** when little is left."),
+    metric("kyso_jobs_claimed_total", "counter", "family", "Jobs taken up by this worker."),
+    metric("kyso_jobs_waiting", "gauge", "kind", "Jobs in nobody's hands that are due, or were tried and will be again."),
+    metric("kyso_jobs_oldest_seconds", "gauge", "kind", "For how long the oldest of them has been wanted. **Alarm** on `signing.sign` above some seconds: no worker, or no keystore."),
+    metric("kyso_jobs_failed", "gauge", "kind", "Jobs given up, kept to be seen."),
+    metric("kyso_worker_panics_total", "counter", "", "Defects of ours that cost a batch a delay. Report them."),
+    metric("kyso_pin_failures_total", "counter", "at", "Wrong PINs and codes, `at` an `approval` or a `binding`. Many at once: somebody guesses."),
+    metric("kyso_pin_locks_total", "counter", "at", "Keys locked for good by them."),
+    metric("kyso_webhook_calls_total", "counter", "outcome", "Calls to portals."),
+    metric("kyso_webhook_backlog", "gauge", "", "Announcements no portal has accepted yet, those that wait for another try included."),
+    metric("kyso_messages_total", "counter", "outcome", "Mails and SMS handed to a relay."),
+    metric("kyso_ledger_uncovered_entries", "gauge", "", "Lines of the ledger that no checkpoint covers yet."),
+    metric("kyso_ledger_checkpoint_lag_seconds", "gauge", "", "Age of the oldest of them. **Alarm** above a minute: until it is sealed, a line can be edited unseen."),
+];
+
+/// docs/metrics.md, as the code says it.
+pub fn reference() -> String {
+    let mut text = String::from(
+        "# Metrics\n\nPrinted from the code; do not edit.\n\n\
+         `/metrics` on `server.metrics_listen` gives the Prometheus text format. Counters are of one process. Gauges are of the \
+         database and the same from every node, measured every 15 seconds: take the greatest. No label ever names a person.\n\n\
+         | metric | type | labels | what it says |\n| --- | --- | --- | --- |\n",
+    );
+    for metric in METRICS {
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            metric.name, metric.kind, metric.labels, metric.what
+        ));
+    }
+    text
 }
 
 /// Measures how long something took, for a metric and for nothing else.

@@ -16,6 +16,9 @@ use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
 use kyso_registration::citizen::Channel;
 use kyso_registration::task::Event;
 use kyso_registration::{CodeId, EnrolmentId, Task as RegistrationTask};
+use kyso_signing::credential::BindingState;
+use kyso_signing::request::RequestState;
+use kyso_signing::task::Done;
 use kyso_signing::webhook::CallOutcome;
 use kyso_store::{Job, ledger};
 use tokio::sync::watch;
@@ -92,6 +95,13 @@ pub async fn drain(
         }
         done += round;
     }
+}
+
+/// Every kind of job that some loop works on.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    Family::ALL
+        .into_iter()
+        .flat_map(|family| family.kinds().iter().copied())
 }
 
 /// Jobs that share a loop.
@@ -234,6 +244,7 @@ impl Worker {
         match family {
             Family::Signing => {
                 let done = self.platform.signing.work(&self.keys, jobs).await?;
+                count_pins(&done);
                 if let Err(error) = self.platform.registration.settle(&done).await {
                     tracing::warn!(error = %chain(&error), "an enrolment goes on when its own job looks");
                 }
@@ -535,6 +546,31 @@ impl Worker {
             }
         }
         sealed
+    }
+}
+
+/// Wrong PINs and codes, and keys that are locked for good: many at once are an attack, or a keyboard that sends wrong digits.
+fn count_pins(done: &[Done]) {
+    for one in done {
+        let (what, is_wrong, is_locked) = match one {
+            // Only a wrong PIN takes an approved request back.
+            Done::Request {
+                state: RequestState::Pending,
+                ..
+            } => ("approval", true, false),
+            Done::PinLocked { .. } => ("approval", true, true),
+            Done::Binding {
+                state: BindingState::Refused { code },
+                ..
+            } => match code.as_str() {
+                "code-wrong" | "wrong-pin" => ("binding", true, false),
+                "code-locked" | "pin-locked" => ("binding", true, true),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        metrics::counter!("kyso_pin_failures_total", "at" => what).increment(u64::from(is_wrong));
+        metrics::counter!("kyso_pin_locks_total", "at" => what).increment(u64::from(is_locked));
     }
 }
 

@@ -45,7 +45,7 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use error::{Error, Result, Rule};
 pub use id::{IdError, TypedId};
-pub use jobs::{Held, Job, Wake};
+pub use jobs::{Backlog, Held, Job, Wake};
 pub use ledger::Event;
 pub use migrate::{MIGRATIONS, Migration};
 pub use store::{Engine, Options, Store};

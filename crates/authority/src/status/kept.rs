@@ -168,6 +168,15 @@ impl Authority {
         }
     }
 
+    /// Of each issuer that has published a list: the label of its key, and thisUpdate and nextUpdate of the newest list, in
+    /// milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn crl_ages(&self) -> Result<Vec<(String, i64, i64)>> {
+        table::ages(self.store()).await
+    }
+
     /// How often a status of this issuer has changed, as of at most [`COUNT_FRESH_MS`] ago.
     pub(crate) async fn changes_of(&self, issuer: CertificateId, now: i64) -> Result<i64> {
         let known = lock(&self.memory().counts).get(&issuer).copied();

@@ -18,6 +18,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     NEWEST_PUBLISHED,
     NEWEST_SCHEDULED,
     NEWEST_BY_LABEL,
+    AGES,
     TAKE_NUMBER,
     NOT_GOOD,
     RESERVE,
@@ -43,6 +44,10 @@ const NEWEST_BY_LABEL: &str = "-- authority.crl.newest_by_label
 SELECT issuer.label, crl.number, crl.this_update, crl.next_update, crl.entries, crl.der
 FROM crl JOIN issuer ON issuer.certificate_id = crl.issuer_id
 WHERE issuer.label = $1 AND crl.state = 'published' ORDER BY crl.number DESC LIMIT 1";
+
+const AGES: &str = "-- authority.crl.ages
+SELECT issuer.label, MAX(crl.this_update) AS this_update, MAX(crl.next_update) AS next_update
+FROM crl JOIN issuer ON issuer.certificate_id = crl.issuer_id WHERE crl.state = 'published' GROUP BY issuer.label ORDER BY issuer.label";
 
 /// Takes a number, if it is still the next one.
 const TAKE_NUMBER: &str = "-- authority.issuer.take_crl_number
@@ -116,6 +121,20 @@ pub(crate) async fn published(tx: &mut Tx, issuer: CertificateId) -> Result<stat
         known.scheduled_at = Some(scheduled.int("this_update")?);
     }
     Ok(known)
+}
+
+/// Of each issuer that has published a list: its label, and thisUpdate and nextUpdate of the newest.
+pub(crate) async fn ages(store: &Store) -> Result<Vec<(String, i64, i64)>> {
+    let rows = store.all(AGES, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                row.text("label")?,
+                row.int("this_update")?,
+                row.int("next_update")?,
+            ))
+        })
+        .collect()
 }
 
 /// The newest list of the issuer whose key has this label.

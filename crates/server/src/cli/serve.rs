@@ -12,7 +12,7 @@ use super::{Failure, Outcome};
 use crate::config::{Loaded, Role};
 use crate::outbound::Outbound;
 use crate::platform::Platform;
-use crate::{http, telemetry, worker};
+use crate::{http, measure, telemetry, worker};
 
 /// Options of `kyso serve`.
 #[derive(Args)]
@@ -62,6 +62,7 @@ impl Serve {
         };
         let (stop, stopped) = watch::channel(false);
         let work = start_worker(&platform, loaded, &stopped)?;
+        tokio::spawn(measure::run(platform.clone(), stopped.clone()));
         let (public_router, operator_router) = http::routers(platform, metrics, stopped.clone());
 
         tracing::info!(listen = %public.local_addr()?, metrics = watched.map(tracing::field::display), role = ?server.role, "serving");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kyso_server::{cli, config, http, problem};
+use kyso_server::{cli, config, http, problem, telemetry};
 
 /// A file of the repository.
 fn repository(path: &str) -> PathBuf {
@@ -67,6 +67,37 @@ fn every_problem_code_is_in_the_docs() {
 #[test]
 fn every_configuration_key_is_in_the_docs() {
     same("docs/config.md", &cli::config_reference());
+}
+
+#[test]
+fn every_metric_is_in_the_docs() {
+    same("docs/metrics.md", &telemetry::reference());
+    let mut files = vec![repository("crates/server/src")];
+    let mut counted = Vec::new();
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).unwrap();
+            files.extend(entries.map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for kind in ["counter", "gauge", "histogram"] {
+            let call = format!("metrics::{kind}!(");
+            let after = text.split(&call).skip(1);
+            counted.extend(after.map(|rest| {
+                let name = rest.split('"').nth(1).unwrap();
+                (name.to_owned(), kind)
+            }));
+        }
+    }
+    let mut listed: Vec<(String, &str)> = telemetry::METRICS
+        .iter()
+        .map(|metric| (metric.name.to_owned(), metric.kind))
+        .collect();
+    counted.sort();
+    counted.dedup();
+    listed.sort();
+    assert_eq!(counted, listed);
 }
 
 #[test]

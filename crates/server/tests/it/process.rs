@@ -122,6 +122,35 @@ async fn metrics_have_a_listener_of_their_own_and_move_with_what_happens() {
     if ocsp(&world, &world.node.url).is_some() {
         assert!(counted("kyso_ocsp_answers_total{").await >= 1.0);
     }
+    // What is behind, and what went wrong.
+    let wrong = world.ask(&citizen, &[dossier(7)]).await;
+    let phone = citizen.phone.at(&world.node.url);
+    phone
+        .approve(&citizen.session, &wrong, "314159")
+        .await
+        .unwrap();
+    until("the wrong PIN is counted", async || {
+        counted("kyso_pin_failures_total{at=\"approval\"}").await >= 1.0
+    })
+    .await;
+    assert_eq!(counted("kyso_pin_locks_total{at=\"approval\"}").await, 0.0);
+    until("what is behind was measured", async || {
+        counted("kyso_crl_next_update_seconds{issuer=\"issuing-1\"}").await > 3_600.0
+    })
+    .await;
+    let (_, text) = fetch(&format!("http://{operator}/metrics")).await;
+    for series in [
+        "kyso_crl_age_seconds{issuer=\"issuing-1\"}",
+        "kyso_jobs_waiting{kind=\"signing.sign\"}",
+        "kyso_jobs_oldest_seconds{kind=\"signing.sign\"}",
+        "kyso_jobs_failed{kind=\"registration.notify\"}",
+        "kyso_webhook_backlog ",
+        "kyso_ledger_uncovered_entries ",
+        "kyso_ledger_checkpoint_lag_seconds ",
+        "# HELP kyso_ledger_checkpoint_lag_seconds ",
+    ] {
+        assert!(text.contains(series), "{series}: {text}");
+    }
     // Routes, never paths: what is in a path may say who.
     let request = world.ask(&citizen, &[dossier(1)]).await;
     let shown = client()

@@ -79,6 +79,19 @@ pub struct FailedJob {
     pub failed_at: i64,
 }
 
+/// How far work of one kind is behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Waiting or leased.
+    pub open: i64,
+    /// Due, or tried and to be tried again, and in nobody's hands.
+    pub waiting: i64,
+    /// For how long the oldest of these has been wanted, in milliseconds; 0 when there is none.
+    pub oldest_ms: i64,
+    /// Given up, kept to be seen.
+    pub failed: i64,
+}
+
 /// A job asked for in a transaction, not yet written.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -270,6 +283,26 @@ impl Store {
         let rows = self.all(table::OPEN, &[]).await?;
         rows.iter()
             .map(|row| Ok((row.text("kind")?, row.int("open")?)))
+            .collect()
+    }
+
+    /// How far the work is behind, per kind of which there is any job.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn backlog(&self) -> Result<BTreeMap<String, Backlog>> {
+        let now = self.now();
+        let rows = self.all(table::BACKLOG, &[now.into()]).await?;
+        rows.iter()
+            .map(|row| {
+                let backlog = Backlog {
+                    open: row.int("open")?,
+                    waiting: row.int("waiting")?,
+                    oldest_ms: row.opt_int("since_at")?.map_or(0, |since| now - since),
+                    failed: row.int("failed")?,
+                };
+                Ok((row.text("kind")?, backlog))
+            })
             .collect()
     }
 

@@ -87,12 +87,23 @@ UPDATE job SET failed_at = NULL, due_at = $2, attempts = 0 WHERE id = $1 AND fai
 pub(super) const OPEN: &str = "-- store.job.open
 SELECT kind, COUNT(id) AS open FROM job WHERE failed_at IS NULL GROUP BY kind ORDER BY kind";
 
+/// Waiting is what is due, or was tried and waits for another try, and is in nobody's hands. What was tried waits since it was asked for:
+/// its time to come again says nothing about how long it has been wanted.
+pub(super) const BACKLOG: &str = "-- store.job.backlog
+SELECT kind, SUM(CASE WHEN failed_at IS NULL THEN 1 ELSE 0 END) AS open, SUM(CASE WHEN failed_at IS NULL THEN 0 ELSE 1 END) AS failed,
+    SUM(waiting) AS waiting, MIN(CASE WHEN waiting = 1 THEN since_at END) AS since_at
+FROM (
+    SELECT kind, failed_at, CASE WHEN attempts > 0 THEN created_at ELSE due_at END AS since_at,
+        CASE WHEN failed_at IS NULL AND (due_at <= $1 OR (attempts > 0 AND leased_until IS NULL)) THEN 1 ELSE 0 END AS waiting
+    FROM job
+) AS seen GROUP BY kind";
+
 pub(super) const FAILED: &str = "-- store.job.failed
 SELECT id, kind, key, attempts, error_code, failed_at FROM job
 WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, id LIMIT $1";
 
 pub(crate) const STATEMENTS: &[&str] = &[
-    ENQUEUE, NEXT_DUE, FINISH, RUN_AGAIN, RETRY, FAIL, REVIVE, OPEN, FAILED,
+    ENQUEUE, NEXT_DUE, FINISH, RUN_AGAIN, RETRY, FAIL, REVIVE, OPEN, BACKLOG, FAILED,
 ];
 
 #[cfg(feature = "testing")]

@@ -183,6 +183,15 @@ pub enum How {
     },
 }
 
+/// How far the checkpoints are behind what was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// Entries that no checkpoint covers.
+    pub entries: i64,
+    /// How old the oldest of them is, in milliseconds; 0 when there is none.
+    pub oldest_ms: i64,
+}
+
 /// Entries sealed in one transaction.
 const BATCH: u32 = 1024;
 
@@ -292,6 +301,18 @@ pub async fn tail(
         .iter()
         .map(table::read_entry)
         .collect()
+}
+
+/// How far the checkpoints are behind.
+///
+/// # Errors
+/// What the database says.
+pub async fn lag(store: &Store) -> Result<Lag> {
+    let row = store.one(table::UNCOVERED, &[]).await?;
+    Ok(Lag {
+        entries: row.int("entries")?,
+        oldest_ms: row.opt_int("at")?.map_or(0, |at| store.now() - at),
+    })
 }
 
 /// How many entries of a kind there are, sealed or not. Reads them all: for `verify-store`.

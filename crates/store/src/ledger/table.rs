@@ -15,6 +15,10 @@ WHERE position IS NULL ORDER BY id LIMIT $1";
 pub(super) const COUNT_UNSEALED: &str = "-- store.ledger.count_unsealed
 SELECT COUNT(id) AS unsealed FROM ledger_entry WHERE position IS NULL";
 
+pub(super) const UNCOVERED: &str = "-- store.ledger.uncovered
+SELECT COUNT(id) AS entries, MIN(at) AS at FROM ledger_entry
+WHERE position IS NULL OR position > (SELECT COALESCE(MAX(size), 0) FROM ledger_checkpoint)";
+
 pub(super) const HEAD: &str = "-- store.ledger.head
 SELECT position, hash FROM ledger_entry WHERE position IS NOT NULL ORDER BY position DESC LIMIT 1";
 
@@ -55,6 +59,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     INSERT,
     UNSEALED,
     COUNT_UNSEALED,
+    UNCOVERED,
     HEAD,
     HASH_AT,
     SEAL,
