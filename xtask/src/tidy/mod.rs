@@ -3,6 +3,7 @@
 //! Kept simple on purpose: a line-by-line look that a person can follow, not a parser.
 
 mod arrows;
+mod failpoints;
 mod places;
 mod shape;
 mod sizes;
@@ -58,6 +59,7 @@ fn findings(repository: &Repository, sources: &[Source]) -> Vec<Finding> {
     let mut found = arrows::check(repository);
     found.extend(shape::check(repository, sources));
     found.extend(supply::check(repository));
+    found.extend(failpoints::check(sources));
     found.extend(sources.iter().flat_map(places::check));
     found
 }

@@ -9,6 +9,7 @@ use kyso_authority::ceremony::{Plan, Root};
 use kyso_authority::{Authority, AuthorityConfig, Reason};
 use kyso_keystore::Keystore;
 use kyso_pki::crl::Crl;
+use kyso_pki::ocsp::{CertId, IdHash, Request, Response};
 use kyso_pki::public_key::PublicKey;
 use kyso_store::testing::{Database, Folder, START};
 use kyso_store::{Clock, Options, Store};
@@ -65,6 +66,21 @@ async fn act(act: &str, authority: &Authority, keys: &Keystore) {
                 .await
                 .unwrap();
             authority.publish_crl_if_due(keys).await.unwrap();
+        }
+        "answer" => {
+            let issued = authority.certificate_for("cred_1").await.unwrap().unwrap();
+            let issuer = authority.chain().await.unwrap()[0].clone();
+            let request = Request {
+                ids: vec![CertId::of(IdHash::Sha1, &issuer, issued.certificate.serial()).unwrap()],
+                nonce: None,
+            };
+            let asked = request.to_der().unwrap();
+            let answer = authority.answer(keys, &asked, START).await;
+            Response::from_der(&answer.der)
+                .unwrap()
+                .verify(&issuer)
+                .unwrap();
+            assert_eq!(answer.outcome, "good");
         }
         other => panic!("{other}"),
     }
@@ -308,6 +324,27 @@ async fn a_kill_after_the_commit_loses_only_the_reply() {
                 .certificate,
             first.certificate
         );
+        site.check().await;
+    }
+}
+
+#[tokio::test]
+async fn answering_killed_before_or_after_the_key_leaves_nothing_behind() {
+    for site in Site::each().await {
+        let keys = site.keys();
+        act("ceremony", &site.authority, &keys).await;
+        let (_, public_key) = keys
+            .create_for_citizen(kyso_pki::algorithm::KeyAlgorithm::P256, "cred_1")
+            .await
+            .unwrap();
+        issue(&site.authority, &keys, public_key).await;
+        for point in [
+            "authority.ocsp.before_keystore",
+            "authority.ocsp.after_keystore",
+        ] {
+            assert!(site.die("answer", point, None), "{point}");
+        }
+        act("answer", &site.authority, &keys).await;
         site.check().await;
     }
 }

@@ -11,6 +11,8 @@ use crate::office::{Office, PIN, Phone};
 const PLACES: &[(&str, State)] = &[
     ("registration.seal.before", State::Submitted),
     ("registration.seal.after", State::Submitted),
+    ("signing.seal.before-sign", State::Submitted),
+    ("signing.seal.after-sign", State::Submitted),
     ("registration.open.before", State::Approved),
     ("registration.open.after", State::Approved),
     ("registration.accept.before", State::Accepting),
@@ -31,6 +33,46 @@ async fn killed_at_any_place_the_enrolment_completes_once_on_postgresql() {
             killed_at(office, place).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_an_enrolment_is_given_up_it_ends_once_on_sqlite() {
+    killed_while_given_up(Office::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_an_enrolment_is_given_up_it_ends_once_on_postgresql() {
+    if let Some(office) = Office::postgres().await {
+        killed_while_given_up(office).await;
+    }
+}
+
+/// The credential has ended, the enrolment does not know it yet.
+async fn killed_while_given_up(office: Office) {
+    let person = office.certified().await;
+    office.registration.recover().await.unwrap();
+    office.advance(31 * 86_400_000);
+    let died = run_worker(&office, "registration.fail.after-give-up");
+    assert!(!died.success(), "the worker was to die");
+    let failed = async || {
+        let kinds = office.ledger(&person.id).await;
+        let of_end = kinds
+            .iter()
+            .filter(|kind| *kind == "registration.enrolment.failed");
+        of_end.count()
+    };
+    assert_eq!(failed().await, 0);
+    office.advance(31_000);
+    office.registration.recover().await.unwrap();
+    office.work().await;
+    let view = office.show(&person).await;
+    // Why the credential ended is in its own ledger.
+    assert_eq!(
+        (view.state, view.reasons),
+        (State::Failed, vec!["credential-ended".to_owned()])
+    );
+    assert_eq!(failed().await, 1);
+    office.check().await;
 }
 
 async fn killed_at(office: Office, place: &str) {

@@ -9,7 +9,11 @@ use kyso_store::testing::Database;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Citizen, Credentials, Options, PIN, World, base64, client, dossier, until};
+use kyso_phone::Owner;
+
+use crate::harness::{
+    CAMPAIGN, Citizen, Credentials, Options, PIN, World, base64, client, dossier, photo, until,
+};
 
 /// Every place around a citizen's signature at which the worker may die.
 const SIGNING: &[&str] = &[
@@ -99,6 +103,64 @@ async fn killed_while_the_credential_opens_one_certificate_comes_out() {
                 .unwrap();
             assert!(shown["credential"].is_string(), "{point}");
         }
+        world.finish().await;
+    }
+}
+
+/// The web role dies between two of its writes: whoever asks again goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_between_two_writes_of_a_call_the_same_call_goes_on() {
+    for database in World::databases().await {
+        let mut world = World::on(database, Options::default()).await;
+        let (phone, owner) = (world.phone(), Owner::invented(1));
+        let enrolment = phone.enrol(CAMPAIGN).await.unwrap();
+        phone.put_owner(&enrolment, &owner).await.unwrap();
+        phone.pay(&enrolment).await.unwrap();
+        let after = world.last_message(&owner);
+        phone.ask_code(&enrolment, "email").await.unwrap();
+        let code = world.code_after(&owner, after).await;
+
+        world.dying_at("registration.activate.after-count").await;
+        let died = phone.at(&world.node.url).activate(&enrolment, &code).await;
+        assert!(died.is_err());
+        world.wait_dead_and_restart().await;
+        let phone = phone.at(&world.node.url);
+        phone.activate(&enrolment, &code).await.unwrap();
+        for kind in ["front", "back", "face"] {
+            phone.put_photo(&enrolment, kind, photo()).await.unwrap();
+        }
+        phone.sign_contract(&enrolment).await.unwrap();
+        phone.submit(&enrolment).await.unwrap();
+
+        world.dying_at("registration.approve.before-commit").await;
+        world.approve_enrolment_though_dying(&enrolment).await;
+        world.wait_dead_and_restart().await;
+        let phone = phone.at(&world.node.url);
+        let shown = phone.enrolment(&enrolment).await.unwrap();
+        assert_eq!(shown["state"], "submitted", "nothing was approved");
+        world.approve_enrolment(&enrolment).await;
+        phone
+            .wait_enrolment(&enrolment, "the certificate", |shown| {
+                shown["next"][0] == "device"
+            })
+            .await
+            .unwrap();
+
+        let after = world.last_message(&owner);
+        let challenge = phone.ask_device_code(&enrolment).await.unwrap();
+        let code = world.code_after(&owner, after).await;
+        world.dying_at("registration.bind.after-request").await;
+        let dying = phone.at(&world.node.url);
+        let died = dying.bind(&enrolment, &challenge, PIN, &code).await;
+        assert!(died.is_err());
+        world.wait_dead_and_restart().await;
+        phone
+            .at(&world.node.url)
+            .wait_enrolment(&enrolment, "the acceptance", |shown| {
+                shown["acceptance_request"].is_string()
+            })
+            .await
+            .unwrap();
         world.finish().await;
     }
 }

@@ -430,6 +430,19 @@ impl World {
             .await;
     }
 
+    /// Starts the server anew, to die at a failpoint.
+    pub async fn dying_at(&mut self, point: &str) {
+        self.node.stop();
+        self.node = Node::start(&self.folder, Some(&format!("{point}:abort"))).await;
+    }
+
+    /// Waits until the server has died, and starts the next one.
+    pub async fn wait_dead_and_restart(&mut self) {
+        self.node.wait_dead();
+        self.hurry().await;
+        self.restart().await;
+    }
+
     /// Ends the server in good order and checks everything: invariants, ledger, no job left behind.
     pub async fn finish(mut self) {
         self.node.stop();

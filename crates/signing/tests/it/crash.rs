@@ -13,7 +13,7 @@ use kyso_signing::request::{RequestState, RequestView};
 use kyso_signing::{KeyAlgorithm, task};
 use kyso_store::{Clock, Options, Store};
 
-use crate::office::{Office, PIN, Phone, node, opening, software_keys};
+use crate::office::{Office, PIN, Phone, node, opening, software_keys, with_pool};
 use crate::sign::assert_signed;
 
 /// The places of the signing path, in order.
@@ -67,6 +67,7 @@ on_both_databases!(
     killed_between_raise_and_result_of_a_wrong_pin_the_try_counts_once,
     killed_anywhere_while_opening_there_is_one_key_and_one_certificate,
     killed_while_binding_the_phone_is_bound_once,
+    killed_while_the_pool_is_filled_it_is_filled_to_its_size_later,
     suspended_or_revoked_between_signing_and_result_nothing_is_released,
     outages_longer_than_an_approval_lives_cost_no_try,
     a_wrong_pin_that_an_outage_kept_from_being_compared_counts_once_and_locks_as_ever,
@@ -104,6 +105,13 @@ async fn victim() {
                 now + 86_400_000,
             );
             signing.credentials.open(&keys, &opening).await.unwrap();
+        }
+        Some(("pool", _)) => {
+            let credentials = with_pool(store.clone(), POOL).credentials;
+            credentials
+                .fill_pool(&keys, KeyAlgorithm::Rsa2048)
+                .await
+                .unwrap();
         }
         _ => {
             let short = std::env::var("VICTIM_LEASE").ok();
@@ -324,6 +332,28 @@ async fn killed_while_binding_the_phone_is_bound_once(office: Office) {
         assert_eq!(state, BindingState::Bound, "{place}");
     }
     office.check().await;
+}
+
+/// Pairs in the pool of these tests.
+const POOL: usize = 2;
+
+async fn killed_while_the_pool_is_filled_it_is_filled_to_its_size_later(office: Office) {
+    for place in ["signing.pool.before-key", "signing.pool.after-key"] {
+        killed(&office, place, "pool:").await;
+        assert_eq!(pooled(&office).await, 0, "{place}");
+    }
+    let credentials = office.with_pool(POOL).credentials;
+    let made = credentials
+        .fill_pool(&office.keys, KeyAlgorithm::Rsa2048)
+        .await
+        .unwrap();
+    assert_eq!((made, pooled(&office).await), (POOL, 2));
+}
+
+async fn pooled(office: &Office) -> i64 {
+    let sql = "-- test.pooled\nSELECT COUNT(*) AS pooled FROM pooled_key";
+    let row = office.store.one(sql, &[]).await.unwrap();
+    row.int("pooled").unwrap()
 }
 
 async fn suspended_or_revoked_between_signing_and_result_nothing_is_released(office: Office) {

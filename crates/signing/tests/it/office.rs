@@ -120,16 +120,7 @@ impl Office {
 
     /// The same provider with a pool of so many RSA pairs.
     pub fn with_pool(&self, pool_size: usize) -> Signing {
-        let authority = Authority::new(self.store.clone(), AuthorityConfig::sample());
-        Signing::new(
-            self.store.clone(),
-            authority,
-            sealed(),
-            SigningConfig {
-                pool_size,
-                ..config()
-            },
-        )
+        with_pool(self.store.clone(), pool_size)
     }
 
     pub fn now(&self) -> i64 {
@@ -278,6 +269,16 @@ impl Office {
 pub fn node(store: Store) -> Signing {
     let authority = Authority::new(store.clone(), AuthorityConfig::sample());
     Signing::new(store, authority, sealed(), config())
+}
+
+/// As [`node`], with a pool of so many RSA pairs.
+pub fn with_pool(store: Store, pool_size: usize) -> Signing {
+    let authority = Authority::new(store.clone(), AuthorityConfig::sample());
+    let config = SigningConfig {
+        pool_size,
+        ..config()
+    };
+    Signing::new(store, authority, sealed(), config)
 }
 
 pub fn software_keys(folder: &Path) -> Keystore {

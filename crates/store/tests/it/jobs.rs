@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kyso_store::testing::{Database, START};
-use kyso_store::{Error, Job, Store};
+use kyso_store::{Backlog, Error, Job, Store};
 use serde_json::json;
 
 crate::on_both![
@@ -26,6 +26,7 @@ crate::on_both![
     many_are_finished_at_once_or_none,
     a_commit_wakes_the_worker_here_and_on_the_other_node,
     the_next_due_job_tells_how_long_to_sleep,
+    the_backlog_says_what_waits_and_since_when,
 ];
 
 const LEASE_MS: i64 = 30_000;
@@ -50,6 +51,43 @@ async fn finish(store: &Store, job: &Job) -> Result<(), Error> {
 
 async fn open(store: &Store) -> i64 {
     store.open_jobs().await.unwrap().values().sum()
+}
+
+async fn the_backlog_says_what_waits_and_since_when(database: Database) {
+    let store = &database.store;
+    let signs = async || store.backlog().await.unwrap().remove("sign");
+    assert_eq!(signs().await, None);
+    enqueue(store, "sign", "1", START).await;
+    enqueue(store, "sign", "later", START + 3_600_000).await;
+    let expected = |open, waiting, oldest_ms, failed| {
+        Some(Backlog {
+            open,
+            waiting,
+            oldest_ms,
+            failed,
+        })
+    };
+    database.clock.advance(7_000);
+    assert_eq!(signs().await, expected(2, 1, 7_000, 0));
+    // In somebody's hands; then due again only in a minute, and wanted as long as ever.
+    let job = claim_one(store).await;
+    assert_eq!(signs().await, expected(2, 0, 0, 0));
+    let mut tx = store.write().await.unwrap();
+    tx.retry(&job, START + 67_000, "keystore").await.unwrap();
+    tx.commit().await.unwrap();
+    database.clock.advance(1_000);
+    assert_eq!(signs().await, expected(2, 1, 8_000, 0));
+    database.clock.advance(60_000);
+    let job = claim_one(store).await;
+    let mut tx = store.write().await.unwrap();
+    tx.fail(&job, "unknown-task").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(signs().await, expected(1, 0, 0, 1));
+    // What a worker that died held waits again when its lease has ended.
+    database.clock.advance(3_600_000);
+    claim_one(store).await;
+    database.clock.advance(LEASE_MS);
+    assert_eq!(signs().await.unwrap().waiting, 1);
 }
 
 async fn two_hundred_jobs_and_four_workers_each_job_once(database: Database) {

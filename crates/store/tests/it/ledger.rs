@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use kyso_store::ledger::{self, Broken, How, NoteKey, Report};
-use kyso_store::testing::Database;
-use kyso_store::{Error, Event, Store};
+use kyso_store::testing::{Database, START};
+use kyso_store::{Clock, Error, Event, Options, Store};
 use serde_json::json;
 
 crate::on_both![
     entries_are_sealed_in_order_and_verified_with_the_public_key,
     an_entry_is_written_with_its_change_or_not_at_all,
     nothing_new_makes_no_checkpoint,
+    the_lag_is_what_no_checkpoint_covers,
     many_entries_are_sealed_in_portions,
     two_nodes_that_seal_at_once_make_one_chain,
     a_crash_between_chaining_and_signing_is_made_good,
+    killed_while_sealing_the_next_process_seals_what_was_recorded,
     an_edited_entry_is_named,
     every_column_of_an_entry_is_covered,
     a_deleted_entry_is_named,
@@ -212,6 +214,77 @@ async fn a_crash_between_chaining_and_signing_is_made_good(database: Database) {
     assert_eq!(verify(&database.store, None).await.checkpoints, 0);
     let sealed = seal(&database.store).await.unwrap();
     assert_eq!((sealed.entries, sealed.checkpoint.unwrap().size), (0, 3));
+}
+
+async fn the_lag_is_what_no_checkpoint_covers(database: Database) {
+    let store = &database.store;
+    let lag = async || {
+        let lag = ledger::lag(store).await.unwrap();
+        (lag.entries, lag.oldest_ms)
+    };
+    assert_eq!(lag().await, (0, 0));
+    record(store, 0..2).await;
+    database.clock.advance(5_000);
+    record(store, 2..3).await;
+    assert_eq!(lag().await, (3, 5_000));
+    // In the chain, and not signed.
+    let key = key();
+    let unsigned = ledger::seal(store, &key, |_| async {
+        Err(std::io::Error::other("away"))
+    });
+    assert!(unsigned.await.is_err());
+    assert_eq!(lag().await, (3, 5_000));
+    seal(store).await.unwrap();
+    assert_eq!(lag().await, (0, 0));
+}
+
+/// The body of the second process: it seals, until somebody kills it.
+#[tokio::test]
+#[ignore = "started by the test below, in a process of its own"]
+async fn child_seals() {
+    let Ok(url) = std::env::var("CHILD_DATABASE") else {
+        return;
+    };
+    let options = Options {
+        clock: Clock::fixed(START),
+        published: std::env::var_os("CHILD_PUBLISHED").map(Into::into),
+        ..Options::default()
+    };
+    let store = Store::open_with(&url, options).await.unwrap();
+    seal(&store).await.unwrap();
+}
+
+async fn killed_while_sealing_the_next_process_seals_what_was_recorded(database: Database) {
+    let published = database.folder.path().join("published");
+    for (round, place) in ["store.ledger.chained", "store.ledger.signed"]
+        .into_iter()
+        .enumerate()
+    {
+        let from = round as u32 * 3;
+        record(&database.store, from..from + 3).await;
+        let before = ledger::published(&database.store).unwrap();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["--ignored", "--exact", "ledger::child_seals"])
+            .env("CHILD_DATABASE", &database.url)
+            .env("CHILD_PUBLISHED", &published)
+            .env("KYSO_FAILPOINT", format!("{place}:abort"))
+            .env("KYSO_FAILPOINTS_ALLOWED", "yes");
+        let output = child.output().unwrap();
+        let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+        assert!(signal.is_some(), "{place}: {output:?}");
+        let after = ledger::published(&database.store).unwrap();
+        assert_eq!(after, before, "{place}: nothing was published");
+        seal(&database.store).await.unwrap();
+        let report = verify(&database.store, None).await;
+        let sealed = i64::from(from) + 3;
+        assert_eq!(
+            (report.sealed, report.unsealed, report.broken),
+            (sealed, 0, None)
+        );
+        let after = ledger::published(&database.store).unwrap();
+        assert_ne!(after, before, "{place}: published by the next one");
+    }
 }
 
 async fn an_edited_entry_is_named(database: Database) {
