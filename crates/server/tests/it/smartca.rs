@@ -230,6 +230,51 @@ async fn business_refusals(world: World) {
     world.finish().await;
 }
 
+/// Five wrong PINs: the certificate is good, and its key signs nothing any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_locked_by_wrong_pins_is_not_offered_to_any_portal() {
+    let world = World::sqlite().await;
+    let citizen = world.citizen(1).await;
+    let request = world.ask(&citizen, &[crate::harness::dossier(1)]).await;
+    for left in (0..5).rev() {
+        let (phone, session) = (&citizen.phone, &citizen.session);
+        phone.approve(session, &request, "314159").await.unwrap();
+        let shown = phone
+            .wait_request(session, &request, &["pending", "failed"])
+            .await
+            .unwrap();
+        match left {
+            0 => assert_eq!(shown["failure"], "pin-locked", "{shown}"),
+            _ => assert_eq!(shown["tries_left"], left, "{shown}"),
+        }
+    }
+    let asked = with_credentials(&world, &citizen, json!({}));
+    let found = post(&world, "credentials/get_certificate", &asked).await;
+    assert_eq!(
+        (&found["status_code"], &found["message"]),
+        (&json!(403), &json!("CREDENTIAL_STATUS_INVALID"))
+    );
+    assert!(found["data"]["user_certificates"].is_null(), "{found}");
+    let file = json!({ "data_to_be_signed": crate::harness::base64(&[0x5f; 32]), "doc_id": "1", "file_type": "pdf", "sign_type": "hash" });
+    let ask = with_credentials(
+        &world,
+        &citizen,
+        json!({ "transaction_id": "SP_CA_9", "sign_files": [file] }),
+    );
+    let refused = post(&world, "signatures/sign", &ask).await;
+    assert_eq!(
+        (&refused["status_code"], &refused["message"]),
+        (&json!(403), &json!("CREDENTIAL_STATUS_INVALID"))
+    );
+    let ask = json!({
+        "signer": { "identity_number": citizen.owner.identity_number },
+        "documents": [{ "name": "a.pdf", "content": crate::harness::base64(&crate::harness::dossier(2)) }],
+    });
+    let refused = world.portal_post("/v1/signature-requests", &ask).await;
+    assert_eq!(refused.unwrap_err().code(), "pin-locked");
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_calls_are_refused_in_the_shape_that_clients_read() {
     let mut world = World::sqlite().await;
