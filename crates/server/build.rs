@@ -23,12 +23,17 @@ fn main() {
         );
     }
 
-    // The folder is named when the crate is compiled, so that a checkout may be moved with what it has built.
-    let bytes = |name: &str| {
-        format!(
-            "include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{APPLICATION}/dist/{name}\"))"
-        )
-    };
+    // Copied, because the folder may be built anew while the crate is compiled.
+    let out = std::env::var("OUT_DIR").expect("cargo sets it");
+    let out = Path::new(&out);
+    for name in &files {
+        let copy = out.join("application").join(name);
+        let folder = copy.parent().expect("a folder around each file");
+        std::fs::create_dir_all(folder).expect("a writable OUT_DIR");
+        std::fs::copy(dist.join(name), copy).expect("a readable file");
+    }
+    let bytes =
+        |name: &str| format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/application/{name}\"))");
     let compressed = |name: &str, ending: &str| {
         let name = format!("{name}{ending}");
         match files.contains(&name) {
@@ -49,8 +54,7 @@ fn main() {
         .expect("a string");
     }
     list.push_str("]\n");
-    let out = std::env::var("OUT_DIR").expect("cargo sets it");
-    std::fs::write(Path::new(&out).join("application.rs"), list).expect("a writable OUT_DIR");
+    std::fs::write(out.join("application.rs"), list).expect("a writable OUT_DIR");
 }
 
 /// Names below `folder`, with `/` between.

@@ -12,6 +12,7 @@ mod measure;
 pub mod outbound;
 mod places;
 pub mod platform;
+pub mod preview;
 pub mod problem;
 pub mod telemetry;
 pub mod worker;

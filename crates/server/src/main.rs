@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kyso_server::cli::run()
+    // The child that draws a page is this program too, before it becomes anything else.
+    kyso_server::preview::child::run().unwrap_or_else(kyso_server::cli::run)
 }

@@ -126,14 +126,20 @@ export async function phone(stage, video) {
         await tab.getByRole('button', { name: digit, exact: true }).click();
       }
     },
-    /** Opens the documents of the screen in the reader, which is another page. */
-    openDocuments: async (tab = page) => {
-      const links = tab.getByRole('link', { name: 'Mở tài liệu', exact: true });
-      await links.first().waitFor({ timeout: 20_000 });
-      while ((await links.count()) > 0) {
-        const opened = context.waitForEvent('page', { timeout: 5_000 }).catch(() => undefined);
-        await links.first().click();
-        await (await opened)?.close().catch(() => undefined);
+    /** Looks at every page of every document on the screen. */
+    seeDocuments: async (tab = page) => {
+      const documents = tab.locator('section.document:not(.blind)');
+      await documents.first().waitFor({ timeout: 20_000 });
+      for (const document of await documents.all()) {
+        for (let at = 1, last = 1; at <= last; at += 1) {
+          const picture = document.getByRole('img', { name: new RegExp(`trang ${at} trên`) });
+          await picture.waitFor({ timeout: 20_000 });
+          last = Number(/trên (\d+)$/.exec(await picture.getAttribute('alt'))[1]);
+          if (at < last) {
+            await document.getByRole('button', { name: 'Trang sau', exact: true }).click();
+          }
+        }
+        await document.getByText('Đã xem hết').waitFor();
       }
     },
   };

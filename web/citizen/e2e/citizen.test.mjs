@@ -139,7 +139,7 @@ scene('a person enrols from the printed link to the active signature', { timeout
   await press('Ký hợp đồng');
   await page.getByText('Mở và đọc hợp đồng rồi mới ký được.').waitFor();
   await look('contract');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await page.getByRole('checkbox').check();
   await press('Ký hợp đồng');
   await heading('Gửi hồ sơ');
@@ -194,7 +194,7 @@ scene('a person enrols from the printed link to the active signature', { timeout
   await look('acceptance');
   await press('Đúng, ký nghiệm thu');
   await heading('Xem trước khi ký');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await look('acceptance-document');
   await press('Đã xem, tiếp tục ký');
   await heading('Nhập mã PIN để ký nghiệm thu');
@@ -218,11 +218,14 @@ scene('the person signs two documents, and pdfsig accepts them', { timeout: 120_
   await press('Xem tài liệu');
   await heading('Xem trước khi ký');
   await page.getByText(made.code).waitFor();
-  await page.getByRole('link', { name: 'Mở tài liệu' }).nth(1).waitFor();
+  await page
+    .getByRole('img', { name: /trang 1 trên 2/ })
+    .nth(1)
+    .waitFor();
   await press('Đã xem, tiếp tục ký');
-  await page.getByText('Mở và xem hết tài liệu rồi mới ký được.').waitFor();
+  await page.getByText('Xem hết các trang rồi mới ký được.').waitFor();
   await look('confirm-what');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await page.getByRole('button', { name: 'Đã xem, tiếp tục ký' }).click();
   await heading('Nhập mã PIN để ký 2 tài liệu');
   await look('confirm-pin');
@@ -253,7 +256,7 @@ scene(
     const made = await ask(stage, NUMBER, ['Đơn thứ hai'], 'sign-2');
     await page.goto(`/requests/${made.id}`);
     await press('Xem tài liệu');
-    await hand.openDocuments();
+    await hand.seeDocuments();
     await press('Đã xem, tiếp tục ký');
     await heading('Nhập mã PIN để ký 1 tài liệu');
     stage.faults.mute = (incoming) => incoming.url.endsWith('/approval');
@@ -267,7 +270,7 @@ scene(
     for (const tab of [page, second]) {
       await tab.goto(`/requests/${tabs.id}`);
       await tab.getByRole('button', { name: 'Xem tài liệu' }).click();
-      await hand.openDocuments(tab);
+      await hand.seeDocuments(tab);
       await tab.getByRole('button', { name: 'Đã xem, tiếp tục ký' }).click();
       await tab.getByRole('heading', { name: 'Nhập mã PIN để ký 1 tài liệu' }).waitFor();
     }
@@ -282,7 +285,7 @@ scene(
     const other = await ask(stage, NUMBER, ['Đơn thứ ba'], 'sign-3');
     await page.goto(`/requests/${other.id}`);
     await press('Xem tài liệu');
-    await hand.openDocuments();
+    await hand.seeDocuments();
     await press('Đã xem, tiếp tục ký');
     await heading('Nhập mã PIN để ký 1 tài liệu');
     stage.faults.offline = true;
@@ -343,7 +346,7 @@ scene('another PIN, with the one in force; then the old one is void', { timeout:
   const made = await ask(stage, NUMBER, ['Tờ khai mới'], 'fresh-pin');
   await page.goto(`/requests/${made.id}`);
   await press('Xem tài liệu');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await press('Đã xem, tiếp tục ký');
   await heading('Nhập mã PIN để ký 1 tài liệu');
   await hand.pin(PIN);

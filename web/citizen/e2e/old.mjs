@@ -46,7 +46,7 @@ async function play({
   heading,
   see,
   files,
-  openDocuments,
+  seeDocuments,
   pin,
   picture,
   complaints,
@@ -87,7 +87,7 @@ async function play({
     await press('Dùng ảnh này');
   }
   await heading('Hợp đồng dịch vụ');
-  await openDocuments();
+  await seeDocuments();
   await run('document.getElementById("agree").click()');
   await press('Ký hợp đồng');
   await heading('Gửi hồ sơ');
@@ -113,7 +113,7 @@ async function play({
   await picture(join(OUT, `old-${version}-pin.png`));
   await pin(PIN);
   await press('Đúng, ký nghiệm thu');
-  await openDocuments();
+  await seeDocuments();
   await press('Đã xem, tiếp tục ký');
   await heading('Nhập mã PIN để ký nghiệm thu');
   await pin(PIN);
@@ -122,7 +122,7 @@ async function play({
   await open(`${stage.url}/requests/${made.id}`);
   await press('Xem tài liệu');
   await see(made.code);
-  await openDocuments();
+  await seeDocuments();
   await press('Đã xem, tiếp tục ký');
   await heading('Nhập mã PIN để ký 1 tài liệu');
   await pin(PIN);
@@ -253,13 +253,18 @@ async function start(path) {
       const { nodeId } = await call('DOM.querySelector', { nodeId: root.nodeId, selector });
       await call('DOM.setFileInputFiles', { nodeId, files: paths });
     },
-    openDocuments: async () => {
-      await until('a document', () => run(`document.querySelector('.document a.primary') !== null`));
-      // The reader is another program: only that it was opened matters here.
-      await run(`Array.from(document.querySelectorAll('.document a.primary')).forEach((link) => {
-        link.removeAttribute('target'); link.href = 'javascript:void 0'; link.click();
-      })`);
-    },
+    seeDocuments: () =>
+      until('every page of the documents', () =>
+        run(`(() => {
+          const documents = Array.from(document.querySelectorAll('.document'));
+          const unseen = documents.filter((one) => one.querySelector('.done-mark') === null);
+          unseen.forEach((one) => {
+            const next = one.querySelectorAll('.page-turn button')[1];
+            if (next && one.querySelector('img') && next.getAttribute('aria-disabled') !== 'true') next.click();
+          });
+          return documents.length > 0 && unseen.length === 0;
+        })()`),
+      ),
     pin: async (digits) => {
       for (const digit of digits) {
         await press(digit);

@@ -82,7 +82,7 @@ test('typed by hand, bound by a passkey', { timeout: 120_000 }, async () => {
     await press('Dùng ảnh này');
   }
   await heading('Hợp đồng dịch vụ');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await page.getByRole('checkbox').check();
   await press('Ký hợp đồng');
   await press('Gửi hồ sơ');
@@ -125,7 +125,7 @@ test('typed by hand, bound by a passkey', { timeout: 120_000 }, async () => {
   await heading('Nhập lại mã PIN');
   await hand.pin(PIN);
   await press('Đúng, ký nghiệm thu');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await press('Đã xem, tiếp tục ký');
   await heading('Nhập mã PIN để ký nghiệm thu');
   await hand.pin(PIN);
@@ -141,7 +141,7 @@ test('without the owner at the passkey nothing is signed, and nobody is asked ag
   const made = await ask(stage, NUMBER, ['Tờ khai'], 'passkey-1');
   await page.goto(`/requests/${made.id}`);
   await press('Xem tài liệu');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await press('Đã xem, tiếp tục ký');
   await heading('Nhập mã PIN để ký 1 tài liệu');
   await authenticator.verifies(false);
@@ -161,7 +161,7 @@ test('withdrawn while the PIN is typed: nothing is signed, and going back does n
   const made = await ask(stage, NUMBER, ['Tờ khai'], 'tabs-1');
   await page.goto(`/requests/${made.id}`);
   await press('Xem tài liệu');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await press('Đã xem, tiếp tục ký');
   await heading('Nhập mã PIN để ký 1 tài liệu');
   const withdrawn = await stage.portal(`/signature-requests/${made.id}/withdrawal`, {
@@ -182,7 +182,7 @@ test('five wrong PINs lock the key, and the screens say so', { timeout: 90_000 }
   await page.goto(`/requests/${made.id}`);
   await heading(`${PORTAL} yêu cầu ký`);
   await press('Xem tài liệu');
-  await hand.openDocuments();
+  await hand.seeDocuments();
   await press('Đã xem, tiếp tục ký');
   for (const left of [4, 3, 2, 1]) {
     await heading('Nhập mã PIN để ký 1 tài liệu');

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kyso_keystore::Consent;
 use kyso_signing::credential::{Binding, BindingIntention, BindingState};
@@ -15,6 +15,7 @@ use super::App;
 use super::body::Body;
 use super::caller::{Anyone, Citizen, Own};
 use super::cookie::Jar;
+use super::page::Size;
 use super::request::parse_id;
 use super::wire::{DeviceKeyWire, DeviceSignatureWire, RequestWire, SealedPinWire, from_base64url};
 use crate::platform::SignedApprovalKey;
@@ -403,6 +404,29 @@ pub async fn fetch_own_document(
         (header::CACHE_CONTROL, "private, no-store"),
     ];
     Ok((headers, bytes).into_response())
+}
+
+/// A page of a document as a picture, counted from 1: drawn from the very bytes.
+#[utoipa::path(get, path = "/v1/citizen/signature-requests/{id}/documents/{position}/pages/{page}", tag = "citizen",
+    params(("id" = String, Path), ("position" = usize, Path, description = "from 0"), ("page" = usize, Path), Size),
+    responses((status = 200, content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg")), description = "`x-page-count`: pages of the document."), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_own_document_page(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path((id, position, page)): Path<(String, usize, usize)>,
+    Query(size): Query<Size>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (requests, id) = (&app.platform.signing.requests, parse_id(&id)?);
+    let view = requests.show(&citizen.session, &id).await?;
+    let document = view.documents.get(position);
+    let document = document.ok_or(Problem::new("not-found"))?;
+    if !document.previewed {
+        return Err(Problem::new("page-not-renderable"));
+    }
+    let digest = document.document_digest.value().to_vec();
+    let fetch = async { Ok(requests.document(&citizen.session, &id, position).await?) };
+    app.page(&headers, digest, (page, &size), fetch).await
 }
 
 /// Approve: checked here in full except the PIN, which only the keystore can open.

@@ -1,8 +1,9 @@
 //! Enrolment as the citizen's phone sees it: each call is one step, and every answer says what to do next.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::Json;
-use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kyso_registration::campaign::{Allowance, Offer, Plan};
 use kyso_registration::citizen::{Channel, NewAddress, NewOwner};
@@ -15,6 +16,7 @@ use super::App;
 use super::body::{self, Body};
 use super::caller::{Anyone, Enrolling, Own};
 use super::cookie::Jar;
+use super::page::Size;
 use super::wire::{DeviceKeyWire, DeviceSignatureWire, SealedPinWire, from_base64url};
 use crate::problem::{Problem, ProblemDocument};
 
@@ -506,6 +508,21 @@ pub async fn show_contract(
     Ok((headers, contract.pdf).into_response())
 }
 
+/// A page of the contract as a picture, counted from 1.
+#[utoipa::path(get, path = "/v1/enrolments/{id}/contract/pages/{page}", tag = "enrolment",
+    params(("id" = String, Path), ("page" = usize, Path), Size),
+    responses((status = 200, content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg")), description = "`x-page-count`: pages of the document."), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_contract_page(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+    Path((_id, page)): Path<(String, usize)>,
+    Query(size): Query<Size>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let contract = app.platform.registration.contract(&id).await?;
+    app.own_page(&headers, contract.pdf, (page, &size)).await
+}
+
 /// Sign the contract electronically, by an explicit act.
 #[utoipa::path(post, path = "/v1/enrolments/{id}/contract/signature", tag = "enrolment", params(("id" = String, Path)),
     request_body = ContractSignatureWire,
@@ -601,6 +618,34 @@ pub async fn show_acceptance_record(
 ) -> Result<Response, Problem> {
     let pdf = app.platform.registration.acceptance_record(&id).await?;
     Ok(([(header::CONTENT_TYPE, "application/pdf")], pdf).into_response())
+}
+
+/// A page of the acceptance record as a picture, counted from 1.
+#[utoipa::path(get, path = "/v1/enrolments/{id}/acceptance-record/pages/{page}", tag = "enrolment",
+    params(("id" = String, Path), ("page" = usize, Path), Size),
+    responses((status = 200, content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg")), description = "`x-page-count`: pages of the document."), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_acceptance_record_page(
+    State(app): State<App>,
+    Enrolling(id): Enrolling,
+    Path((_id, page)): Path<(String, usize)>,
+    Query(size): Query<Size>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let pdf = app.platform.registration.acceptance_record(&id).await?;
+    app.own_page(&headers, pdf, (page, &size)).await
+}
+
+impl App {
+    /// A page of a paper of ours, which is at hand.
+    async fn own_page(
+        &self,
+        headers: &HeaderMap,
+        pdf: Vec<u8>,
+        wanted: (usize, &Size),
+    ) -> Result<Response, Problem> {
+        let digest = digest(&SHA256, &pdf).as_ref().to_vec();
+        self.page(headers, digest, wanted, async { Ok(pdf) }).await
+    }
 }
 
 impl From<OwnerWire> for NewOwner {

@@ -13,6 +13,7 @@ mod enrolment;
 mod health;
 pub mod listen;
 pub mod openapi;
+mod page;
 mod pages;
 mod ra;
 mod rate;
@@ -68,6 +69,8 @@ pub struct App {
     waits: Arc<Places<kyso_signing::PortalId>>,
     /// Set when the process is told to stop: whoever waits is answered.
     stopped: watch::Receiver<bool>,
+    /// Pages of documents as pictures.
+    previews: Arc<crate::preview::Previews>,
     metrics: PrometheusHandle,
     readiness: Arc<health::Readiness>,
 }
@@ -108,6 +111,7 @@ impl App {
             waits: Places::new(waits, waits / 4),
             stopped,
             platform: Arc::new(platform),
+            previews: Arc::default(),
             metrics,
             readiness: Arc::new(health::Readiness::new(probe)),
         }
@@ -176,11 +180,13 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(enrolment::activate_enrolment))
         .routes(routes!(enrolment::put_evidence))
         .routes(routes!(enrolment::show_contract))
+        .routes(routes!(enrolment::show_contract_page))
         .routes(routes!(enrolment::sign_contract))
         .routes(routes!(enrolment::submit_enrolment))
         .routes(routes!(enrolment::create_binding_challenge))
         .routes(routes!(enrolment::bind_device))
         .routes(routes!(enrolment::show_acceptance_record))
+        .routes(routes!(enrolment::show_acceptance_record_page))
         // the citizen's bound phone
         .routes(routes!(citizen::create_device_challenge))
         .routes(routes!(citizen::show_approval_key))
@@ -198,6 +204,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(citizen::list_own_signature_requests))
         .routes(routes!(citizen::show_own_signature_request))
         .routes(routes!(citizen::fetch_own_document))
+        .routes(routes!(citizen::show_own_document_page))
         .routes(routes!(citizen::approve_signature_request))
         .routes(routes!(citizen::refuse_signature_request))
         // portals

@@ -154,6 +154,12 @@ pub const ENTRIES: &[Entry] = &[
         "A query parameter is not of the documented form; see the fields named.",
     ),
     entry(
+        "page-not-renderable",
+        422,
+        "Trang này không hiện được thành ảnh. Mở tệp để xem.",
+        "This page cannot be shown as a picture that says all it says. Open the file itself.",
+    ),
+    entry(
         "body-too-large",
         413,
         "Dữ liệu gửi lên quá lớn.",

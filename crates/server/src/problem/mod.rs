@@ -8,6 +8,7 @@ mod authority;
 pub mod catalog;
 mod keystore;
 mod platform;
+mod preview;
 mod registration;
 mod signing;
 mod store;

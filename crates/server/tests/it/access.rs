@@ -53,11 +53,13 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("activate_enrolment", Door::Enrolling, false),
     ("put_evidence", Door::Enrolling, false),
     ("show_contract", Door::Enrolling, false),
+    ("show_contract_page", Door::Enrolling, false),
     ("sign_contract", Door::Enrolling, false),
     ("submit_enrolment", Door::Enrolling, true),
     ("create_binding_challenge", Door::Enrolling, false),
     ("bind_device", Door::Enrolling, false),
     ("show_acceptance_record", Door::Enrolling, false),
+    ("show_acceptance_record_page", Door::Enrolling, false),
     ("show_device_session", Door::Citizen, false),
     ("rotate_device_session", Door::Citizen, true),
     ("close_device_session", Door::Citizen, true),
@@ -69,6 +71,7 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("list_own_signature_requests", Door::Citizen, false),
     ("show_own_signature_request", Door::Signer, false),
     ("fetch_own_document", Door::Signer, false),
+    ("show_own_document_page", Door::Signer, false),
     ("approve_signature_request", Door::Signer, false),
     ("refuse_signature_request", Door::Signer, false),
     ("create_signature_request", Door::Portal, false),
@@ -394,6 +397,7 @@ impl People {
         };
         path.replace("{id}", id)
             .replace("{position}", "0")
+            .replace("{page}", "1")
             .replace("{kind}", "front")
             .replace("{code}", CAMPAIGN)
             .replace("{tran_id}", "none")

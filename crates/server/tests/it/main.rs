@@ -20,6 +20,7 @@ mod operator;
 mod pages;
 #[path = "../../../ades/tests/it/peers.rs"]
 mod peers;
+mod preview;
 mod process;
 mod race;
 mod refusals;

@@ -1,6 +1,6 @@
 /** What a bound phone does, call by call, within the session that a cookie holds. */
 
-import { callBytes, callJson } from './client';
+import { callBytes, callJson, callPicture } from './client';
 import type {
   ApprovalKey,
   BindingChange,
@@ -57,6 +57,8 @@ export const requests = () => callJson<SignatureRequest[]>(`${REQUESTS}?most=100
 export const request = (id: string) => callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}`);
 export const document = (id: string, position: number) =>
   callBytes(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}`);
+export const documentPage = (id: string, position: number, page: number, width: number) =>
+  callPicture(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}/pages/${page}?width=${width}`);
 export const approve = (id: string, body: ApprovalBody) =>
   callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}/approval`, {
     method: 'POST',

@@ -31,6 +31,8 @@ export interface Call {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   json?: unknown;
   body?: Blob;
+  /** Whether the browser may keep the answer, and ask whether it is still the same. */
+  isKept?: boolean;
 }
 
 let skewMs = 0;
@@ -50,7 +52,20 @@ export async function callBytes(path: string): Promise<Uint8Array<ArrayBuffer>> 
   return new Uint8Array(await read(response.arrayBuffer()));
 }
 
-async function send(path: string, { method, json, body }: Call): Promise<Response> {
+/** A page of a document as a picture. */
+export interface PagePicture {
+  picture: Blob;
+  /** Pages of the document. */
+  pages: number;
+}
+
+export async function callPicture(path: string): Promise<PagePicture> {
+  const response = await send(path, { isKept: true });
+  const pages = Number(response.headers.get('x-page-count'));
+  return { picture: await read(response.blob()), pages: pages > 0 ? pages : 1 };
+}
+
+async function send(path: string, { method, json, body, isKept }: Call): Promise<Response> {
   // The server takes cookies only with a header that no page of another site can add.
   const headers: Record<string, string> = {
     accept: 'application/json, application/pdf, image/*',
@@ -65,7 +80,7 @@ async function send(path: string, { method, json, body }: Call): Promise<Respons
     method: method ?? 'GET',
     headers,
     body: json === undefined ? body : JSON.stringify(json),
-    cache: 'no-store',
+    cache: isKept === true ? 'no-cache' : 'no-store',
     credentials: 'same-origin',
     redirect: 'error',
   });

@@ -1,6 +1,6 @@
 /** Enrolment, call by call. `Ticket` names the one this phone began; what opens it is a cookie. */
 
-import { callBytes, callJson } from './client';
+import { callBytes, callJson, callPicture } from './client';
 import type {
   Campaign,
   Code,
@@ -63,6 +63,8 @@ export const putPhoto = (ticket: Ticket, kind: PhotoKind, photo: Blob) =>
     body: photo,
   });
 export const contractPdf = (ticket: Ticket) => callBytes(`/v1/enrolments/${ticket.id}/contract`);
+export const contractPage = (ticket: Ticket, page: number, width: number) =>
+  callPicture(`/v1/enrolments/${ticket.id}/contract/pages/${page}?width=${width}`);
 export const signContract = (ticket: Ticket, sha256: string, agreement: string) =>
   at<Enrolment>(ticket, '/contract/signature', 'POST', { sha256, agreement });
 export const submit = (ticket: Ticket) => at<Enrolment>(ticket, '/submission', 'POST', {});

@@ -276,9 +276,12 @@ function What({
             pages={document.pages}
             digest={document.document_digest.algorithm === 'sha-256' ? document.document_digest.value : ''}
             fetchBytes={() => withSession(() => citizen.document(request.id, document.position))}
-            isOpened={opened.includes(document.position)}
-            onOpen={() => {
-              setOpened([...opened, document.position]);
+            fetchPage={(page, width) =>
+              withSession(() => citizen.documentPage(request.id, document.position, page, width))
+            }
+            isSeen={opened.includes(document.position)}
+            onSeen={() => {
+              setOpened((before) => [...before, document.position]);
               setHint(false);
             }}
           />

@@ -313,8 +313,9 @@ export function ContractScreen() {
             name={t.title}
             digest={contract.sha256}
             fetchBytes={() => api.contractPdf(held())}
-            isOpened={isOpened}
-            onOpen={() => {
+            fetchPage={(page, width) => api.contractPage(held(), page, width)}
+            isSeen={isOpened}
+            onSeen={() => {
               setOpened(true);
               setError(undefined);
             }}
