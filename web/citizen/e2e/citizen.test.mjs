@@ -135,9 +135,9 @@ scene('a person enrols from the printed link to the active signature', { timeout
   await press('Dùng ảnh này');
 
   await heading('Hợp đồng dịch vụ');
-  await page.getByRole('link', { name: 'Mở tài liệu' }).waitFor({ timeout: 60_000 });
+  await page.getByRole('img', { name: /trang 1 trên/ }).waitFor({ timeout: 60_000 });
   await press('Ký hợp đồng');
-  await page.getByText('Mở và đọc hợp đồng rồi mới ký được.').waitFor();
+  await page.getByText('Xem hết các trang hợp đồng rồi mới ký được.').waitFor();
   await look('contract');
   await hand.seeDocuments();
   await page.getByRole('checkbox').check();

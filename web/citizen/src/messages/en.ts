@@ -217,7 +217,7 @@ export const en: Messages = {
     stopText: 'Press “Lock now” on the first page, at any time, without the PIN.',
     agree: 'Agreement',
     agreeNeeded: 'Tick the sentence of agreement to sign.',
-    openFirst: 'Open and read the contract before signing.',
+    openFirst: 'See every page of the contract before signing.',
     sign: 'Sign the contract',
     signed: 'The contract is signed',
     changed: 'The contract has just changed. Read it again before signing.',
@@ -226,7 +226,6 @@ export const en: Messages = {
   document: {
     loading: 'Loading the document…',
     open: 'Open the document',
-    openAgain: 'Open the document again',
     seen: 'Seen to the end',
     page: (page, of) => `Page ${page}/${of}`,
     pageOf: (name, page, of) => `${name}, page ${page} of ${of}`,
@@ -240,7 +239,6 @@ export const en: Messages = {
     verified: 'Checked: this is the very file that will be signed.',
     mismatch: 'The file that came is not the one to be signed. Do not sign. Call for help.',
     pages: (count) => (count === 1 ? '1 page' : `${count} pages`),
-    size: (bytes) => (bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} KB` : `${(bytes / 1e6).toFixed(1)} MB`),
     opensIn: 'It opens in the phone’s own PDF reader. After reading, come back to this page.',
   },
 
@@ -413,7 +411,7 @@ export const en: Messages = {
     code: 'Document code',
     codeText: 'It must be the same as on the portal’s screen.',
     codeWrong: 'The document code does not belong to these documents. Do not sign. Call for help.',
-    openAll: 'Open and read every document before signing.',
+    openAll: 'See every page before signing.',
     go: 'I have read it, continue',
     blindTitle: 'The content cannot be shown',
     blindText: (who) => `Sign only if you have just made this document at ${who}.`,

@@ -217,7 +217,7 @@ export const vi = {
     stopText: 'Bấm “Khóa ngay” trên trang chính, bất cứ lúc nào, không cần mã PIN.',
     agree: 'Câu đồng ý',
     agreeNeeded: 'Đánh dấu vào câu đồng ý để ký.',
-    openFirst: 'Mở và đọc hợp đồng rồi mới ký được.',
+    openFirst: 'Xem hết các trang hợp đồng rồi mới ký được.',
     sign: 'Ký hợp đồng',
     signed: 'Hợp đồng đã ký',
     changed: 'Hợp đồng vừa được cập nhật. Xem lại trước khi ký.',
@@ -226,7 +226,6 @@ export const vi = {
   document: {
     loading: 'Đang tải tài liệu…',
     open: 'Mở tài liệu',
-    openAgain: 'Mở lại tài liệu',
     seen: 'Đã xem hết',
     page: (page: number, of: number) => `Trang ${page}/${of}`,
     pageOf: (name: string, page: number, of: number) => `${name}, trang ${page} trên ${of}`,
@@ -240,8 +239,6 @@ export const vi = {
     verified: 'Đã kiểm tra: đúng tệp sẽ được ký.',
     mismatch: 'Tệp tải về không đúng với tệp được yêu cầu ký. Không ký. Gọi hỗ trợ.',
     pages: (count: number) => `${count} trang`,
-    size: (bytes: number) =>
-      bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} KB` : `${(bytes / 1e6).toFixed(1)} MB`,
     opensIn: 'Tài liệu mở bằng ứng dụng đọc PDF của điện thoại. Đọc xong, quay lại trang này.',
   },
 

@@ -1,9 +1,9 @@
 /**
  * S21 and S22, the critical screens: who asks, what is signed, the code, then the secret.
  *
- * The PIN cannot be reached before every document that can be shown was opened, its bytes were found to be those that
- * will be signed, the code was computed here and agrees, and three seconds have passed. Refusing is one tap away from the
- * first moment on. After the PIN was sent and no answer came, the server is asked what happened; the person never is.
+ * The PIN cannot be reached before every page of every document that can be shown was seen, the code was computed here and
+ * agrees, and three seconds have passed. Refusing is one tap away from the first moment on. After the PIN was sent and no
+ * answer came, the server is asked what happened; the person never is.
  */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
