@@ -13,7 +13,7 @@ struct Banned {
     instead: &'static str,
 }
 
-const BANNED: [Banned; 6] = [
+const BANNED: [Banned; 7] = [
     Banned {
         call: "SystemTime::now",
         allowed: &["crates/store/src/clock.rs"],
@@ -35,7 +35,12 @@ const BANNED: [Banned; 6] = [
         instead: "keystore.random() or store::Entropy",
     },
     Banned {
-        call: "getrandom",
+        call: "getrandom(",
+        allowed: &RANDOM,
+        instead: "keystore.random() or store::Entropy",
+    },
+    Banned {
+        call: "getrandom::",
         allowed: &RANDOM,
         instead: "keystore.random() or store::Entropy",
     },
