@@ -135,10 +135,11 @@ token_file = "sms.token"
         headers: { authorization: `Basic ${basic}`, 'content-type': 'application/json', ...options.headers },
       });
     },
-    /** What the officer posts to approve a dossier, signed with the key that `kyso officer add` wrote. */
-    sign: (dossier) => {
+    /** What the officer posts to approve a dossier with these photos, signed with the key that `kyso officer add` wrote. */
+    sign: (dossier, photos) => {
       const options = { cwd: directory, encoding: 'utf8', input: dossier };
-      const done = spawnSync(join(BINARIES, 'kyso'), ['officer', 'sign'], options);
+      const words = ['officer', 'sign', '--yes', '--photos', photos];
+      const done = spawnSync(join(BINARIES, 'kyso'), words, options);
       if (done.status !== 0) {
         throw new Error(`kyso officer sign: ${done.stderr}`);
       }
@@ -166,10 +167,12 @@ token_file = "sms.token"
 /** An officer looks at everything and approves. */
 export async function approve(stage, id) {
   const dossier = await (await stage.officer(`${id}/lock`)).text();
+  const photos = mkdtempSync(join(stage.directory, 'photos-'));
   for (const kind of ['front', 'back', 'face']) {
-    await (await stage.officer(`${id}/evidence/${kind}`, 'GET')).arrayBuffer();
+    const photo = await stage.officer(`${id}/evidence/${kind}`, 'GET');
+    writeFileSync(join(photos, `${kind}.jpg`), Buffer.from(await photo.arrayBuffer()));
   }
-  await stage.officer(`${id}/approval`, 'POST', stage.sign(dossier));
+  await stage.officer(`${id}/approval`, 'POST', stage.sign(dossier, photos));
 }
 
 /** A portal asks for a signature over PDFs with these titles. */
