@@ -102,7 +102,9 @@ scene('a person enrols from the printed link to the active signature', { timeout
   // The battery dies; what was typed is still there.
   await page.reload();
   await heading('Kiểm tra thông tin');
-  assert.equal(await page.getByLabel('Xã, phường, đặc khu').inputValue(), '27190');
+  const commune = page.getByLabel('Xã, phường, đặc khu');
+  await commune.getByRole('option', { name: 'Phường Vườn Lài' }).waitFor({ state: 'attached' });
+  assert.equal(await commune.inputValue(), '27190');
   await press('Thông tin đúng, tiếp tục');
 
   await heading('Thanh toán');

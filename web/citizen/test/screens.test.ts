@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Enrolment } from '../src/api/types';
-import { communes, provinces } from '../src/api/units';
 import { judge } from '../src/camera/picture';
 import { en } from '../src/messages/en';
 import { vi } from '../src/messages/vi';
@@ -155,18 +154,5 @@ describe('words', () => {
     const text = JSON.stringify(vi);
     expect(text).not.toContain('!');
     expect(text).not.toMatch(/\b(?!PIN|PDF|QR|SHA|KB|MB)[A-ZĐ]{3,}\b/);
-  });
-});
-
-describe('places', () => {
-  it('are thirty-four provinces, and every commune has a province', () => {
-    expect(provinces()).toHaveLength(34);
-    for (const { code } of provinces()) {
-      for (const commune of communes(code)) {
-        expect(commune.code).toMatch(/^\d{5}$/);
-        expect(commune.name).toMatch(/^(Phường|Xã|Đặc khu) /);
-      }
-    }
-    expect(communes('79').map(({ name }) => name)).toContain('Phường Vườn Lài');
   });
 });

@@ -21,6 +21,7 @@ mod receive;
 mod request;
 mod sca;
 pub mod status;
+mod unit;
 pub mod web;
 pub mod wire;
 
@@ -167,6 +168,7 @@ pub fn api() -> OpenApiRouter<App> {
         // anybody, and the phone that enrols
         .routes(routes!(enrolment::list_plans))
         .routes(routes!(enrolment::show_campaign))
+        .routes(routes!(unit::list_administrative_units))
         .routes(routes!(enrolment::create_enrolment))
         .routes(routes!(enrolment::show_current_enrolment))
         .routes(routes!(

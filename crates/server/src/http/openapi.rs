@@ -45,6 +45,7 @@ const SCHEMES: &[(&str, &str, HttpAuthScheme, &str)] = &[
 const OPEN: &[&str] = &[
     "list_plans",
     "show_campaign",
+    "list_administrative_units",
     "create_enrolment",
     "create_device_challenge",
     "show_approval_key",

@@ -36,6 +36,7 @@ enum Door {
 const MATRIX: &[(&str, Door, bool)] = &[
     ("list_plans", Door::Anybody, false),
     ("show_campaign", Door::Anybody, false),
+    ("list_administrative_units", Door::Anybody, false),
     ("create_enrolment", Door::Anybody, false),
     ("create_device_challenge", Door::Anybody, false),
     ("show_approval_key", Door::Anybody, false),

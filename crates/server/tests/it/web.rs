@@ -116,3 +116,22 @@ async fn our_own_application_is_given_its_tokens_in_cookies_and_never_in_a_body(
     }
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_chosen_from_the_units_in_force() {
+    let world = World::sqlite().await;
+    let list = async |query: &str| {
+        let url = format!("{}/v1/administrative-units{query}", world.node.url);
+        let answer = client().get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{query}");
+        answer.json::<Vec<Value>>().await.unwrap()
+    };
+    assert_eq!(list("").await.len(), 34);
+    let commune = json!({ "code": "27190", "name": "Phường Vườn Lài" });
+    assert!(list("?parent=79").await.contains(&commune));
+    for none_below in ["27190", "00", "", "'"] {
+        let found = list(&format!("?parent={none_below}")).await;
+        assert!(found.is_empty(), "{none_below}");
+    }
+    world.finish().await;
+}

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { now, Refused } from '../api/client';
 import * as api from '../api/enrolment';
-import { communes, provinces } from '../api/units';
+import { type Unit, units } from '../api/units';
 import { judgePicture, pictureOf } from '../camera/picture';
 import { qrReader, type ReadQr } from '../camera/qr';
 import { said, words } from '../messages';
@@ -201,7 +201,9 @@ export function DetailsScreen() {
     const isOurs = form.issue_place === '' || form.issue_place === guess(form.issue_date);
     changeForm({ issue_date: value, ...(day !== undefined && isOurs ? { issue_place: issuerOn(day) } : {}) });
   };
-  const units = communes(form.province_code);
+  const provinces = useUnits();
+  const communes = useUnits(form.province_code);
+  const unlisted = provinces.fault ?? communes.fault;
   const isListed = errors.length > 0;
   const labelOf = (id: string) => (id in EMPTY ? t[id as keyof OwnerForm] : words.value.phone.label);
   return (
@@ -276,12 +278,26 @@ export function DetailsScreen() {
         <SelectField
           {...typed('province_code')}
           onInput={(province_code) => changeForm({ province_code, commune_code: '' })}
-          options={provinces().map(({ code, name }) => ({ value: code, text: name }))}
+          options={provinces.list.map(({ code, name }) => ({ value: code, text: name }))}
         />
         <SelectField
           {...typed('commune_code')}
-          options={units.map(({ code, name }) => ({ value: code, text: name }))}
+          options={communes.list.map(({ code, name }) => ({ value: code, text: name }))}
         />
+        {unlisted !== undefined && (
+          <>
+            <FaultAlert fault={unlisted} />
+            <Button
+              kind="second"
+              onClick={() => {
+                provinces.load();
+                communes.load();
+              }}
+            >
+              {words.value.retry}
+            </Button>
+          </>
+        )}
         <TextField {...typed('detail')} hint={t.detail_hint} autoComplete="street-address" />
         <TextField {...typed('email')} hint={t.email_hint} type="email" autoComplete="email" />
         <div class="actions">
@@ -292,6 +308,24 @@ export function DetailsScreen() {
       </form>
     </Page>
   );
+}
+
+/** The provinces or, with a province (none yet: empty), its communes, once they came. */
+function useUnits(province?: string): { list: Unit[]; fault: unknown; load: () => void } {
+  const [list, setList] = useState<Unit[]>([]);
+  const [fault, setFault] = useState<unknown>(undefined);
+  const wanted = useRef(province);
+  wanted.current = province;
+  const load = () => {
+    setFault(undefined);
+    const take = (found: Unit[]) => wanted.current === province && setList(found);
+    void (province === '' ? Promise.resolve([]) : units(province)).then(take, setFault);
+  };
+  useEffect(() => {
+    setList([]);
+    load();
+  }, [province]);
+  return { list, fault, load };
 }
 
 function guess(date: string): string {

@@ -130,7 +130,14 @@ function Pages({
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboards */}
       <section class={isLarge ? 'page-frame large' : 'page-frame'} tabIndex={0} aria-label={name}>
         {url !== undefined && (
-          <img src={url} alt={t.pageOf(name, page, count)} onLoad={shown} onError={onFailure} />
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the button below does the same
+          <img
+            src={url}
+            alt={t.pageOf(name, page, count)}
+            onLoad={shown}
+            onError={onFailure}
+            onClick={() => setLarge(!isLarge)}
+          />
         )}
         {work.isBusy && <Busy text={t.loading} />}
       </section>
