@@ -233,6 +233,7 @@ async function start(path) {
         const field = document.getElementById(${text(id)});
         if (!field) { return false; }
         Object.getOwnPropertyDescriptor(${kind}.prototype, 'value').set.call(field, ${text(value)});
+        if (field.value !== ${text(value)}) { return false; } // A list that has not come yet.
         field.dispatchEvent(new Event('${event}', { bubbles: true }));
         return true;
       })()`),
