@@ -59,8 +59,8 @@ pub async fn run(
         tracing::error!(%error, "worker could not prepare; it goes on and tries with each job");
     }
     let mut loops = JoinSet::new();
-    // Two loops sign, so that one batch is signed while the other commits.
-    for family in [&Family::ALL[..], &[Family::Signing]].concat() {
+    // Several loops sign, so that the cores sign while other batches read and commit.
+    for family in [&Family::ALL[..], &[Family::Signing; 3]].concat() {
         let (worker, stop) = (worker.clone(), stop.clone());
         loops.spawn(async move { worker.keep_working_on(family, stop).await });
     }
@@ -185,7 +185,7 @@ impl Worker {
     }
 
     async fn work_on(&self, family: Family, mut stop: watch::Receiver<bool>) {
-        let mut wake = self.platform.store.wake();
+        let mut wake = self.platform.store.wake(family.kinds());
         while !*stop.borrow() {
             if self.halted.load(Ordering::SeqCst) {
                 pause(&mut stop, Duration::from_secs(1)).await;
@@ -292,7 +292,7 @@ impl Worker {
     /// Works on jobs that call other machines: whenever a place is free another job is taken, so that a call that hangs costs its
     /// own place and no more.
     async fn call_on(&self, family: Family, mut stop: watch::Receiver<bool>) {
-        let mut wake = self.platform.store.wake();
+        let mut wake = self.platform.store.wake(family.kinds());
         let mut running = JoinSet::new();
         while !*stop.borrow() {
             if self.halted.load(Ordering::SeqCst) {

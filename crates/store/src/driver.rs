@@ -4,96 +4,78 @@ use sqlx::encode::IsNull;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnection, PgTypeInfo, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, Decode, Row as _, SqlStr, TypeInfo as _, ValueRef as _};
 
+use crate::sqlite;
 use crate::value::{Driver, Row, Value};
 use crate::{Error, Result, Rule};
 
 /// A connection, borrowed for one statement.
 pub(crate) enum Connection<'c> {
-    Sqlite(&'c mut SqliteConnection),
+    Sqlite(&'c mut sqlite::Connection),
     Postgres(&'c mut PgConnection),
 }
 
 impl Connection<'_> {
+    /// However many rows there are: meanwhile the caller's thread is lent to nobody, so another takes over its other tasks.
     pub(crate) async fn all(self, sql: SqlStr, args: &[Value]) -> sqlx::Result<Vec<Row>> {
-        Ok(match self {
+        match self {
             Connection::Sqlite(connection) => {
-                let rows = sqlx::query_with(sql, sqlite_arguments(args)?)
-                    .fetch_all(connection)
-                    .await?;
-                rows.into_iter()
-                    .map(|row| Row(Driver::Sqlite(row)))
-                    .collect()
+                sqlite::at_length(|| connection.read(sql.as_str(), args, usize::MAX))
             }
+            other => other.few(sql, args).await,
+        }
+    }
+
+    /// Rows found by their keys.
+    pub(crate) async fn few(self, sql: SqlStr, args: &[Value]) -> sqlx::Result<Vec<Row>> {
+        match self {
+            Connection::Sqlite(connection) => connection.read(sql.as_str(), args, usize::MAX),
             Connection::Postgres(connection) => {
                 let rows = sqlx::query_with(sql, postgres_arguments(args)?)
                     .fetch_all(connection)
                     .await?;
-                rows.into_iter()
+                Ok(rows
+                    .into_iter()
                     .map(|row| Row(Driver::Postgres(row)))
-                    .collect()
+                    .collect())
             }
-        })
+        }
     }
 
     pub(crate) async fn optional(self, sql: SqlStr, args: &[Value]) -> sqlx::Result<Option<Row>> {
-        Ok(match self {
-            Connection::Sqlite(connection) => {
-                let row = sqlx::query_with(sql, sqlite_arguments(args)?)
-                    .fetch_optional(connection)
-                    .await?;
-                row.map(|row| Row(Driver::Sqlite(row)))
-            }
+        match self {
+            Connection::Sqlite(connection) => Ok(connection.read(sql.as_str(), args, 1)?.pop()),
             Connection::Postgres(connection) => {
                 let row = sqlx::query_with(sql, postgres_arguments(args)?)
                     .fetch_optional(connection)
                     .await?;
-                row.map(|row| Row(Driver::Postgres(row)))
+                Ok(row.map(|row| Row(Driver::Postgres(row))))
             }
-        })
+        }
     }
 
     pub(crate) async fn execute(self, sql: SqlStr, args: &[Value]) -> sqlx::Result<u64> {
-        Ok(match self {
-            Connection::Sqlite(connection) => sqlx::query_with(sql, sqlite_arguments(args)?)
-                .execute(connection)
-                .await?
-                .rows_affected(),
-            Connection::Postgres(connection) => sqlx::query_with(sql, postgres_arguments(args)?)
-                .execute(connection)
-                .await?
-                .rows_affected(),
-        })
+        match self {
+            Connection::Sqlite(connection) => connection.execute(sql.as_str(), args),
+            Connection::Postgres(connection) => {
+                let done = sqlx::query_with(sql, postgres_arguments(args)?)
+                    .execute(connection)
+                    .await?;
+                Ok(done.rows_affected())
+            }
+        }
     }
 
     /// Several statements without arguments: a migration.
     pub(crate) async fn script(self, sql: &'static str) -> sqlx::Result<()> {
         match self {
-            Connection::Sqlite(connection) => {
-                sqlx::raw_sql(sql).execute(connection).await.map(drop)
-            }
+            Connection::Sqlite(connection) => connection.script(sql),
             Connection::Postgres(connection) => {
                 sqlx::raw_sql(sql).execute(connection).await.map(drop)
             }
         }
     }
-}
-
-fn sqlite_arguments(args: &[Value]) -> sqlx::Result<SqliteArguments> {
-    let mut arguments = SqliteArguments::default();
-    for value in args {
-        match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Int(int) => arguments.add(*int),
-            Value::Text(text) => arguments.add(text.as_str().to_owned()),
-            Value::Bytes(bytes) => arguments.add(bytes.clone()),
-            Value::Bool(bool) => arguments.add(*bool),
-        }
-        .map_err(sqlx::Error::Encode)?;
-    }
-    Ok(arguments)
 }
 
 fn postgres_arguments(args: &[Value]) -> sqlx::Result<PgArguments> {
@@ -140,21 +122,14 @@ impl Row {
         };
         let missing = |_| found("no such column");
         match &self.0 {
-            Driver::Sqlite(row) => {
-                let value = row.try_get_raw(column).map_err(missing)?;
-                if value.is_null() {
-                    return Ok(Value::Null);
-                }
-                // SQLite tells the type of the value, not of the column.
-                let name = value.type_info().name().to_owned();
-                match name.as_str() {
-                    "INTEGER" | "BOOLEAN" => <i64 as Decode<Sqlite>>::decode(value).map(Value::Int),
-                    "TEXT" => <String as Decode<Sqlite>>::decode(value).map(Value::Text),
-                    "BLOB" => <Vec<u8> as Decode<Sqlite>>::decode(value).map(Value::Bytes),
-                    other => return Err(found(other)),
-                }
-                .map_err(|_| found("bytes that are not UTF-8"))
-            }
+            Driver::Sqlite { columns, values } => columns
+                .iter()
+                .zip(values)
+                .find(|(name, _)| *name == column)
+                .ok_or_else(|| found("no such column"))?
+                .1
+                .clone()
+                .map_err(found),
             Driver::Postgres(row) => {
                 let value = row.try_get_raw(column).map_err(missing)?;
                 if value.is_null() {
@@ -371,7 +346,7 @@ ORDER BY list.seq, info.seqno";
 pub(crate) const STATEMENTS_SQLITE: &[&str] = &[SQLITE_INDEXES];
 
 /// Turns `job.kind, job.key` into `job_open_key`, and what has no name of its own into the name PostgreSQL gives it.
-pub(crate) async fn sqlite_index_name(connection: &mut SqliteConnection, columns: &str) -> String {
+pub(crate) fn sqlite_index_name(connection: &mut sqlite::Connection, columns: &str) -> String {
     if let Some(name) = columns.strip_prefix("index '") {
         return name.trim_end_matches('\'').to_owned();
     }
@@ -380,12 +355,8 @@ pub(crate) async fn sqlite_index_name(connection: &mut SqliteConnection, columns
         .split(", ")
         .filter_map(|column| column.split('.').nth(1))
         .collect();
-    let rows = Connection::Sqlite(connection)
-        .all(
-            sqlx::SqlSafeStr::into_sql_str(SQLITE_INDEXES),
-            &[table.as_str().into()],
-        )
-        .await
+    let rows = connection
+        .read(SQLITE_INDEXES, &[table.as_str().into()], usize::MAX)
         .unwrap_or_default();
     let mut indexes: Vec<(String, String, Vec<String>)> = Vec::new();
     for row in rows {

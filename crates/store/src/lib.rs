@@ -33,6 +33,8 @@ pub mod id;
 pub mod jobs;
 pub mod ledger;
 mod migrate;
+mod readers;
+mod sqlite;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

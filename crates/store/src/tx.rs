@@ -1,9 +1,12 @@
 //! A transaction: statements, guarded changes, and what is written with the commit.
 
-use sqlx::{Postgres, SqlSafeStr as _, SqlStr, Sqlite, Transaction};
+use std::collections::BTreeSet;
+
+use sqlx::{Postgres, SqlSafeStr as _, SqlStr, Transaction};
 
 use crate::driver::{Connection, meaning, repeat_values, sqlite_index_name, statement_name};
 use crate::id::TypedId;
+use crate::readers::Reader;
 use crate::store::check_arguments;
 use crate::writer::Turn;
 use crate::{Error, Event, Result, Row, Rule, Store, Value, jobs, ledger};
@@ -26,7 +29,7 @@ pub struct Tx {
 #[derive(Debug)]
 enum Held {
     SqliteWrite(Turn),
-    SqliteRead(Transaction<'static, Sqlite>),
+    SqliteRead(Reader),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -131,7 +134,7 @@ impl Tx {
         let mut found = Vec::new();
         for (text, args) in in_portions(sql, before, rows) {
             self.alive()?;
-            let outcome = self.connection().all(text, &args).await;
+            let outcome = self.connection().few(text, &args).await;
             found.extend(self.settle(sql, outcome).await?);
         }
         Ok(found)
@@ -154,24 +157,22 @@ impl Tx {
             let events = std::mem::take(&mut self.events);
             self.execute_many(ledger::INSERT, &events).await?;
         }
-        let rings = !self.jobs.is_empty();
-        if rings {
+        let kinds: BTreeSet<String> = self.jobs.iter().map(|job| job.kind.clone()).collect();
+        if !kinds.is_empty() {
             let rows = jobs::rows(&self.store, std::mem::take(&mut self.jobs), self.now);
             self.execute_many(jobs::ENQUEUE, &rows).await?;
         }
         match self.connection {
             Held::SqliteWrite(turn) => turn.commit().await?,
-            Held::SqliteRead(transaction) => transaction
-                .commit()
-                .await
-                .map_err(|error| meaning(error, "commit"))?,
+            // A snapshot ends when its reader goes back.
+            Held::SqliteRead(_) => {}
             Held::Postgres(transaction) => transaction
                 .commit()
                 .await
                 .map_err(|error| meaning(error, "commit"))?,
         }
-        if rings {
-            self.store.0.bell.ring();
+        if !kinds.is_empty() {
+            self.store.0.bell.ring(&kinds);
         }
         crate::failpoint!("store.commit.after");
         Ok(())
@@ -181,8 +182,8 @@ impl Tx {
         Tx::new(store, Held::SqliteWrite(turn), true)
     }
 
-    pub(crate) fn sqlite_read(store: Store, transaction: Transaction<'static, Sqlite>) -> Tx {
-        Tx::new(store, Held::SqliteRead(transaction), false)
+    pub(crate) fn sqlite_read(store: Store, reader: Reader) -> Tx {
+        Tx::new(store, Held::SqliteRead(reader), false)
     }
 
     pub(crate) fn postgres(
@@ -213,7 +214,7 @@ impl Tx {
     pub(crate) fn connection(&mut self) -> Connection<'_> {
         match &mut self.connection {
             Held::SqliteWrite(turn) => Connection::Sqlite(turn.connection()),
-            Held::SqliteRead(transaction) => Connection::Sqlite(transaction),
+            Held::SqliteRead(reader) => Connection::Sqlite(reader.connection()),
             Held::Postgres(transaction) => Connection::Postgres(transaction),
         }
     }
@@ -284,7 +285,7 @@ impl Tx {
                 },
                 Connection::Sqlite(connection),
             ) => {
-                let name = sqlite_index_name(connection, &name).await;
+                let name = sqlite_index_name(connection, &name);
                 Err(Error::Constraint {
                     rule: Rule::Unique,
                     name,
@@ -296,14 +297,19 @@ impl Tx {
     }
 }
 
-/// Portions of 128, 64, … rows, so that few texts are prepared however many rows there are.
-fn in_portions<'r>(
+/// At most 128 rows at a time, in multiples of eight while there are as many: few texts are prepared however many rows there
+/// are, and few statements run.
+pub(crate) fn in_portions<'r>(
     sql: &'static str,
     before: &'r [Value],
     mut rows: &'r [Vec<Value>],
 ) -> impl Iterator<Item = (SqlStr, Vec<Value>)> + use<'r> {
     std::iter::from_fn(move || {
-        let size = 1usize << rows.len().min(128).checked_ilog2()?;
+        let size = match rows.len() {
+            0 => return None,
+            few @ 1..8 => few,
+            many => many.min(128) / 8 * 8,
+        };
         let (portion, rest) = rows.split_at(size);
         rows = rest;
         let args = before

@@ -1,5 +1,7 @@
 //! Values we bind and rows we read: the five types both databases share.
 
+use std::sync::Arc;
+
 use crate::id::TypedId;
 use crate::{Error, Result};
 
@@ -26,7 +28,11 @@ pub struct Row(pub(crate) Driver);
 
 #[derive(Debug)]
 pub(crate) enum Driver {
-    Sqlite(sqlx::sqlite::SqliteRow),
+    /// The values themselves, or the type that is none of ours.
+    Sqlite {
+        columns: Arc<[String]>,
+        values: Vec<std::result::Result<Value, &'static str>>,
+    },
     Postgres(sqlx::postgres::PgRow),
 }
 

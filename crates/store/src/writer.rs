@@ -16,28 +16,32 @@
 //! writer commits a row at 0.35 to 1.3 of its pace, and 32 writers together three to five times as often as the lone one.
 //! `cargo test -p kyso-store --test it -- --ignored --nocapture commits_per` prints the ratios of the machine at hand.
 //!
+//! Statements run where they are called; COMMIT, which waits for the disk, on a thread that may wait.
+//!
 //! # Invariants
 //!
 //! - `State::open` says whether the connection is inside a transaction; the group is empty when it is not.
 //! - A member that ends without commit rolls back its own savepoint only. If even that fails, nobody of the group is told
 //!   "committed".
+//! - What was asked to be committed is committed, also when its caller has gone away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::driver::meaning;
+use crate::sqlite::{Connect, Connection, is_busy};
 use crate::{Error, Result};
+
+/// How long to wait before another process is asked again for the write lock.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The writing end of a SQLite database.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    options: SqliteConnectOptions,
-    wait_ms: u64,
+    connect: Connect,
     waiting: AtomicUsize,
     state: Arc<Mutex<State>>,
 }
@@ -45,7 +49,7 @@ pub(crate) struct Writer {
 #[derive(Debug, Default)]
 struct State {
     /// None before the first use, after a failure, and once closed.
-    connection: Option<SqliteConnection>,
+    connection: Option<Connection>,
     open: bool,
     group: Vec<oneshot::Sender<Outcome>>,
     closed: bool,
@@ -65,10 +69,9 @@ pub(crate) struct Turn {
 }
 
 impl Writer {
-    pub(crate) fn new(options: SqliteConnectOptions, wait_ms: u64) -> Arc<Writer> {
+    pub(crate) fn new(connect: Connect) -> Arc<Writer> {
         Arc::new(Writer {
-            options,
-            wait_ms,
+            connect,
             waiting: AtomicUsize::new(0),
             state: Arc::default(),
         })
@@ -76,77 +79,84 @@ impl Writer {
 
     /// Waits for the connection and begins, or joins what is open.
     pub(crate) async fn begin(self: &Arc<Self>) -> Result<Turn> {
-        let state = {
+        let mut state = {
             let _counted = Counted::new(&self.waiting);
-            tokio::time::timeout(
-                Duration::from_millis(self.wait_ms),
-                self.state.clone().lock_owned(),
-            )
-            .await
-            .map_err(|late| Error::Contended {
-                during: "begin",
-                source: late.into(),
-            })?
+            tokio::time::timeout(self.connect.wait, self.state.clone().lock_owned())
+                .await
+                .map_err(|late| Error::Contended {
+                    during: "begin",
+                    source: late.into(),
+                })?
         };
+        if state.closed {
+            return Err(meaning(sqlx::Error::PoolClosed, "begin"));
+        }
         let first = !state.open;
-        // The turn exists before its BEGIN, so that a caller who goes away in the middle leaves nothing open.
-        let mut turn = Turn {
+        self.begin_in(&mut state)
+            .await
+            .map_err(|error| meaning(error, "begin"))?;
+        state.open = true;
+        Ok(Turn {
             writer: self.clone(),
             state: Some(state),
             first,
-        };
-        if turn.state().closed {
-            return Err(meaning(sqlx::Error::PoolClosed, "begin"));
-        }
-        if turn.state().connection.is_none() {
-            let connection = self
-                .options
-                .connect()
-                .await
-                .map_err(|error| meaning(error, "begin"))?;
-            turn.state().connection = Some(connection);
-        }
-        let begun = turn
-            .run(if first {
-                "BEGIN IMMEDIATE"
-            } else {
-                "SAVEPOINT member"
-            })
-            .await;
-        begun.map_err(|error| meaning(error, "begin"))?;
-        turn.state().open = true;
-        Ok(turn)
+        })
     }
 
-    /// Commits what is open for all its members. Called with the lock held.
-    async fn commit_group(state: &mut State) -> Outcome {
-        let members = std::mem::take(&mut state.group);
-        let outcome = run(state, "COMMIT").await.map_err(Arc::new);
-        if outcome.is_err() {
-            abandon(state).await;
+    async fn begin_in(&self, state: &mut State) -> sqlx::Result<()> {
+        if state.open {
+            return run(state, "SAVEPOINT member");
         }
-        state.open = false;
-        for member in members {
-            // A member whose caller has gone away does not listen.
-            let _ = member.send(outcome.clone());
+        if state.connection.is_none() {
+            let mut connection = self.connect.open()?;
+            connection.never_wait()?;
+            state.connection = Some(connection);
         }
-        outcome
+        // Another process may hold the lock (a command beside the server): it is waited for without holding a thread.
+        let mut waited = Duration::ZERO;
+        loop {
+            match run(state, "BEGIN IMMEDIATE") {
+                Err(error) if is_busy(&error) && waited < self.connect.wait => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                    waited += ASK_AGAIN;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Commits what is open for all its members, and passes the connection on. Goes on when its caller has gone away.
+    fn commit_group(mut state: OwnedMutexGuard<State>) {
+        tokio::spawn(async move {
+            let members = std::mem::take(&mut state.group);
+            let outcome = commit(&mut state).await.map_err(Arc::new);
+            if outcome.is_err() {
+                abandon(&mut state);
+            }
+            state.open = false;
+            for member in members {
+                // A member whose caller has gone away does not listen.
+                let _ = member.send(outcome.clone());
+            }
+        });
     }
 
     pub(crate) async fn close(&self) {
-        let mut state = self.state.lock().await;
-        if state.open {
-            let _ = Writer::commit_group(&mut state).await;
-        }
+        let mut state = self.state.clone().lock_owned().await;
         state.closed = true;
-        if let Some(connection) = state.connection.take() {
-            let _ = connection.close().await;
+        if state.open {
+            let (sender, done) = oneshot::channel();
+            state.group.push(sender);
+            Writer::commit_group(state);
+            let _ = done.await;
+            state = self.state.clone().lock_owned().await;
         }
+        state.connection = None;
     }
 }
 
 impl Turn {
-    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+    pub(crate) fn connection(&mut self) -> &mut Connection {
         self.state()
             .connection
             .as_mut()
@@ -155,40 +165,30 @@ impl Turn {
 
     /// Durable when it returns.
     pub(crate) async fn commit(mut self) -> Result<()> {
-        let writer = self.writer.clone();
-        let alone = self.first && writer.waiting.load(Ordering::SeqCst) == 0;
         if !self.first
-            && let Err(error) = self.run("RELEASE member").await
+            && let Err(error) = run(self.state(), "RELEASE member")
         {
             return Err(meaning(error, "commit")); // dropping the turn breaks the group
         }
-        let (sender, mut receiver) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         self.state().group.push(sender);
-        if alone {
-            let outcome = Writer::commit_group(self.state()).await;
-            self.state = None;
-            return heard(outcome);
-        }
-        self.state = None; // the next writer's turn
-
-        // Queue again, behind everybody who waits now. Whoever of the group comes first commits for all.
-        let again = writer.state.clone().lock_owned();
-        let mut abandoned = CommitIfAbandoned {
-            writer: Some(writer),
-        };
-        let outcome = tokio::select! {
-            biased;
-            outcome = &mut receiver => outcome,
-            mut state = again => {
-                if !state.group.is_empty() {
-                    let _ = Writer::commit_group(&mut state).await;
-                }
-                drop(state);
-                receiver.await
+        let is_alone = self.first && self.writer.waiting.load(Ordering::SeqCst) == 0;
+        if let Some(state) = self.state.take() {
+            if is_alone {
+                Writer::commit_group(state);
+            } else {
+                drop(state); // the next writer's turn
+                // Queue again, behind everybody who waits now. Whoever of the group comes first commits for all.
+                let again = self.writer.state.clone().lock_owned();
+                tokio::spawn(async move {
+                    let state = again.await;
+                    if !state.group.is_empty() {
+                        Writer::commit_group(state);
+                    }
+                });
             }
-        };
-        abandoned.writer = None;
-        match outcome {
+        }
+        match receiver.await {
             Ok(outcome) => heard(outcome),
             Err(gone) => Err(Error::Unavailable {
                 during: "commit",
@@ -202,59 +202,57 @@ impl Turn {
             .as_mut()
             .expect("invariant: the turn has not ended")
     }
-
-    async fn run(&mut self, sql: &'static str) -> sqlx::Result<()> {
-        run(self.state(), sql).await
-    }
 }
 
 impl Drop for Turn {
-    /// Rolls back what was not committed. The connection passes on only after that.
+    /// Rolls back what was not committed.
     fn drop(&mut self) {
         let Some(mut state) = self.state.take() else {
             return;
         };
-        let first = self.first;
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            // No runtime, no rollback: closing the connection rolls back, and the group hears that nobody committed.
-            state.connection = None;
-            state.open = false;
-            state.group.clear();
-            return;
+        let back = match self.first {
+            true => Err(sqlx::Error::WorkerCrashed),
+            false => run(&mut state, "ROLLBACK TO member")
+                .and_then(|()| run(&mut state, "RELEASE member")),
         };
-        runtime.spawn(async move {
-            if first {
-                abandon(&mut state).await;
-                return;
-            }
-            let back = run(&mut state, "ROLLBACK TO member").await;
-            if back.is_err() || run(&mut state, "RELEASE member").await.is_err() {
-                abandon(&mut state).await;
-            }
-        });
+        if back.is_err() {
+            abandon(&mut state);
+        }
     }
 }
 
-async fn run(state: &mut State, sql: &'static str) -> sqlx::Result<()> {
-    let connection = state
+fn run(state: &mut State, sql: &'static str) -> sqlx::Result<()> {
+    state
         .connection
         .as_mut()
-        .ok_or(sqlx::Error::WorkerCrashed)?;
-    sqlx::query(sql).execute(connection).await.map(drop)
+        .ok_or(sqlx::Error::WorkerCrashed)?
+        .execute(sql, &[])
+        .map(drop)
+}
+
+/// COMMIT on a thread that may wait for the disk. A thread that breaks off takes the connection with it, which rolls back.
+async fn commit(state: &mut State) -> sqlx::Result<()> {
+    let mut connection = state.connection.take().ok_or(sqlx::Error::WorkerCrashed)?;
+    let committing = tokio::task::spawn_blocking(move || {
+        let outcome = connection.execute("COMMIT", &[]).map(drop);
+        (connection, outcome)
+    });
+    let (connection, outcome) = committing.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+    state.connection = Some(connection);
+    outcome
 }
 
 /// Rolls everything back; a connection on which not even that works is closed. Members that wait hear a closed channel.
-async fn abandon(state: &mut State) {
+fn abandon(state: &mut State) {
     state.group.clear();
     state.open = false;
-    let rolled_back = run(state, "ROLLBACK").await;
-    let harmless = match &rolled_back {
+    let is_harmless = match run(state, "ROLLBACK") {
         Ok(()) => true,
         // Nothing was open (SQLite rolls back by itself when the disk is full): as good.
         Err(sqlx::Error::Database(error)) => error.message().contains("no transaction is active"),
         Err(_) => false,
     };
-    if !harmless {
+    if !is_harmless {
         state.connection = None;
     }
 }
@@ -285,27 +283,6 @@ fn meaning_of_shared(shared: &sqlx::Error) -> Option<fn(Arc<sqlx::Error>) -> Err
     }
 }
 
-/// A caller that goes away while its group waits for the disk must not leave the transaction open.
-struct CommitIfAbandoned {
-    writer: Option<Arc<Writer>>,
-}
-
-impl Drop for CommitIfAbandoned {
-    fn drop(&mut self) {
-        let Some(writer) = self.writer.take() else {
-            return;
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let mut state = writer.state.clone().lock_owned().await;
-                if !state.group.is_empty() {
-                    let _ = Writer::commit_group(&mut state).await;
-                }
-            });
-        }
-    }
-}
-
 /// How many wait for a turn; only a hint, a wrong one costs a detour.
 struct Counted<'a>(&'a AtomicUsize);
 
@@ -331,38 +308,39 @@ mod tests {
         let file =
             std::env::temp_dir().join(format!("kyso-writer-{name}-{}.db", std::process::id()));
         let _ = std::fs::remove_file(&file);
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .create_if_missing(true)
-            .synchronous(sqlx::sqlite::SqliteSynchronous::Off)
-            .pragma("max_page_count", pages_max.to_string());
-        let writer = Writer::new(options, 5_000);
+        std::fs::write(&file, []).unwrap();
+        let writer = Writer::new(Connect {
+            file: file.clone(),
+            wait: Duration::from_secs(5),
+            statements: 16,
+            durable: false,
+            pages_max: Some(pages_max),
+        });
         let mut turn = writer.begin().await.unwrap();
-        sqlx::query("CREATE TABLE t (n INTEGER, filler BLOB)")
-            .execute(turn.connection())
-            .await
+        turn.connection()
+            .script("CREATE TABLE t (n INTEGER, filler BLOB)")
             .unwrap();
         turn.commit().await.unwrap();
         (file, writer)
     }
 
-    async fn insert(turn: &mut Turn, n: i64, bytes: i64) -> Result<()> {
-        let filler = sqlx::query("INSERT INTO t (n, filler) VALUES ($1, zeroblob($2))")
-            .bind(n)
-            .bind(bytes);
-        filler
-            .execute(turn.connection())
-            .await
+    fn insert(turn: &mut Turn, n: i64, bytes: i64) -> Result<()> {
+        turn.connection()
+            .execute(
+                "INSERT INTO t (n, filler) VALUES ($1, zeroblob($2))",
+                &[n.into(), bytes.into()],
+            )
             .map(drop)
             .map_err(|error| meaning(error, "insert"))
     }
 
     async fn stored(writer: &Arc<Writer>) -> Vec<i64> {
         let mut turn = writer.begin().await.unwrap();
-        sqlx::query_scalar("SELECT n FROM t ORDER BY n")
-            .fetch_all(turn.connection())
-            .await
-            .unwrap()
+        let rows = turn
+            .connection()
+            .read("SELECT n FROM t ORDER BY n", &[], usize::MAX)
+            .unwrap();
+        rows.iter().map(|row| row.int("n").unwrap()).collect()
     }
 
     async fn end(file: std::path::PathBuf, writer: Arc<Writer>) {
@@ -380,7 +358,7 @@ mod tests {
                 tokio::spawn(async move {
                     let mut turn = writer.begin().await?;
                     let joined = !turn.first;
-                    insert(&mut turn, n, 1).await?;
+                    insert(&mut turn, n, 1)?;
                     turn.commit().await.map(|()| joined)
                 })
             })
@@ -409,7 +387,7 @@ mod tests {
                 let writer = writer.clone();
                 tokio::spawn(async move {
                     let mut turn = writer.begin().await?;
-                    insert(&mut turn, n, 20_000).await?;
+                    insert(&mut turn, n, 20_000)?;
                     turn.commit().await
                 })
             })
@@ -430,11 +408,8 @@ mod tests {
         assert_eq!(stored(&writer).await, committed);
         // There is room again.
         let mut turn = writer.begin().await.unwrap();
-        sqlx::query("DELETE FROM t")
-            .execute(turn.connection())
-            .await
-            .unwrap();
-        insert(&mut turn, 7, 1).await.unwrap();
+        turn.connection().script("DELETE FROM t").unwrap();
+        insert(&mut turn, 7, 1).unwrap();
         turn.commit().await.unwrap();
         assert_eq!(stored(&writer).await, [7]);
         end(file, writer).await;
@@ -444,7 +419,7 @@ mod tests {
     async fn a_member_that_goes_away_while_it_waits_for_the_disk_leaves_nothing_open() {
         let (file, writer) = writer("away", 10_000).await;
         let mut first = writer.begin().await.unwrap();
-        insert(&mut first, 1, 1).await.unwrap();
+        insert(&mut first, 1, 1).unwrap();
         let second = tokio::spawn({
             let writer = writer.clone();
             async move { writer.begin().await }

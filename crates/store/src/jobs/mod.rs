@@ -95,7 +95,7 @@ pub struct Backlog {
 /// A job asked for in a transaction, not yet written.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    kind: String,
+    pub(crate) kind: String,
     key: String,
     payload: String,
     due_at: i64,
@@ -207,6 +207,14 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn claim(&self, kinds: &[&str], most: u32, lease_ms: i64) -> Result<Vec<Job>> {
+        // Writers wait for each other; to find nothing, reading will do.
+        if self
+            .next_due(kinds)
+            .await?
+            .is_none_or(|due| due > self.now())
+        {
+            return Ok(Vec::new());
+        }
         let mut tx = self.write().await?;
         let sql = match self.0.db {
             Db::Sqlite { .. } => table::CLAIM_SQLITE,
@@ -266,9 +274,8 @@ impl Store {
     /// What the database says.
     pub async fn next_due(&self, kinds: &[&str]) -> Result<Option<i64>> {
         let kinds: Vec<Vec<Value>> = kinds.iter().map(|kind| vec![(*kind).into()]).collect();
-        let mut tx = self.read().await?;
         let mut next = None;
-        for row in tx.all_many(table::NEXT_DUE, &[], &kinds).await? {
+        for row in self.all_many(table::NEXT_DUE, &[], &kinds).await? {
             let due = row.opt_int("due_at")?;
             next = [next, due].into_iter().flatten().min();
         }
@@ -318,9 +325,9 @@ impl Store {
             .collect()
     }
 
-    /// Tells a worker that jobs were asked for, here or on another node.
-    pub fn wake(&self) -> Wake {
-        self.0.bell.listen()
+    /// Tells a worker that jobs of these kinds were asked for, here or on another node.
+    pub fn wake(&self, kinds: &[&str]) -> Wake {
+        self.0.bell.listen(kinds)
     }
 }
 

@@ -16,8 +16,11 @@ pub(super) const COUNT_UNSEALED: &str = "-- store.ledger.count_unsealed
 SELECT COUNT(id) AS unsealed FROM ledger_entry WHERE position IS NULL";
 
 pub(super) const UNCOVERED: &str = "-- store.ledger.uncovered
-SELECT COUNT(id) AS entries, MIN(at) AS at FROM ledger_entry
-WHERE position IS NULL OR position > (SELECT COALESCE(MAX(size), 0) FROM ledger_checkpoint)";
+SELECT CAST(SUM(entries) AS BIGINT) AS entries, MIN(at) AS at FROM (
+    SELECT COUNT(id) AS entries, MIN(at) AS at FROM ledger_entry WHERE position IS NULL
+    UNION ALL
+    SELECT COUNT(id) AS entries, MIN(at) AS at FROM ledger_entry WHERE position > (SELECT COALESCE(MAX(size), 0) FROM ledger_checkpoint)
+) AS uncovered";
 
 pub(super) const HEAD: &str = "-- store.ledger.head
 SELECT position, hash FROM ledger_entry WHERE position IS NOT NULL ORDER BY position DESC LIMIT 1";

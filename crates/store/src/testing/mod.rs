@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use cluster::Cluster;
 pub use prepare::prepare_all;
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 
 use crate::{Clock, Engine, Entropy, MIGRATIONS, Options, Store};
@@ -107,23 +107,24 @@ impl Database {
 
     /// Runs SQL behind the store's back, on a connection of its own: an attacker with the database's rights, or a broken disk.
     pub async fn tamper(&self, sql: &str) {
-        let script = sqlx::AssertSqlSafe(sql.to_owned());
         match self.store.engine() {
             Engine::Sqlite => {
-                let mut connection = SqliteConnection::connect(&self.url)
-                    .await
-                    .expect("the test's database opens");
-                sqlx::raw_sql(script)
-                    .execute(&mut connection)
-                    .await
-                    .expect("the tampering works");
-                connection.close().await.expect("the connection closes");
+                let file = self
+                    .url
+                    .trim_start_matches("sqlite:")
+                    .trim_start_matches("//");
+                let connection =
+                    rusqlite::Connection::open(file).expect("the test's database opens");
+                connection
+                    .busy_timeout(std::time::Duration::from_secs(5))
+                    .expect("a timeout is set");
+                connection.execute_batch(sql).expect("the tampering works");
             }
             Engine::Postgres => {
                 let mut connection = PgConnection::connect(&self.url)
                     .await
                     .expect("the test's database opens");
-                sqlx::raw_sql(script)
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
                     .execute(&mut connection)
                     .await
                     .expect("the tampering works");

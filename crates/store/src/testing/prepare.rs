@@ -71,10 +71,10 @@ async fn prepare(store: &Store, sql: &'static str) -> Result<(), String> {
     for text in texts {
         match &store.0.db {
             Db::Sqlite { readers, .. } => {
-                let mut connection = readers.acquire().await.map_err(|error| error.to_string())?;
-                connection
-                    .prepare(text)
-                    .await
+                let mut reader = readers.acquire().await.map_err(|error| error.to_string())?;
+                reader
+                    .connection()
+                    .prepare(text.as_str())
                     .map_err(|error| error.to_string())?;
             }
             Db::Postgres(pool) => {

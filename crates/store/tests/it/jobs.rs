@@ -464,8 +464,8 @@ async fn many_are_finished_at_once_or_none(database: Database) {
 
 async fn a_commit_wakes_the_worker_here_and_on_the_other_node(database: Database) {
     let other = database.another_node().await;
-    let mut here = database.store.wake();
-    let mut there = other.wake();
+    let mut here = database.store.wake(&["sign"]);
+    let mut there = other.wake(&["sign"]);
     // The listener of the other node may still be connecting: ask until it hears, a second one at most.
     let long = Duration::from_secs(10);
     enqueue(&database.store, "sign", "a", START).await;
