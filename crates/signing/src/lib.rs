@@ -36,7 +36,7 @@ use kyso_authority::Authority;
 use kyso_keystore::{CitizenKey, Keystore};
 use kyso_store::{Job, SealedBlobs, Store, ledger};
 
-use request::Waiting;
+use request::{Gathering, Waiting};
 use task::{Done, Task};
 
 pub mod billing;
@@ -147,6 +147,7 @@ pub(crate) struct Inner {
     /// Versions of key rows this process wrote or found right: saves asking the ledger each time.
     versions: Mutex<HashMap<CredentialId, i64>>,
     pub(crate) waiting: Waiting,
+    pub(crate) gathering: Gathering,
 }
 
 impl Signing {
@@ -165,6 +166,7 @@ impl Signing {
             latest: AtomicI64::new(i64::MIN),
             versions: Mutex::default(),
             waiting: Waiting::default(),
+            gathering: Gathering::default(),
         });
         Signing {
             portals: Portals::new(inner.clone()),

@@ -25,8 +25,10 @@ mod sign;
 pub mod sp769;
 pub mod state;
 pub(crate) mod table;
+mod together;
 mod wait;
 
+pub(crate) use together::Gathering;
 pub use wait::Listener;
 pub(crate) use wait::Waiting;
 
@@ -127,37 +129,22 @@ impl Requests {
                 return Err(error);
             }
         }
-        let mut tx = self.inner.store.write().await?;
-        let approved = table::approve(&mut tx, *request, &context.nonce, &approval).await;
-        if is_conflict(&approved) {
+        let checked = together::Checked {
+            request: *request,
+            credential: session.credential,
+            citizen: session.citizen.clone(),
+            nonce: context.nonce,
+            approval: approval.clone(),
+        };
+        if !self.store_approval(checked).await? {
             // Somebody was faster: the same approval (a double tap) is no fault, any other is.
-            let (state, statement) = table::approved_with(&mut tx, *request)
+            let (state, statement) = table::approved_with(&self.inner.store, *request)
                 .await?
                 .ok_or(NO_REQUEST)?;
-            tx.commit().await?;
-            return match statement.as_deref() == Some(&approval.statement) {
-                true => self.show(session, request).await,
-                false => Err(Error::RequestState { state }),
-            };
+            if statement.as_deref() != Some(&approval.statement) {
+                return Err(Error::RequestState { state });
+            }
         }
-        approved?;
-        let statement = hex::encode(chance::sha256(&approval.statement));
-        record(
-            &mut tx,
-            "signing.request.approved",
-            *request,
-            &session.citizen,
-            detail([("statement", json!(statement))]),
-        );
-        task::enqueue(
-            &mut tx,
-            &Task::Sign {
-                request: *request,
-                credential: session.credential,
-            },
-        );
-        tx.commit().await?;
-        self.inner.waiting.moved(*request);
         self.show(session, request).await
     }
 

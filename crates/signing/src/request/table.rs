@@ -1,6 +1,6 @@
 //! Rows of `signature_request` and `signature_document`: the only SQL about them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kyso_keystore::{CitizenKey, DeviceKey, DeviceSignature, SealedPin};
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
@@ -9,6 +9,7 @@ use kyso_store::{BlobId, Row, Store, Tx, Value};
 use super::state::{
     Approval, DocumentFormat, DocumentView, Place, RequestKind, RequestState, RequestView,
 };
+use super::together::Checked;
 use crate::credential::CredentialState;
 use crate::credential::table::state as credential_state;
 use crate::device::table::{
@@ -29,7 +30,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     ACCEPTANCE,
     BLOBS,
     APPROVAL_CONTEXT,
-    APPROVE,
+    APPROVE_MANY,
     END_PENDING,
     EXPIRE_DUE,
     DELIVER,
@@ -102,9 +103,14 @@ SELECT r.kind, r.state, r.portal_id, r.code, r.nonce, r.serial, r.units, r.state
 FROM signature_request r JOIN credential c ON c.id = r.credential_id LEFT JOIN device d ON d.credential_id = c.id AND d.removed_at IS NULL
 WHERE r.id = $1 AND r.credential_id = $2";
 
-const APPROVE: &str = "-- request.approve
-UPDATE signature_request SET state = 'approved', statement = $3, device_signature = $4, sealed_pin = $5, approved_at = $6, tries_left = NULL
-WHERE id = $1 AND state = 'pending' AND nonce = $2";
+const APPROVE_MANY: &str = "-- request.approve_many
+UPDATE signature_request SET state = 'approved', statement = v.column3, device_signature = v.column4, sealed_pin = v.column5,
+    approved_at = v.column6, tries_left = NULL
+FROM (VALUES ($1, $2, COALESCE($3, (SELECT statement FROM signature_request WHERE FALSE)),
+    COALESCE($4, (SELECT device_signature FROM signature_request WHERE FALSE)),
+    COALESCE($5, (SELECT sealed_pin FROM signature_request WHERE FALSE)), CAST($6 AS BIGINT))) AS v
+WHERE signature_request.id = v.column1 AND signature_request.state = 'pending' AND signature_request.nonce = v.column2
+RETURNING id";
 
 const END_PENDING: &str = "-- request.end_pending
 UPDATE signature_request SET state = $2, refusal = $3, ended_at = $4 WHERE id = $1 AND state = 'pending'";
@@ -351,8 +357,7 @@ async fn fill_documents(store: &Store, views: &mut [RequestView]) -> Result<()> 
         return Ok(());
     }
     let ids: Vec<Vec<Value>> = views.iter().map(|view| vec![view.id.into()]).collect();
-    let mut tx = store.read().await?;
-    for row in tx.all_many(DOCUMENTS, &[], &ids).await? {
+    for row in store.all_many(DOCUMENTS, &[], &ids).await? {
         let request: RequestId = row.id("request_id")?;
         if let Some(view) = views.iter_mut().find(|view| view.id == request) {
             view.documents.push(read_document(&row, request)?);
@@ -466,28 +471,35 @@ pub(crate) async fn approval_context(
 
 /// The documents of one request as an approval is checked against.
 pub(crate) async fn work_documents(store: &Store, id: RequestId) -> Result<Vec<WorkDocument>> {
-    let mut tx = store.read().await?;
-    let rows = tx.all_many(WORK_DOCUMENTS, &[], &[vec![id.into()]]).await?;
+    let rows = store
+        .all_many(WORK_DOCUMENTS, &[], &[vec![id.into()]])
+        .await?;
     rows.iter()
         .map(|row| Ok(read_work_document(row)?.1))
         .collect()
 }
 
-pub(crate) async fn approve(
+/// Stores approvals of pending requests; the requests whose approval was stored.
+pub(super) async fn approve_many(
     tx: &mut Tx,
-    id: RequestId,
-    nonce: &str,
-    approval: &Approval,
-) -> Result<()> {
-    let args = [
-        id.into(),
-        nonce.into(),
-        (&approval.statement).into(),
-        signature_bytes(&approval.signature).into(),
-        pin_bytes(&approval.sealed_pin).into(),
-        tx.now().into(),
-    ];
-    Ok(tx.change("signature_request", 1, APPROVE, &args).await?)
+    approvals: &[&Checked],
+) -> Result<HashSet<RequestId>> {
+    let now = tx.now();
+    let rows: Vec<Vec<Value>> = approvals
+        .iter()
+        .map(|one| {
+            vec![
+                one.request.into(),
+                one.nonce.as_str().into(),
+                (&one.approval.statement).into(),
+                signature_bytes(&one.approval.signature).into(),
+                pin_bytes(&one.approval.sealed_pin).into(),
+                now.into(),
+            ]
+        })
+        .collect();
+    let stored = tx.all_many(APPROVE_MANY, &[], &rows).await?;
+    stored.iter().map(|row| Ok(row.id("id")?)).collect()
 }
 
 /// Ends a request that still waits for its citizen.
@@ -601,10 +613,10 @@ pub(crate) async fn state_of(tx: &mut Tx, id: RequestId) -> Result<Option<Reques
 
 /// Where a request is, and with which approval.
 pub(crate) async fn approved_with(
-    tx: &mut Tx,
+    store: &Store,
     id: RequestId,
 ) -> Result<Option<(RequestState, Option<Vec<u8>>)>> {
-    let row = tx.optional(STATES, &[id.into()]).await?;
+    let row = store.optional(STATES, &[id.into()]).await?;
     row.map(|row| Ok((state(&row)?, row.opt_bytes("statement")?)))
         .transpose()
 }
