@@ -19,9 +19,11 @@
 //!
 //! # Invariants
 //! Each a constraint in the schema and a check in a verb, counted by [`Registration::verify`]:
-//! - one person has at most one enrolment that is under way or complete (`enrolment_one_person`);
+//! - one person has at most one enrolment that is handed in or complete (`enrolment_one_person`); what was only begun holds
+//!   nobody, and nothing is said about a person to whoever has proved no phone or mailbox;
 //! - one activation code is live per enrolment; its plain text exists sealed, and only until it is sent;
-//! - a campaign has never more places taken than its quota, and exactly those its enrolments hold;
+//! - a campaign has never more places taken than its quota, and exactly those its enrolments hold; before it is handed in, an
+//!   enrolment holds one only for a proved telephone number;
 //! - what was submitted had every step; what was approved was approved by as many officers as policy asked for, none
 //!   of them the person themselves or the one who entered it;
 //! - the contract that is in force is the one made from the owner's present fields, signed over its exact digest.
@@ -84,6 +86,9 @@ pub struct RegistrationConfig {
     pub codes_per_destination_hour: i64,
     /// Wrong codes per enrolment and hour. Default 15.
     pub tries_per_person_hour: i64,
+    /// Places of campaigns that enrolments not yet handed in hold for one telephone number; more people of one number get
+    /// theirs when they hand in. Default 3.
+    pub places_per_phone: i64,
     /// How long an officer's lock on a dossier lasts without a touch. Default 10 minutes.
     pub lock_ms: i64,
     /// How long a citizen has to supplement. Default 7 days.
@@ -126,6 +131,7 @@ impl Default for RegistrationConfig {
             codes_per_person_hour: 5,
             codes_per_destination_hour: 5,
             tries_per_person_hour: 15,
+            places_per_phone: 3,
             lock_ms: 10 * MINUTE,
             supplement_ms: 7 * DAY,
             started_ms: 30 * DAY,

@@ -19,12 +19,15 @@ SELECT COUNT(1) AS found FROM activation_code WHERE state = 'live'";
 
 const PERSON_TWICE: &str = "-- verify_person_twice
 SELECT MIN(id) AS id FROM enrolment WHERE identity_number IS NOT NULL
-AND state NOT IN ('closed', 'rejected', 'abandoned', 'expired', 'failed') GROUP BY identity_number HAVING COUNT(1) > 1";
+AND state NOT IN ('started', 'closed', 'rejected', 'abandoned', 'expired', 'failed') GROUP BY identity_number HAVING COUNT(1) > 1";
 
 const PLACES: &str = "-- verify_places
 SELECT c.code AS id FROM campaign c
 WHERE c.taken <> (SELECT COUNT(1) FROM enrolment e WHERE e.campaign_code = c.code AND e.has_place)
    OR (c.quota IS NOT NULL AND c.taken > c.quota)";
+
+const PLACES_UNPROVED: &str = "-- verify_places_unproved
+SELECT id FROM enrolment WHERE has_place AND state = 'started' AND COALESCE(activated_channel, '') <> 'sms'";
 
 const APPROVALS: &str = "-- verify_approvals
 SELECT e.id FROM enrolment e WHERE e.approved_at IS NOT NULL AND e.officers_required > (
@@ -54,6 +57,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     CODES,
     PERSON_TWICE,
     PLACES,
+    PLACES_UNPROVED,
     APPROVALS,
     PHOTOS,
     UNSIGNED,
@@ -104,6 +108,11 @@ impl Registration {
                 "campaign-places",
                 PLACES,
                 "has taken places that its enrolments do not hold",
+            ),
+            (
+                "place-for-proved-phone",
+                PLACES_UNPROVED,
+                "holds a place for a telephone number that nobody proved",
             ),
             (
                 "officers-required",

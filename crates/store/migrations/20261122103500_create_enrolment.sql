@@ -71,6 +71,8 @@ CREATE TABLE enrolment (
     CHECK ((activated_at IS NULL) = (activated_channel IS NULL)),
     CHECK (activated_at IS NULL OR phone IS NOT NULL),
     CHECK (NOT has_place OR (paid_at IS NOT NULL AND campaign_code IS NOT NULL)),
+    -- before it is handed in, a place is held only for a telephone number that was proved
+    CHECK (NOT has_place OR state <> 'started' OR COALESCE(activated_channel, '') = 'sms'),
     CHECK ((locked_by IS NULL) = (locked_until IS NULL)),
     CHECK (locked_by IS NULL OR state IN ('submitted', 'vetted')),
     CHECK ((state = 'supplement') = (supplement_until IS NOT NULL)),
@@ -90,8 +92,8 @@ CREATE TABLE enrolment (
 );
 CREATE UNIQUE INDEX enrolment_reference_once ON enrolment (reference);
 CREATE UNIQUE INDEX enrolment_session_once ON enrolment (session_hash);
--- one person, one enrolment under way or complete
-CREATE UNIQUE INDEX enrolment_one_person ON enrolment (identity_number) WHERE state NOT IN ('closed', 'rejected', 'abandoned', 'expired', 'failed');
+-- one person, one enrolment handed in or complete; what was only begun holds nobody
+CREATE UNIQUE INDEX enrolment_one_person ON enrolment (identity_number) WHERE state NOT IN ('started', 'closed', 'rejected', 'abandoned', 'expired', 'failed');
 CREATE UNIQUE INDEX enrolment_credential_once ON enrolment (credential_id);
 CREATE UNIQUE INDEX enrolment_acceptance_once ON enrolment (acceptance_id);
 CREATE INDEX enrolment_queue ON enrolment (submitted_at) WHERE state IN ('submitted', 'vetted');

@@ -2,6 +2,9 @@
 //!
 //! Invariant: `taken` of a campaign never passes its quota, whoever races (a guarded counter), and equals the number
 //! of enrolments that hold a place.
+//!
+//! A place is taken when the enrolment is handed in, and held from the payment on for whoever has proved a telephone number:
+//! mailboxes cost nothing, so one that was proved by mail only, or not at all, keeps no place from anybody.
 
 pub(crate) mod table;
 

@@ -1,4 +1,8 @@
 //! From the chosen plan to the owner's data and the settled price.
+//!
+//! Anyone can type a telephone number, an identity number and a campaign's code. So until a code has come back nothing is held
+//! for an enrolment and nothing is said about others: a place of the campaign is held only for a telephone number that was
+//! proved, a few for each number, and is otherwise taken when the enrolment is handed in; the person is held from then on.
 
 use kyso_store::Tx;
 
@@ -135,18 +139,17 @@ impl Registration {
             .map(|before| changed_pieces(before, &owner));
         check_asked(&mut tx, &row, changed.as_deref().unwrap_or_default()).await?;
 
-        if let Some(holder) = table::holder(&mut tx, &owner.identity_number, id).await? {
+        // Early for whoever has proved how they are reached; handing in judges it again.
+        if row.activated_at.is_some()
+            && let Some(holder) = table::holder(&mut tx, &owner.identity_number, id).await?
+        {
             drop(tx);
             // Once the other enrolment has let go, everything is judged anew.
-            self.release_person(id, &holder).await?;
+            self.release_person(&holder).await?;
             return Box::pin(self.set_owner(id, new)).await;
         }
         set_contact(&mut tx, &row, owner.phone.clone(), owner.email.clone()).await?;
-        let stored = table::set_owner(&mut tx, id, &owner).await;
-        if refused_by(&stored) == Some("enrolment_one_person") {
-            return Err(Error::PersonTaken);
-        }
-        stored?;
+        unless_taken(table::set_owner(&mut tx, id, &owner).await)?;
         if changed.is_none_or(|changed| !changed.is_empty()) {
             void_contract(&mut tx, &row).await?;
         }
@@ -160,10 +163,12 @@ impl Registration {
         .record(&mut tx);
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
+        self.end_forgotten(id).await?;
         Ok(view)
     }
 
-    /// Settles the price: takes a place in the campaign; with nothing due that is all there is.
+    /// Settles the price; with nothing due that is all there is. Whoever has proved a telephone number holds a place of the
+    /// campaign from now on, others take theirs when they hand in.
     ///
     /// # Errors
     /// [`Error::StepsMissing`] before the owner is known, [`Error::CampaignClosed`], [`Error::CampaignFull`],
@@ -183,29 +188,32 @@ impl Registration {
                 });
             }
             if let Some(code) = &row.campaign_code {
-                let (campaign, _) = campaign::table::campaign(&mut tx, code)
+                let (campaign, taken) = campaign::table::campaign(&mut tx, code)
                     .await?
                     .ok_or(Error::NotFound { what: "campaign" })?;
                 if !campaign.covers(&owner.address) {
                     return Err(Error::CampaignArea);
                 }
-                campaign::take_place(&mut tx, code).await?;
+                campaign::availability(&campaign, taken, tx.now())?;
             }
-            table::set_paid(&mut tx, id, row.campaign_code.is_some()).await?;
+            table::set_paid(&mut tx, id).await?;
             line("registration.enrolment.paid", &id.to_string(), "citizen")
                 .with("price_vnd", row.price_vnd)
                 .with("campaign", row.campaign_code.clone())
                 .record(&mut tx);
         }
+        self.hold_place(&mut tx, &row).await?;
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
         Ok(view)
     }
 
-    /// Hands it in. [`Error::StepsMissing`] lists what is not there.
+    /// Hands it in: from here on the person is held, and the place if it was not before. [`Error::StepsMissing`] lists what is
+    /// not there.
     ///
     /// # Errors
-    /// Also [`Error::CardExpired`] when the card ran out since it was entered, [`Error::EnrolmentState`].
+    /// Also [`Error::CardExpired`] when the card ran out since it was entered, [`Error::PersonTaken`], [`Error::CampaignFull`],
+    /// [`Error::CampaignClosed`], [`Error::EnrolmentState`].
     pub async fn submit(&self, id: &EnrolmentId) -> Result<View> {
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
@@ -237,18 +245,20 @@ impl Registration {
         if is_expired(&owner, tx.now()) {
             return Err(Error::CardExpired);
         }
+        if let Some(holder) = table::holder(&mut tx, &owner.identity_number, id).await? {
+            drop(tx);
+            self.release_person(&holder).await?;
+            return Box::pin(self.submit(id)).await;
+        }
+        if let Some(code) = row.campaign_code.as_deref().filter(|_| !row.has_place) {
+            campaign::take_place(&mut tx, code).await?;
+        }
         let (risk, flags) = self.weigh(&mut tx, &row, &owner).await?;
         row.state
             .after(Change::Submit)
             .ok_or(Error::EnrolmentState { state: row.state })?;
-        table::submit(
-            &mut tx,
-            id,
-            risk,
-            &flags,
-            self.config().officers_required.clamp(1, 2),
-        )
-        .await?;
+        let officers_required = self.config().officers_required.clamp(1, 2);
+        unless_taken(table::submit(&mut tx, id, risk, &flags, officers_required).await)?;
         line(
             "registration.enrolment.submitted",
             &id.to_string(),
@@ -308,62 +318,96 @@ impl Registration {
         }
     }
 
-    /// Lets go of the person another enrolment holds, if that one is over in all but name: its credential has ended; or it
-    /// was only begun, and whoever comes now has proved the same phone number.
-    async fn release_person(&self, id: &EnrolmentId, holder: &Enrolment) -> Result<()> {
-        match holder.state {
-            State::Complete => {
-                let Some(citizen) = holder.citizen_id else {
-                    return Err(Error::PersonTaken);
-                };
-                if self
-                    .signing()
-                    .credentials
-                    .of_citizen(&citizen.to_string())
-                    .await?
-                    .is_some()
-                {
-                    return Err(Error::PersonTaken);
-                }
-                let mut tx = self.store().write().await?;
-                table::close(&mut tx, &holder.id, "credential-ended")
-                    .await
-                    .map_err(|_| Error::PersonTaken)?;
-                line(
-                    "registration.enrolment.closed",
-                    &holder.id.to_string(),
-                    "system",
-                )
-                .record(&mut tx);
-                Ok(tx.commit().await?)
-            }
-            State::Started => {
-                let mut tx = self.store().write().await?;
-                // In the order of their ids, so that two that meet do not wait for each other.
-                let (first, second) = if *id < holder.id {
-                    (*id, holder.id)
-                } else {
-                    (holder.id, *id)
-                };
-                let (first, second) = (
-                    table::lock(&mut tx, &first).await?,
-                    table::lock(&mut tx, &second).await?,
-                );
-                let (mine, other) = if first.id == *id {
-                    (first, second)
-                } else {
-                    (second, first)
-                };
-                let same_phone =
-                    mine.activated_channel == Some(Channel::Sms) && mine.phone == other.phone;
-                if other.state != State::Started || !same_phone {
-                    return Err(Error::PersonTaken);
-                }
-                end(&mut tx, &other, Change::Abandon, "replaced", "citizen").await?;
-                Ok(tx.commit().await?)
-            }
-            _ => Err(Error::PersonTaken),
+    /// Holds a place of the campaign for whoever has paid and proved a telephone number, if that number does not hold
+    /// [`crate::RegistrationConfig::places_per_phone`] already. [`Error::CampaignFull`], [`Error::CampaignClosed`] without one.
+    pub(super) async fn hold_place(&self, tx: &mut Tx, row: &Enrolment) -> Result<()> {
+        let Some(code) = row.campaign_code.as_deref().filter(|_| !row.has_place) else {
+            return Ok(());
+        };
+        if row.activated_channel != Some(Channel::Sms)
+            || table::places_of_phone(tx, row).await? >= self.config().places_per_phone
+        {
+            return Ok(());
         }
+        campaign::take_place(tx, code).await?;
+        table::set_place(tx, &row.id).await
+    }
+
+    /// Lets go of the person another enrolment holds, if that one is over in all but name: its credential has ended.
+    async fn release_person(&self, holder: &Enrolment) -> Result<()> {
+        let (State::Complete, Some(citizen)) = (holder.state, holder.citizen_id) else {
+            return Err(Error::PersonTaken);
+        };
+        if self
+            .signing()
+            .credentials
+            .of_citizen(&citizen.to_string())
+            .await?
+            .is_some()
+        {
+            return Err(Error::PersonTaken);
+        }
+        let mut tx = self.store().write().await?;
+        table::close(&mut tx, &holder.id, "credential-ended")
+            .await
+            .map_err(|_| Error::PersonTaken)?;
+        line(
+            "registration.enrolment.closed",
+            &holder.id.to_string(),
+            "system",
+        )
+        .record(&mut tx);
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends what the same person began before with the telephone number they have proved now, and lost: its place is free again.
+    pub(super) async fn end_forgotten(&self, id: &EnrolmentId) -> Result<()> {
+        let mut tx = self.store().read().await?;
+        let row = table::by_id(&mut tx, id).await?;
+        if row.activated_channel != Some(Channel::Sms) {
+            return Ok(());
+        }
+        let begun = table::begun_too(&mut tx, &row).await?;
+        drop(tx);
+        for other in begun {
+            let mut tx = self.store().write().await?;
+            // In the order of their ids, so that two that meet do not wait for each other.
+            let first = table::lock(&mut tx, id.min(&other)).await?;
+            let second = table::lock(&mut tx, id.max(&other)).await?;
+            let (mine, other) = if first.id == *id {
+                (first, second)
+            } else {
+                (second, first)
+            };
+            if replaces(&mine, &other) {
+                end(&mut tx, &other, Change::Abandon, "replaced", "citizen").await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `mine` is the same person's, goes on, and has proved the number under which `other` was only begun.
+fn replaces(mine: &Enrolment, other: &Enrolment) -> bool {
+    let person = |row: &Enrolment| {
+        row.owner
+            .as_ref()
+            .map(|owner| owner.identity_number.clone())
+    };
+    mine.state.is_open_to_citizen()
+        && mine.activated_channel == Some(Channel::Sms)
+        && other.state == State::Started
+        && mine.phone == other.phone
+        && person(mine).is_some()
+        && person(mine) == person(other)
+}
+
+/// The index that holds a person decides between two who come at the same moment.
+fn unless_taken(stored: Result<()>) -> Result<()> {
+    match refused_by(&stored) {
+        Some("enrolment_one_person") => Err(Error::PersonTaken),
+        _ => stored,
     }
 }
 
@@ -495,6 +539,13 @@ async fn set_contact(
     };
     if !proved {
         (row.activated_at, row.activated_channel) = (None, None);
+        // What was held for the number that was proved goes back; once handed in, the officers' queue holds it.
+        if row.state == State::Started
+            && let Some(campaign) = row.campaign_code.as_deref().filter(|_| row.has_place)
+        {
+            campaign::table::give_back_place(tx, campaign).await?;
+            row.has_place = false;
+        }
     }
     (row.phone, row.email) = (Some(phone), email);
     if let Some(live) = table::live_code(tx, &row.id).await? {

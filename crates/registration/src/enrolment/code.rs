@@ -7,7 +7,7 @@
 use kyso_store::Tx;
 
 use super::begin::lock_open;
-use super::table::{self, Code};
+use super::table::{self, Code, Enrolment};
 use super::{CodeToSend, CodeView, View, view};
 use crate::citizen::{Channel, masked};
 use crate::ledger::line;
@@ -159,6 +159,17 @@ impl Registration {
         table::end_code(&mut tx, &live, "used").await?;
         if row.activated_at.is_none() {
             table::set_activated(&mut tx, id, live.channel).await?;
+            let proved = Enrolment {
+                activated_channel: Some(live.channel),
+                ..row
+            };
+            if proved.paid_at.is_some() {
+                match self.hold_place(&mut tx, &proved).await {
+                    // The code was right all the same; the place is asked for again when it is handed in.
+                    Err(Error::CampaignFull { .. } | Error::CampaignClosed { .. }) => {}
+                    held => held?,
+                }
+            }
         }
         line(
             "registration.enrolment.activated",
@@ -169,6 +180,7 @@ impl Registration {
         .record(&mut tx);
         let view = view(&mut tx, id).await?;
         tx.commit().await?;
+        self.end_forgotten(id).await?;
         Ok(view)
     }
 

@@ -109,14 +109,6 @@ impl State {
         State::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// Holds the person: while one enrolment is in such a state, the same person cannot begin another.
-    pub fn holds_person(self) -> bool {
-        !matches!(
-            self,
-            State::Closed | State::Rejected | State::Abandoned | State::Expired | State::Failed
-        )
-    }
-
     /// The citizen may change what they entered.
     pub fn is_open_to_citizen(self) -> bool {
         matches!(self, State::Started | State::Supplement)

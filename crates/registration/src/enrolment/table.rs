@@ -78,11 +78,18 @@ const HOLDER: &str = concat!(
     "-- enrolment_holder\nSELECT ",
     columns!(),
     " FROM enrolment
-WHERE identity_number = $1 AND id <> $2 AND state NOT IN ('closed', 'rejected', 'abandoned', 'expired', 'failed')"
+WHERE identity_number = $1 AND id <> $2 AND state NOT IN ('started', 'closed', 'rejected', 'abandoned', 'expired', 'failed')"
 );
 
+// Begun by the same person on the same telephone number.
+const BEGUN_TOO: &str = "-- enrolment_begun_too
+SELECT id FROM enrolment WHERE phone = $1 AND identity_number = $2 AND id <> $3 AND state = 'started' LIMIT 20";
+
+const PLACES_OF_PHONE: &str = "-- enrolment_places_of_phone
+SELECT COUNT(1) AS held FROM enrolment WHERE phone = $1 AND id <> $2 AND state = 'started' AND has_place";
+
 const SET_CONTACT: &str = "-- enrolment_set_contact
-UPDATE enrolment SET phone = $2, email = $3, activated_at = $4, activated_channel = $5
+UPDATE enrolment SET phone = $2, email = $3, activated_at = $4, activated_channel = $5, has_place = $6
 WHERE id = $1 AND state IN ('started', 'supplement')";
 
 const SET_OWNER: &str = "-- enrolment_set_owner
@@ -92,7 +99,10 @@ address_detail = $15, owner_source = $16
 WHERE id = $1 AND state IN ('started', 'supplement')";
 
 const SET_PAID: &str = "-- enrolment_set_paid
-UPDATE enrolment SET paid_at = $2, has_place = $3 WHERE id = $1 AND state IN ('started', 'supplement') AND paid_at IS NULL";
+UPDATE enrolment SET paid_at = $2 WHERE id = $1 AND state IN ('started', 'supplement') AND paid_at IS NULL";
+
+const SET_PLACE: &str = "-- enrolment_set_place
+UPDATE enrolment SET has_place = TRUE WHERE id = $1 AND state IN ('started', 'supplement') AND NOT has_place";
 
 const SET_ACTIVATED: &str = "-- enrolment_set_activated
 UPDATE enrolment SET activated_at = $2, activated_channel = $3
@@ -100,7 +110,7 @@ WHERE id = $1 AND state IN ('started', 'supplement') AND activated_at IS NULL";
 
 const SUBMIT: &str = "-- enrolment_submit
 UPDATE enrolment SET state = 'submitted', submitted_at = $2, round = round + 1, risk = $3, flags = $4, officers_required = $5,
-supplement_until = NULL, vetted_at = NULL
+supplement_until = NULL, vetted_at = NULL, has_place = (campaign_code IS NOT NULL)
 WHERE id = $1 AND state IN ('started', 'supplement')";
 
 const END: &str = "-- enrolment_end
@@ -143,7 +153,7 @@ SELECT COUNT(1) AS ahead FROM enrolment WHERE state IN ('submitted', 'vetted') A
 
 const PHONE_SHARED: &str = "-- enrolment_phone_shared
 SELECT COUNT(1) AS others FROM enrolment WHERE phone = $1 AND id <> $2 AND identity_number <> $3
-AND state NOT IN ('closed', 'rejected', 'abandoned', 'expired', 'failed')";
+AND state NOT IN ('started', 'closed', 'rejected', 'abandoned', 'expired', 'failed')";
 
 const DUE: &str = "-- enrolment_due
 SELECT id FROM enrolment
@@ -272,9 +282,12 @@ pub(crate) const STATEMENTS: &[&str] = &[
     INSERT,
     BY_SESSION,
     HOLDER,
+    BEGUN_TOO,
+    PLACES_OF_PHONE,
     SET_CONTACT,
     SET_OWNER,
     SET_PAID,
+    SET_PLACE,
     SET_ACTIVATED,
     SUBMIT,
     END,
@@ -390,6 +403,26 @@ pub(crate) async fn holder(
         .transpose()
 }
 
+/// What the same person began on the same telephone number, besides this.
+pub(crate) async fn begun_too(tx: &mut Tx, row: &Enrolment) -> Result<Vec<EnrolmentId>> {
+    let Some(owner) = &row.owner else {
+        return Ok(Vec::new());
+    };
+    let values = [
+        row.phone.clone().into(),
+        (&owner.identity_number).into(),
+        row.id.into(),
+    ];
+    let rows = tx.all(BEGUN_TOO, &values).await?;
+    rows.iter().map(|row| Ok(row.id("id")?)).collect()
+}
+
+/// Places that other enrolments hold for this telephone number before they are handed in.
+pub(crate) async fn places_of_phone(tx: &mut Tx, row: &Enrolment) -> Result<i64> {
+    let values = [row.phone.clone().into(), row.id.into()];
+    Ok(tx.one(PLACES_OF_PHONE, &values).await?.int("held")?)
+}
+
 pub(crate) async fn set_contact(tx: &mut Tx, row: &Enrolment) -> Result<()> {
     let values = [
         row.id.into(),
@@ -397,6 +430,7 @@ pub(crate) async fn set_contact(tx: &mut Tx, row: &Enrolment) -> Result<()> {
         row.email.clone().into(),
         row.activated_at.into(),
         row.activated_channel.map(Channel::as_str).into(),
+        row.has_place.into(),
     ];
     Ok(tx.change(TABLE, 1, SET_CONTACT, &values).await?)
 }
@@ -424,16 +458,15 @@ pub(crate) async fn set_owner(tx: &mut Tx, id: &EnrolmentId, owner: &Owner) -> R
     Ok(tx.change(TABLE, 1, SET_OWNER, &values).await?)
 }
 
-pub(crate) async fn set_paid(tx: &mut Tx, id: &EnrolmentId, has_place: bool) -> Result<()> {
+pub(crate) async fn set_paid(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
     let now = tx.now();
     Ok(tx
-        .change(
-            TABLE,
-            1,
-            SET_PAID,
-            &[id.into(), now.into(), has_place.into()],
-        )
+        .change(TABLE, 1, SET_PAID, &[id.into(), now.into()])
         .await?)
+}
+
+pub(crate) async fn set_place(tx: &mut Tx, id: &EnrolmentId) -> Result<()> {
+    Ok(tx.change(TABLE, 1, SET_PLACE, &[id.into()]).await?)
 }
 
 pub(crate) async fn set_activated(tx: &mut Tx, id: &EnrolmentId, channel: Channel) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use kyso_registration::Error;
 use kyso_registration::campaign::{Allowance, Plan};
+use kyso_registration::citizen::Channel;
 use kyso_registration::enrolment::Start;
 use kyso_signing::portal::{NewPortal, Scopes};
 
@@ -10,6 +11,10 @@ use crate::office::{DAY, Office, campaign, free_plan};
 crate::everywhere!(
     a_campaign_gives_its_plan_within_its_days_and_area,
     a_place_is_taken_at_payment_and_given_back_at_the_end,
+    nothing_is_held_before_a_telephone_number_is_proved,
+    a_place_is_held_once_the_code_comes_back,
+    another_telephone_number_gives_the_place_back,
+    one_telephone_number_holds_three_places_before_they_are_handed_in,
     a_full_campaign_refuses,
     free_portals_and_units_reach_the_credential,
     a_plan_with_a_price_waits_for_a_way_to_pay,
@@ -86,15 +91,9 @@ async fn a_campaign_gives_its_plan_within_its_days_and_area(office: Office) {
 
 async fn a_place_is_taken_at_payment_and_given_back_at_the_end(office: Office) {
     office.campaign("vuon-lai", Some(1)).await;
-    let taken = async || {
-        office
-            .registration
-            .campaign("vuon-lai")
-            .await
-            .unwrap()
-            .taken
-    };
+    let taken = async || office.taken("vuon-lai").await;
     let person = office.begin_as(office.person(), through("vuon-lai")).await;
+    office.activate(&person).await;
     assert!(matches!(
         office.registration.pay(&person.id).await,
         Err(Error::StepsMissing { .. })
@@ -120,6 +119,104 @@ async fn a_place_is_taken_at_payment_and_given_back_at_the_end(office: Office) {
     office.check().await;
 }
 
+async fn nothing_is_held_before_a_telephone_number_is_proved(office: Office) {
+    office.campaign("vuon-lai", Some(1)).await;
+    for number in 0..6 {
+        let stranger = office.begin_as(office.person(), through("vuon-lai")).await;
+        if number % 2 == 0 {
+            office.activate_by(&stranger, Channel::Email).await;
+        }
+        office
+            .registration
+            .set_owner(&stranger.id, &stranger.owner)
+            .await
+            .unwrap();
+        office.registration.pay(&stranger.id).await.unwrap();
+    }
+    assert_eq!(office.taken("vuon-lai").await, 0);
+    let person = office.begin_as(office.person(), through("vuon-lai")).await;
+    office.hand_in(&person).await;
+    assert_eq!(office.taken("vuon-lai").await, 1);
+    office.check().await;
+}
+
+async fn a_place_is_held_once_the_code_comes_back(office: Office) {
+    office.campaign("vuon-lai", Some(1)).await;
+    let mut people = Vec::new();
+    for _ in 0..2 {
+        let person = office.begin_as(office.person(), through("vuon-lai")).await;
+        office
+            .registration
+            .set_owner(&person.id, &person.owner)
+            .await
+            .unwrap();
+        office.registration.pay(&person.id).await.unwrap();
+        people.push(person);
+    }
+    office.activate(&people[0]).await;
+    assert_eq!(office.taken("vuon-lai").await, 1);
+    // The code was right; that there is no place is said when it is asked for.
+    office.activate(&people[1]).await;
+    assert!(!office.next(&people[1]).await.contains(&"activation".into()));
+    assert!(matches!(
+        office.registration.pay(&people[1].id).await,
+        Err(Error::CampaignFull { quota: 1 })
+    ));
+    office.photos(&people[1]).await;
+    office.sign_contract(&people[1]).await;
+    assert!(matches!(
+        office.registration.submit(&people[1].id).await,
+        Err(Error::CampaignFull { quota: 1 })
+    ));
+    office.registration.abandon(&people[0].id).await.unwrap();
+    office.registration.submit(&people[1].id).await.unwrap();
+    assert_eq!(office.taken("vuon-lai").await, 1);
+    office.check().await;
+}
+
+async fn another_telephone_number_gives_the_place_back(office: Office) {
+    office.campaign("vuon-lai", Some(1)).await;
+    let mut person = office.begin_as(office.person(), through("vuon-lai")).await;
+    office.activate(&person).await;
+    office
+        .registration
+        .set_owner(&person.id, &person.owner)
+        .await
+        .unwrap();
+    office.registration.pay(&person.id).await.unwrap();
+    assert_eq!(office.taken("vuon-lai").await, 1);
+    person.owner.phone = "0977666555".into();
+    office
+        .registration
+        .set_contact(&person.id, &person.owner.phone, &person.owner.email)
+        .await
+        .unwrap();
+    assert_eq!(office.taken("vuon-lai").await, 0);
+    office.check().await;
+    office.advance(46_000);
+    office.activate(&person).await;
+    assert_eq!(office.taken("vuon-lai").await, 1);
+    office.check().await;
+}
+
+async fn one_telephone_number_holds_three_places_before_they_are_handed_in(office: Office) {
+    office.campaign("vuon-lai", Some(10)).await;
+    let phone = office.person().phone;
+    let mut family = Vec::new();
+    for _ in 0..4 {
+        let mut owner = office.person();
+        owner.phone.clone_from(&phone);
+        let person = office.begin_as(owner, through("vuon-lai")).await;
+        office.activate(&person).await;
+        office.fill_in(&person).await;
+        family.push(person);
+    }
+    assert_eq!(office.taken("vuon-lai").await, 3);
+    office.registration.submit(&family[3].id).await.unwrap();
+    assert_eq!(office.taken("vuon-lai").await, 4);
+    office.check().await;
+}
+
 async fn a_full_campaign_refuses(office: Office) {
     office.campaign("vuon-lai", Some(1)).await;
     let (one, two) = (
@@ -133,6 +230,7 @@ async fn a_full_campaign_refuses(office: Office) {
             .await
             .unwrap();
     }
+    office.activate(&one).await;
     office.registration.pay(&one.id).await.unwrap();
     assert!(matches!(
         office.registration.pay(&two.id).await,

@@ -24,12 +24,14 @@ async fn a_beginning_nobody_continues_expires_and_frees_its_place(office: Office
         ..Default::default()
     };
     let person = office.begin_as(office.person(), start).await;
+    office.activate(&person).await;
     office
         .registration
         .set_owner(&person.id, &person.owner)
         .await
         .unwrap();
     office.registration.pay(&person.id).await.unwrap();
+    assert_eq!(office.taken("vuon-lai").await, 1);
     office.registration.recover().await.unwrap();
     office.advance(29 * DAY);
     office.work().await;
@@ -37,15 +39,7 @@ async fn a_beginning_nobody_continues_expires_and_frees_its_place(office: Office
     office.advance(2 * DAY);
     office.work().await;
     assert_eq!(office.show(&person).await.state, State::Expired);
-    assert_eq!(
-        office
-            .registration
-            .campaign("vuon-lai")
-            .await
-            .unwrap()
-            .taken,
-        0
-    );
+    assert_eq!(office.taken("vuon-lai").await, 0);
     office.check().await;
 }
 

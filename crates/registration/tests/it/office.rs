@@ -263,7 +263,8 @@ impl Office {
         for job in &jobs {
             if let Some(Task::SendCode { code, .. }) = Task::read(&job.payload)
                 && let Some(to_send) = self.registration.code_to_send(&code).await.unwrap()
-                && to_send.destination.ends_with(&person.owner.phone[1..])
+                && (to_send.destination.ends_with(&person.owner.phone[1..])
+                    || to_send.destination == person.owner.email)
             {
                 found = Some((code, to_send.code));
             }
@@ -274,12 +275,17 @@ impl Office {
 
     /// Phone number and code.
     pub async fn activate(&self, person: &Person) {
+        self.activate_by(person, Channel::Sms).await;
+    }
+
+    /// Contact, and the code that came by this channel.
+    pub async fn activate_by(&self, person: &Person, channel: Channel) {
         self.registration
             .set_contact(&person.id, &person.owner.phone, &person.owner.email)
             .await
             .unwrap();
         self.registration
-            .request_code(&person.id, Channel::Sms)
+            .request_code(&person.id, channel)
             .await
             .unwrap();
         let (id, code) = self.code_of(person).await;
@@ -316,6 +322,32 @@ impl Office {
     /// Everything up to the officer.
     pub async fn hand_in(&self, person: &Person) -> View {
         self.activate(person).await;
+        self.fill_in(person).await;
+        self.registration
+            .submit(&person.id)
+            .await
+            .expect("it is handed in")
+    }
+
+    /// The same, but the code comes last.
+    pub async fn fill_in_then_activate(&self, person: &Person) {
+        self.registration
+            .set_owner(&person.id, &person.owner)
+            .await
+            .unwrap();
+        self.registration.pay(&person.id).await.unwrap();
+        self.activate(person).await;
+        self.photos(person).await;
+        self.sign_contract(person).await;
+    }
+
+    /// Places taken of a campaign.
+    pub async fn taken(&self, code: &str) -> i64 {
+        self.registration.campaign(code).await.unwrap().taken
+    }
+
+    /// Everything between the code and handing in.
+    pub async fn fill_in(&self, person: &Person) {
         self.registration
             .set_owner(&person.id, &person.owner)
             .await
@@ -326,10 +358,6 @@ impl Office {
             .expect("nothing is due");
         self.photos(person).await;
         self.sign_contract(person).await;
-        self.registration
-            .submit(&person.id)
-            .await
-            .expect("it is handed in")
     }
 
     pub async fn approve(&self, officer: &Officer, id: &EnrolmentId) -> State {

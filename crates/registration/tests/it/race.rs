@@ -1,16 +1,21 @@
 //! What two do at the same moment, on two nodes of one database.
 
-use kyso_registration::enrolment::Start;
+use kyso_registration::citizen::{Channel, NewOwner};
+use kyso_registration::enrolment::{Start, State};
+use kyso_registration::ra::OfficerRole;
 use kyso_registration::task::SEAL_CONTRACT;
-use kyso_registration::{Error, Registration};
+use kyso_registration::{EnrolmentId, Error, Registration};
 use kyso_signing::credential::BindingState;
 
 use crate::office::{Office, PIN, Person, Phone};
 
 crate::everywhere!(
     one_person_cannot_enrol_twice,
-    one_person_racing_on_two_nodes_holds_one_enrolment,
+    a_number_that_somebody_typed_holds_nobody,
+    one_person_racing_on_two_nodes_hands_in_once,
     the_last_place_of_a_campaign_is_won_once,
+    the_last_place_is_won_once_by_those_who_hand_in,
+    two_beginnings_of_one_person_leave_one,
     one_device_has_one_account,
     one_device_racing_for_two_accounts_gets_one,
     a_proved_phone_number_takes_over_a_forgotten_beginning,
@@ -26,38 +31,99 @@ fn free() -> Start<'static> {
     }
 }
 
-async fn one_person_cannot_enrol_twice(office: Office) {
-    let one = office.begin().await;
-    office
-        .registration
-        .set_owner(&one.id, &one.owner)
-        .await
-        .unwrap();
-    let two = office.begin_as(one.owner.clone(), free()).await;
-    assert!(matches!(
-        office.registration.set_owner(&two.id, &two.owner).await,
-        Err(Error::PersonTaken)
-    ));
-    // Handed in, approved, complete: still.
-    office.hand_in(&one).await;
-    assert!(matches!(
-        office.registration.set_owner(&two.id, &two.owner).await,
-        Err(Error::PersonTaken)
-    ));
+/// The same person with a telephone number of their own.
+fn on_another_phone(owner: &NewOwner, number: u32) -> NewOwner {
+    NewOwner {
+        phone: format!("08{number:08}"),
+        email: format!("khac{number}@example.vn"),
+        ..owner.clone()
+    }
 }
 
-async fn one_person_racing_on_two_nodes_holds_one_enrolment(office: Office) {
+async fn one_person_cannot_enrol_twice(office: Office) {
+    let one = office.begin().await;
+    office.hand_in(&one).await;
+    let two = office
+        .begin_as(on_another_phone(&one.owner, 1), free())
+        .await;
+    // Nobody who has proved nothing learns who is known here.
+    office
+        .registration
+        .set_owner(&two.id, &two.owner)
+        .await
+        .unwrap();
+    office.activate(&two).await;
+    assert!(matches!(
+        office.registration.set_owner(&two.id, &two.owner).await,
+        Err(Error::PersonTaken)
+    ));
+    // Entered before the code came: refused when it is handed in, and as often as it is tried.
+    let three = office
+        .begin_as(on_another_phone(&one.owner, 2), free())
+        .await;
+    office.fill_in_then_activate(&three).await;
+    for _ in 0..2 {
+        assert!(matches!(
+            office.registration.submit(&three.id).await,
+            Err(Error::PersonTaken)
+        ));
+    }
+    assert_eq!(office.show(&three).await.state, State::Started);
+    // Rejected: the person is free, and the one who waited goes on.
+    let officer = office.officer(&[OfficerRole::Vetter]).await;
+    office
+        .registration
+        .open_dossier(&officer, &one.id)
+        .await
+        .unwrap();
+    office
+        .registration
+        .reject(&officer, &one.id, &["suspected-fraud"])
+        .await
+        .unwrap();
+    office.registration.submit(&three.id).await.unwrap();
+    office.check().await;
+}
+
+async fn a_number_that_somebody_typed_holds_nobody(office: Office) {
+    let owner = office.person();
+    // Strangers type the number: some prove nothing, some a mailbox, one a telephone of their own.
+    for number in 1..=4 {
+        let stranger = office
+            .begin_as(on_another_phone(&owner, number), free())
+            .await;
+        match number {
+            3 => office.activate_by(&stranger, Channel::Email).await,
+            4 => office.activate(&stranger).await,
+            _ => {}
+        }
+        office
+            .registration
+            .set_owner(&stranger.id, &stranger.owner)
+            .await
+            .unwrap();
+        office.registration.pay(&stranger.id).await.unwrap();
+    }
+    let person = office.begin_as(owner, free()).await;
+    office.hand_in(&person).await;
+    office.check().await;
+}
+
+async fn one_person_racing_on_two_nodes_hands_in_once(office: Office) {
     let nodes = [office.registration.clone(), office.another_node().await];
-    for _ in 0..10 {
+    for round in 0..4 {
         let new = office.person();
         let (one, two) = (
             office.begin_as(new.clone(), free()).await,
-            office.begin_as(new.clone(), free()).await,
+            office
+                .begin_as(on_another_phone(&new, 100 + round), free())
+                .await,
         );
-        let (a, b) = tokio::join!(
-            nodes[0].set_owner(&one.id, &new),
-            nodes[1].set_owner(&two.id, &new)
-        );
+        for person in [&one, &two] {
+            office.activate(person).await;
+            office.fill_in(person).await;
+        }
+        let (a, b) = tokio::join!(nodes[0].submit(&one.id), nodes[1].submit(&two.id));
         assert!(
             a.is_ok() != b.is_ok(),
             "{:?} {:?}",
@@ -69,34 +135,17 @@ async fn one_person_racing_on_two_nodes_holds_one_enrolment(office: Office) {
     office.check().await;
 }
 
-async fn the_last_place_of_a_campaign_is_won_once(office: Office) {
+/// How many of these succeed at the same moment on two nodes; the others must be told that three places is all there is.
+async fn winners<F: Future<Output = kyso_registration::Result<()>> + Send + 'static>(
+    office: &Office,
+    people: Vec<EnrolmentId>,
+    step: fn(Registration, EnrolmentId) -> F,
+) -> usize {
     let nodes = [office.registration.clone(), office.another_node().await];
-    office.campaign("vuon-lai", Some(3)).await;
-    let mut people = Vec::new();
-    for _ in 0..10 {
-        let person = office
-            .begin_as(
-                office.person(),
-                Start {
-                    campaign: Some("vuon-lai"),
-                    ..Start::default()
-                },
-            )
-            .await;
-        office
-            .registration
-            .set_owner(&person.id, &person.owner)
-            .await
-            .unwrap();
-        people.push(person.id);
-    }
     let tries: Vec<_> = people
         .into_iter()
         .enumerate()
-        .map(|(at, id)| {
-            let node: Registration = nodes[at % 2].clone();
-            tokio::spawn(async move { node.pay(&id).await.map(drop) })
-        })
+        .map(|(at, id)| tokio::spawn(step(nodes[at % 2].clone(), id)))
         .collect();
     let mut won = 0;
     for one in tries {
@@ -106,16 +155,89 @@ async fn the_last_place_of_a_campaign_is_won_once(office: Office) {
             Err(other) => panic!("{other}"),
         }
     }
-    assert_eq!(won, 3);
-    assert_eq!(
+    won
+}
+
+fn drive() -> Start<'static> {
+    Start {
+        campaign: Some("vuon-lai"),
+        ..Start::default()
+    }
+}
+
+async fn the_last_place_of_a_campaign_is_won_once(office: Office) {
+    office.campaign("vuon-lai", Some(3)).await;
+    let mut people = Vec::new();
+    for _ in 0..10 {
+        let person = office.begin_as(office.person(), drive()).await;
+        office.activate(&person).await;
         office
             .registration
-            .campaign("vuon-lai")
+            .set_owner(&person.id, &person.owner)
             .await
-            .unwrap()
-            .taken,
-        3
-    );
+            .unwrap();
+        people.push(person.id);
+    }
+    let won = winners(&office, people, |node, id| async move {
+        node.pay(&id).await.map(drop)
+    })
+    .await;
+    assert_eq!((won, office.taken("vuon-lai").await), (3, 3));
+    office.check().await;
+}
+
+async fn the_last_place_is_won_once_by_those_who_hand_in(office: Office) {
+    office.campaign("vuon-lai", Some(3)).await;
+    let mut people = Vec::new();
+    for _ in 0..6 {
+        let person = office.begin_as(office.person(), drive()).await;
+        office.activate_by(&person, Channel::Email).await;
+        office.fill_in(&person).await;
+        people.push(person.id);
+    }
+    assert_eq!(office.taken("vuon-lai").await, 0);
+    let won = winners(&office, people, |node, id| async move {
+        node.submit(&id).await.map(drop)
+    })
+    .await;
+    assert_eq!((won, office.taken("vuon-lai").await), (3, 3));
+    office.check().await;
+}
+
+async fn two_beginnings_of_one_person_leave_one(office: Office) {
+    let nodes = [office.registration.clone(), office.another_node().await];
+    office.campaign("vuon-lai", Some(1)).await;
+    for _ in 0..5 {
+        let new = office.person();
+        let (one, two) = (
+            office.begin_as(new.clone(), drive()).await,
+            office.begin_as(new.clone(), drive()).await,
+        );
+        office.activate(&one).await;
+        office.activate(&two).await;
+        let (a, b) = tokio::join!(
+            nodes[0].set_owner(&one.id, &new),
+            nodes[1].set_owner(&two.id, &new)
+        );
+        // Who was replaced while they entered it is told that theirs is over.
+        for outcome in [&a, &b] {
+            assert!(matches!(
+                outcome,
+                Ok(_)
+                    | Err(Error::EnrolmentState {
+                        state: State::Abandoned
+                    })
+            ));
+        }
+        let started = [&one, &two].map(|person| office.show(person));
+        let [first, second] = started;
+        let (first, second) = (first.await.state, second.await.state);
+        assert!(
+            (first == State::Started) != (second == State::Started),
+            "{first} {second}"
+        );
+    }
+    assert_eq!(office.taken("vuon-lai").await, 0);
     office.check().await;
 }
 
@@ -156,35 +278,43 @@ async fn one_device_racing_for_two_accounts_gets_one(office: Office) {
 }
 
 async fn a_proved_phone_number_takes_over_a_forgotten_beginning(office: Office) {
-    let lost = office.begin().await;
+    office.campaign("vuon-lai", Some(1)).await;
+    let lost = office.begin_as(office.person(), drive()).await;
+    office.activate(&lost).await;
     office
         .registration
         .set_owner(&lost.id, &lost.owner)
         .await
         .unwrap();
     // The token is gone with the old browser: a new enrolment that has proved the same number replaces the old one.
-    let again = office.begin_as(lost.owner.clone(), free()).await;
-    assert!(matches!(
-        office.registration.set_owner(&again.id, &again.owner).await,
-        Err(Error::PersonTaken)
-    ));
-    office.activate(&again).await;
+    let again = office.begin_as(lost.owner.clone(), drive()).await;
+    office.registration.pay(&lost.id).await.unwrap();
+    assert_eq!(office.taken("vuon-lai").await, 1);
     office
         .registration
         .set_owner(&again.id, &again.owner)
         .await
         .unwrap();
+    assert_eq!(office.show(&lost).await.state, State::Started);
+    assert!(matches!(
+        office.registration.pay(&again.id).await,
+        Err(Error::CampaignFull { quota: 1 })
+    ));
+    office.activate(&again).await;
     let view = office.show(&lost).await;
     assert_eq!(
-        (view.state.as_str(), view.reasons),
-        ("abandoned", vec!["replaced".to_owned()])
+        (view.state, view.reasons),
+        (State::Abandoned, vec!["replaced".to_owned()])
     );
+    office.registration.pay(&again.id).await.unwrap();
+    assert_eq!(office.taken("vuon-lai").await, 1);
     office.check().await;
 }
 
 async fn after_the_credential_ended_the_person_may_enrol_again(office: Office) {
     let (person, _) = office.complete().await;
     let again = office.begin_as(person.owner.clone(), free()).await;
+    office.activate(&again).await;
     assert!(matches!(
         office.registration.set_owner(&again.id, &again.owner).await,
         Err(Error::PersonTaken)

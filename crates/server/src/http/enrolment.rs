@@ -424,7 +424,8 @@ pub async fn put_owner(
     ))
 }
 
-/// Pay what is due; with nothing due, take the place.
+/// Pay what is due. Whoever has proved a telephone number holds a place of the campaign from now on; others get theirs at
+/// submission, if there is one.
 #[utoipa::path(post, path = "/v1/enrolments/{id}/payment", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 200, body = EnrolmentWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn pay_enrolment(
@@ -546,7 +547,7 @@ pub async fn sign_contract(
     ))
 }
 
-/// Hand the enrolment in for vetting.
+/// Hand the enrolment in for vetting; from now on no other of the same person is taken in.
 #[utoipa::path(post, path = "/v1/enrolments/{id}/submission", tag = "enrolment", params(("id" = String, Path)),
     responses((status = 200, body = EnrolmentWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn submit_enrolment(

@@ -200,17 +200,24 @@ impl World {
 
     /// An enrolment that has been handed in, and who handed it in.
     pub async fn submitted(&self, n: u32) -> (Phone, Enrolment, Owner) {
-        let (phone, owner) = (self.phone(), Owner::invented(n));
+        let owner = Owner::invented(n);
+        let (phone, enrolment) = self.ready(&owner).await;
+        phone.submit(&enrolment).await.unwrap();
+        (phone, enrolment, owner)
+    }
+
+    /// An enrolment of which nothing is left but handing it in.
+    pub async fn ready(&self, owner: &Owner) -> (Phone, Enrolment) {
+        let phone = self.phone();
         let enrolment = phone.enrol(CAMPAIGN).await.unwrap();
-        phone.put_owner(&enrolment, &owner).await.unwrap();
+        phone.put_owner(&enrolment, owner).await.unwrap();
         phone.pay(&enrolment).await.unwrap();
-        self.activate(&phone, &enrolment, &owner).await;
+        self.activate(&phone, &enrolment, owner).await;
         for kind in ["front", "back", "face"] {
             phone.put_photo(&enrolment, kind, photo()).await.unwrap();
         }
         phone.sign_contract(&enrolment).await.unwrap();
-        phone.submit(&enrolment).await.unwrap();
-        (phone, enrolment, owner)
+        (phone, enrolment)
     }
 
     /// Asks for a code by mail and enters what came.
@@ -218,6 +225,16 @@ impl World {
         let after = self.last_message(owner);
         phone.ask_code(enrolment, "email").await.unwrap();
         let code = self.code_after(owner, after).await;
+        phone.activate(enrolment, &code).await.unwrap();
+    }
+
+    /// Asks for a code by SMS and enters what came.
+    pub async fn activate_by_sms(&self, phone: &Phone, enrolment: &Enrolment, owner: &Owner) {
+        let number = format!("+84{}", &owner.phone[1..]);
+        let after = self.catcher.messages(&number);
+        let after = after.last().map_or(0, |message| message.id);
+        phone.ask_code(enrolment, "sms").await.unwrap();
+        let code = self.code_to(&number, after).await;
         phone.activate(enrolment, &code).await.unwrap();
     }
 
@@ -237,18 +254,23 @@ impl World {
     }
 
     /// The six digits of the first mail that has some.
-    pub async fn code_after(&self, owner: &Owner, mut after: u64) -> String {
+    pub async fn code_after(&self, owner: &Owner, after: u64) -> String {
+        self.code_to(&owner.email, after).await
+    }
+
+    /// The six digits of the first message to this address or number that has some.
+    pub async fn code_to(&self, destination: &str, mut after: u64) -> String {
         loop {
-            let mail = self
+            let message = self
                 .catcher
-                .wait_for(&owner.email, after, Duration::from_secs(20))
+                .wait_for(destination, after, Duration::from_secs(20))
                 .await
-                .expect("a mail with a code");
-            let mut runs = mail.text.split(|c: char| !c.is_ascii_digit());
+                .expect("a message with a code");
+            let mut runs = message.text.split(|c: char| !c.is_ascii_digit());
             if let Some(code) = runs.find(|run| run.len() == 6) {
                 return code.to_owned();
             }
-            after = mail.id;
+            after = message.id;
         }
     }
 

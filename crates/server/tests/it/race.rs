@@ -54,10 +54,9 @@ async fn the_last_place_of_a_campaign_is_won_once() {
         for n in [2 * round, 2 * round + 1] {
             let phone = world.phone();
             let enrolment = phone.enrol(&campaign.code).await.unwrap();
-            phone
-                .put_owner(&enrolment, &Owner::invented(500 + n))
-                .await
-                .unwrap();
+            let owner = Owner::invented(500 + n);
+            phone.put_owner(&enrolment, &owner).await.unwrap();
+            world.activate_by_sms(&phone, &enrolment, &owner).await;
             rivals.push((phone, enrolment));
         }
         let there = rivals[1].0.at(&second.url);
