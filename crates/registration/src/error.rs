@@ -108,12 +108,24 @@ pub enum Error {
     CodeTooSoon {
         /// When.
         at: i64,
+        /// Now.
+        now: i64,
     },
     /// Too many codes were sent to this person or destination within the hour.
     #[error("too many codes, the next may be asked for at {at}")]
     CodeLimit {
         /// When.
         at: i64,
+        /// Now.
+        now: i64,
+    },
+    /// The provider has sent as many codes as it sends in a minute, an hour or a day.
+    #[error("as many codes were sent as are sent at once, the next may be asked for at {at}")]
+    MessageBudget {
+        /// When.
+        at: i64,
+        /// Now.
+        now: i64,
     },
     /// The code is not right.
     #[error("the code is wrong, {tries_left} tries are left")]

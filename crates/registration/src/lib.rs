@@ -59,6 +59,17 @@ pub use task::Task;
 pub use verify::{Broken, Verified};
 pub use work::Done;
 
+/// How many codes are sent by one channel, whoever asks: the bill, and the gateway's patience, are the provider's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// In a minute.
+    pub minute: i64,
+    /// In an hour.
+    pub hour: i64,
+    /// In a day.
+    pub day: i64,
+}
+
 /// The rules and names an operator may set. Every field has a safe default.
 #[derive(Debug, Clone)]
 pub struct RegistrationConfig {
@@ -84,6 +95,13 @@ pub struct RegistrationConfig {
     pub codes_per_person_hour: i64,
     /// Codes per phone number or address and hour, whoever asks. Default 5.
     pub codes_per_destination_hour: i64,
+    /// Codes by SMS in all. Default 120, 2,000 and 10,000.
+    pub sms_budget: Budget,
+    /// Codes by mail in all. Default 600, 10,000 and 100,000.
+    pub mail_budget: Budget,
+    /// First digits, from 0, of telephone numbers that are sent no code. Default none; only Vietnamese mobile numbers are
+    /// taken in at all.
+    pub sms_prefixes_refused: Vec<String>,
     /// Wrong codes per enrolment and hour. Default 15.
     pub tries_per_person_hour: i64,
     /// Places of campaigns that enrolments not yet handed in hold for one telephone number; more people of one number get
@@ -130,6 +148,17 @@ impl Default for RegistrationConfig {
             code_tries: 5,
             codes_per_person_hour: 5,
             codes_per_destination_hour: 5,
+            sms_budget: Budget {
+                minute: 120,
+                hour: 2_000,
+                day: 10_000,
+            },
+            mail_budget: Budget {
+                minute: 600,
+                hour: 10_000,
+                day: 100_000,
+            },
+            sms_prefixes_refused: Vec::new(),
             tries_per_person_hour: 15,
             places_per_phone: 3,
             lock_ms: 10 * MINUTE,

@@ -230,7 +230,8 @@ impl Registration {
             table::end_code(&mut tx, &code, "void").await?;
         }
         let now = tx.now();
-        table::forget_allowances(&mut tx, now - 2 * 3_600_000).await?;
+        // The longest window is a day.
+        table::forget_allowances(&mut tx, now - 2 * 86_400_000).await?;
         let due = table::due(
             &mut tx,
             now - config.started_ms,

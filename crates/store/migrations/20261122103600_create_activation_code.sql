@@ -26,8 +26,8 @@ CREATE TABLE activation_code (
 CREATE UNIQUE INDEX activation_code_one_live ON activation_code (enrolment_id) WHERE state = 'live';
 CREATE INDEX activation_code_ending ON activation_code (expires_at) WHERE state = 'live';
 
--- How often something was done within the hour that began at `since`: codes sent per enrolment and per destination
--- (SMS pumping), wrong tries per enrolment. The subject is a digest: the table is no list of telephone numbers.
+-- How often something was done within the minute, hour or day that began at `since`: codes sent per enrolment, per destination
+-- and in all (SMS pumping), wrong tries per enrolment. The subject is a digest: the table is no list of telephone numbers.
 CREATE TABLE allowance (
     subject TEXT   PRIMARY KEY,
     since   BIGINT NOT NULL,

@@ -651,6 +651,7 @@ fn configuration(ground: &Ground, port: u16, operator_port: u16, catcher: &Catch
          {database}[keystore]\ncitizen_algorithm = \"{}\"\npool_size = {}\n{}\
          [log]\nfilter = \"warn\"\n\
          [mail]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
+         codes_per_minute = 1000000\ncodes_per_hour = 1000000\ncodes_per_day = 1000000\n\
          [sms]\nurl = \"{}\"\ntoken_file = \"sms.token\"\n",
         ground.algorithm.as_str(),
         ground.pool,

@@ -66,6 +66,7 @@ pub const FIELD_CODES: &[&str] = &[
     // contact
     "phone-form",
     "not-mobile",
+    "prefix-refused",
     "email-form",
     "needed-for-channel",
     // address

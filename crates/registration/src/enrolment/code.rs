@@ -2,7 +2,8 @@
 //!
 //! What bounds guessing: five tries a code, counted durably before anything is compared; fifteen tries an hour per
 //! enrolment; so a thief of a session has 15 of a million an hour. What bounds SMS pumping: codes an hour per enrolment
-//! and per destination, in a counter that decides races.
+//! and per destination, codes a minute, an hour and a day in all, in counters that decide races; and ranges of numbers that are
+//! sent none. Who is refused keeps the code on its way; notices about a dossier are not counted, nobody can ask for them.
 
 use kyso_store::Tx;
 
@@ -14,13 +15,14 @@ use crate::ledger::line;
 use crate::{CodeId, EnrolmentId, Error, Registration, Result, Task, secret};
 
 const DIGITS: usize = 6;
+const HOUR_MS: i64 = 3_600_000;
 
 impl Registration {
     /// Sends a new activation code; the one before is void.
     ///
     /// # Errors
-    /// [`Error::Fields`] when the contact this channel needs is not known, [`Error::CodeTooSoon`], [`Error::CodeLimit`],
-    /// [`Error::EnrolmentState`].
+    /// [`Error::Fields`] when the contact this channel needs is not known or its range is sent no code, [`Error::CodeTooSoon`],
+    /// [`Error::CodeLimit`], [`Error::MessageBudget`], [`Error::EnrolmentState`].
     pub async fn request_code(&self, id: &EnrolmentId, channel: Channel) -> Result<CodeView> {
         let config = self.config();
         let mut tx = self.store().write().await?;
@@ -38,11 +40,14 @@ impl Registration {
         };
         if let Some(live) = table::live_code(&mut tx, id).await? {
             if now < live.resend_at {
-                return Err(Error::CodeTooSoon { at: live.resend_at });
+                let at = live.resend_at;
+                return Err(Error::CodeTooSoon { at, now });
             }
             table::end_code(&mut tx, &live, "void").await?;
         }
-        self.allow_message(&mut tx, id, &destination).await?;
+        self.check_prefix(channel, &destination)?;
+        self.allow_message(&mut tx, id, channel, &destination)
+            .await?;
         let code_id: CodeId = tx.id();
         let context = code_id.to_string();
         let (code, salt) = (secret::digits(DIGITS), secret::bytes());
@@ -78,14 +83,29 @@ impl Registration {
         Ok(code_view(&live))
     }
 
-    /// Uses one of the messages with a code that this enrolment and this destination may be sent in an hour.
+    /// Numbers of a range that the operator has closed are sent nothing; a mailbox is another way.
+    pub(super) fn check_prefix(&self, channel: Channel, destination: &str) -> Result<()> {
+        let refused = &self.config().sms_prefixes_refused;
+        let closed = destination.strip_prefix("+84").is_some_and(|rest| {
+            let national = format!("0{rest}");
+            refused.iter().any(|prefix| national.starts_with(prefix))
+        });
+        if channel == Channel::Sms && closed {
+            return Err(Error::field("phone", "prefix-refused"));
+        }
+        Ok(())
+    }
+
+    /// Uses one of the messages with a code that this enrolment and this destination may be sent in an hour, and one of the
+    /// provider's.
     ///
     /// # Errors
-    /// [`Error::CodeLimit`].
+    /// [`Error::CodeLimit`], [`Error::MessageBudget`].
     pub(super) async fn allow_message(
         &self,
         tx: &mut Tx,
         id: &EnrolmentId,
+        channel: Channel,
         destination: &str,
     ) -> Result<()> {
         let config = self.config();
@@ -99,10 +119,33 @@ impl Registration {
                 config.codes_per_destination_hour,
             ),
         ];
+        let now = tx.now();
         for (subject, most) in limits {
-            table::allow(tx, &subject, most)
+            table::allow(tx, &subject, most, HOUR_MS)
                 .await?
-                .map_err(|at| Error::CodeLimit { at })?;
+                .map_err(|at| Error::CodeLimit { at, now })?;
+        }
+        self.spend_budget(tx, channel).await
+    }
+
+    /// Uses one of the codes that the provider sends in a minute, an hour and a day. Last before the commit: everybody who asks
+    /// writes these rows.
+    pub(super) async fn spend_budget(&self, tx: &mut Tx, channel: Channel) -> Result<()> {
+        let budget = match channel {
+            Channel::Sms => self.config().sms_budget,
+            Channel::Email => self.config().mail_budget,
+        };
+        let windows = [
+            ("minute", budget.minute, 60_000),
+            ("hour", budget.hour, HOUR_MS),
+            ("day", budget.day, 24 * HOUR_MS),
+        ];
+        let now = tx.now();
+        for (window, most, window_ms) in windows {
+            let subject = secret::subject("budget", &format!("{}:{window}", channel.as_str()));
+            table::allow(tx, &subject, most, window_ms)
+                .await?
+                .map_err(|at| Error::MessageBudget { at, now })?;
         }
         Ok(())
     }
@@ -196,9 +239,10 @@ impl Registration {
             };
         };
         let subject = secret::subject("try", &id.to_string());
-        table::allow(&mut tx, &subject, self.config().tries_per_person_hour)
+        let (most, now) = (self.config().tries_per_person_hour, tx.now());
+        table::allow(&mut tx, &subject, most, HOUR_MS)
             .await?
-            .map_err(|at| Error::CodeLimit { at })?;
+            .map_err(|at| Error::CodeLimit { at, now })?;
         let tries = table::try_code(&mut tx, &live.id)
             .await?
             .ok_or(Error::CodeNone)?;

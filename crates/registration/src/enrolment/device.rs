@@ -66,7 +66,7 @@ impl Registration {
     ///
     /// # Errors
     /// [`Error::EnrolmentState`] before the certificate is there or after the phone is bound, [`Error::CodeTooSoon`],
-    /// [`Error::CodeLimit`].
+    /// [`Error::CodeLimit`], [`Error::MessageBudget`].
     pub async fn device_challenge(&self, id: &EnrolmentId) -> Result<DeviceChallenge> {
         let (_, credential) = self.certified(id).await?;
         let nonce = self.signing().devices.challenge().await?;
@@ -80,11 +80,12 @@ impl Registration {
         if let Some(sent_at) = row.device_code_at {
             let at = sent_at + self.config().code_resend_ms;
             if now < at {
-                return Err(Error::CodeTooSoon { at });
+                return Err(Error::CodeTooSoon { at, now });
             }
         }
         let (channel, destination) = contact(&row)?;
-        self.allow_message(&mut tx, id, &destination).await?;
+        self.allow_message(&mut tx, id, channel, &destination)
+            .await?;
         table::set_device_code(&mut tx, id).await?;
         enqueue(
             &mut tx,

@@ -196,9 +196,9 @@ FROM activation_code WHERE state = 'live' AND expires_at <= $1 LIMIT 500";
 const ALLOW: &str = "-- allowance_use
 INSERT INTO allowance (subject, since, used) VALUES($1, $2, 1)
 ON CONFLICT (subject) DO UPDATE SET
-    used = CASE WHEN allowance.since + 3600000 <= excluded.since THEN 1 ELSE allowance.used + 1 END,
-    since = CASE WHEN allowance.since + 3600000 <= excluded.since THEN excluded.since ELSE allowance.since END
-WHERE allowance.since + 3600000 <= excluded.since OR allowance.used < $3";
+    used = CASE WHEN allowance.since + $4 <= excluded.since THEN 1 ELSE allowance.used + 1 END,
+    since = CASE WHEN allowance.since + $4 <= excluded.since THEN excluded.since ELSE allowance.since END
+WHERE allowance.since + $4 <= excluded.since OR allowance.used < $3";
 
 const ALLOW_SINCE: &str = "-- allowance_since
 SELECT since FROM allowance WHERE subject = $1";
@@ -739,11 +739,16 @@ pub(crate) async fn code_sent(tx: &mut Tx, id: &CodeId, blob: &BlobId) -> Result
     Ok(first)
 }
 
-/// Uses one of `most` of the hour; `Err(at)` = when the hour ends. The row decides who gets the last one.
-pub(crate) async fn allow(tx: &mut Tx, subject: &str, most: i64) -> Result<Result<(), i64>> {
-    const HOUR_MS: i64 = 3_600_000;
+/// Uses one of `most` of a window of so many ms, which begins with its first use; `Err(at)` = when it ends. The row decides who
+/// gets the last one.
+pub(crate) async fn allow(
+    tx: &mut Tx,
+    subject: &str,
+    most: i64,
+    window_ms: i64,
+) -> Result<Result<(), i64>> {
     let now = tx.now();
-    let values = [subject.into(), now.into(), most.into()];
+    let values = [subject.into(), now.into(), most.into(), window_ms.into()];
     if most > 0 && tx.execute(ALLOW, &values).await? == 1 {
         return Ok(Ok(()));
     }
@@ -752,7 +757,7 @@ pub(crate) async fn allow(tx: &mut Tx, subject: &str, most: i64) -> Result<Resul
         .await?
         .map(|row| row.int("since"))
         .transpose()?;
-    Ok(Err(since.unwrap_or(now) + HOUR_MS))
+    Ok(Err(since.unwrap_or(now) + window_ms))
 }
 
 pub(crate) async fn forget_allowances(tx: &mut Tx, before: i64) -> Result<u64> {

@@ -1,9 +1,9 @@
 //! Activation codes: five tries, five minutes, forty-five seconds, and what stops pumping.
 
-use kyso_registration::Error;
 use kyso_registration::citizen::Channel;
+use kyso_registration::{Budget, Error};
 
-use crate::office::{Office, Person};
+use crate::office::{DAY, Office, Person};
 
 crate::everywhere!(
     a_code_is_six_digits_good_for_five_minutes_and_used_once,
@@ -11,6 +11,9 @@ crate::everywhere!(
     parallel_guesses_share_the_five_tries,
     the_next_code_waits_forty_five_seconds_and_voids_the_one_before,
     codes_are_limited_an_hour_per_person_and_per_destination,
+    the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day,
+    nodes_racing_for_the_last_message_send_one,
+    a_closed_range_of_numbers_is_sent_no_code,
     wrong_tries_are_limited_an_hour_whatever_the_codes,
     the_plain_code_is_gone_once_sent_or_over,
     email_needs_an_address,
@@ -135,7 +138,9 @@ async fn the_next_code_waits_forty_five_seconds_and_voids_the_one_before(office:
         .request_code(&person.id, Channel::Sms)
         .await
     {
-        Err(Error::CodeTooSoon { at }) => assert!(at > office.now() && at <= office.now() + 45_000),
+        Err(Error::CodeTooSoon { at, now }) => {
+            assert!(now == office.now() && at > now && at <= now + 45_000)
+        }
         other => panic!("{other:?}"),
     }
     office.advance(45_000);
@@ -194,6 +199,128 @@ async fn codes_are_limited_an_hour_per_person_and_per_destination(office: Office
     office
         .registration
         .request_code(&other.id, Channel::Sms)
+        .await
+        .unwrap();
+}
+
+async fn the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day(mut office: Office) {
+    office.with_rules(|rules| {
+        rules.sms_budget = Budget {
+            minute: 2,
+            hour: 3,
+            day: 4,
+        }
+    });
+    let ask = async |channel| {
+        let person = office.begin().await;
+        office
+            .registration
+            .set_contact(&person.id, &person.owner.phone, &person.owner.email)
+            .await
+            .unwrap();
+        let asked = office.registration.request_code(&person.id, channel).await;
+        (person, asked.map(drop))
+    };
+    let refused_until = async |wait: i64| match ask(Channel::Sms).await.1 {
+        Err(Error::MessageBudget { at, now }) => {
+            assert_eq!((now, at - now), (office.now(), wait), "{wait}")
+        }
+        other => panic!("{other:?}"),
+    };
+    let (first, asked) = ask(Channel::Sms).await;
+    asked.unwrap();
+    ask(Channel::Sms).await.1.unwrap();
+    refused_until(60_000).await;
+    // Mail has a budget of its own, and what is on its way stays good when the next is refused.
+    ask(Channel::Email).await.1.unwrap();
+    office.advance(45_000);
+    let again = office
+        .registration
+        .request_code(&first.id, Channel::Sms)
+        .await;
+    assert!(matches!(again, Err(Error::MessageBudget { .. })));
+    let (_, code) = office.code_of(&first).await;
+    office
+        .registration
+        .activate(&first.id, &code)
+        .await
+        .unwrap();
+    // The third of the hour, in a new minute; then the fourth of the day, in a new hour.
+    office.advance(15_000);
+    ask(Channel::Sms).await.1.unwrap();
+    refused_until(3_600_000 - 60_002).await;
+    office.advance(3_600_000);
+    ask(Channel::Sms).await.1.unwrap();
+    refused_until(DAY - 3_660_002).await;
+    office.advance(DAY);
+    ask(Channel::Sms).await.1.unwrap();
+}
+
+async fn nodes_racing_for_the_last_message_send_one(mut office: Office) {
+    office.with_rules(|rules| rules.sms_budget.minute = 3);
+    let nodes = [office.registration.clone(), office.another_node().await];
+    let mut asked = Vec::new();
+    for number in 0..8 {
+        let person = office.begin().await;
+        let node = nodes[number % 2].clone();
+        node.set_contact(&person.id, &person.owner.phone, "")
+            .await
+            .unwrap();
+        asked.push((node, person.id));
+    }
+    let asked: Vec<_> = asked
+        .into_iter()
+        .map(|(node, id)| {
+            tokio::spawn(async move { node.request_code(&id, Channel::Sms).await.map(drop) })
+        })
+        .collect();
+    let mut sent = 0;
+    for one in asked {
+        match one.await.unwrap() {
+            Ok(()) => sent += 1,
+            Err(Error::MessageBudget { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(sent, 3);
+}
+
+async fn a_closed_range_of_numbers_is_sent_no_code(mut office: Office) {
+    office.with_rules(|rules| rules.sms_prefixes_refused = vec!["0592".into(), "087".into()]);
+    let person = office.begin().await;
+    for (number, is_refused) in [
+        ("0592123456", true),
+        ("0871234567", true),
+        ("0591234567", false),
+        ("0981087123", false),
+    ] {
+        office
+            .registration
+            .set_contact(&person.id, number, &person.owner.email)
+            .await
+            .unwrap();
+        let asked = office
+            .registration
+            .request_code(&person.id, Channel::Sms)
+            .await;
+        match asked {
+            Err(Error::Fields(errors)) => assert_eq!(
+                (is_refused, errors[0].field, errors[0].code),
+                (true, "phone", "prefix-refused")
+            ),
+            asked => assert!(!is_refused && asked.is_ok(), "{number}"),
+        }
+        office.advance(46_000);
+    }
+    // The other way stays open.
+    office
+        .registration
+        .set_contact(&person.id, "0592123456", &person.owner.email)
+        .await
+        .unwrap();
+    office
+        .registration
+        .request_code(&person.id, Channel::Email)
         .await
         .unwrap();
 }

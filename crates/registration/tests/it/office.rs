@@ -730,7 +730,7 @@ impl Phone {
     ) -> kyso_registration::Result<BindingIntention> {
         let registration = &office.registration;
         let challenge = match registration.device_challenge(&self.enrolment).await {
-            Err(Error::CodeTooSoon { at }) => {
+            Err(Error::CodeTooSoon { at, .. }) => {
                 office.advance(at - office.now());
                 registration.device_challenge(&self.enrolment).await?
             }

@@ -187,6 +187,31 @@ impl Config {
         if !self.sms.url.is_empty() && self.sms.token_file.as_os_str().is_empty() {
             faults.add("sms", "token_file", "sms.url needs a token");
         }
+        let sms = &self.sms;
+        for (section, key, codes) in [
+            ("mail", "codes_per_minute", mail.codes_per_minute),
+            ("mail", "codes_per_hour", mail.codes_per_hour),
+            ("mail", "codes_per_day", mail.codes_per_day),
+            ("sms", "codes_per_minute", sms.codes_per_minute),
+            ("sms", "codes_per_hour", sms.codes_per_hour),
+            ("sms", "codes_per_day", sms.codes_per_day),
+        ] {
+            if codes == 0 {
+                faults.add(section, key, "choose at least 1, or nobody can enrol");
+            }
+        }
+        let is_prefix = |prefix: &String| {
+            prefix.starts_with('0')
+                && (2..=10).contains(&prefix.len())
+                && prefix.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !sms.prefixes_refused.iter().all(is_prefix) {
+            faults.add(
+                "sms",
+                "prefixes_refused",
+                "write the first digits as people do, from 0: 0592",
+            );
+        }
     }
 
     fn check_log(&self, faults: &mut Faults) {
@@ -397,6 +422,13 @@ mod tests {
                 "[registration]\napproval_days = 0",
                 "registration.approval_days",
             ),
+            ("[mail]\ncodes_per_hour = 0", "mail.codes_per_hour"),
+            ("[sms]\ncodes_per_minute = 0", "sms.codes_per_minute"),
+            (
+                "[sms]\nprefixes_refused = [\"+8459\"]",
+                "sms.prefixes_refused",
+            ),
+            ("[sms]\nprefixes_refused = [\"0\"]", "sms.prefixes_refused"),
             ("[mail]\ntls = \"ssl\"", "mail.tls"),
             (
                 "[mail]\nhost = \"mail.example\"\ntls = \"none\"",

@@ -213,6 +213,13 @@ section! {
         user: String = "";
         /// File with the password.
         password_file: PathBuf = "";
+        /// Most codes that are sent by mail in a minute, whoever asks; beyond it `message-budget` is answered. Notices about a
+        /// dossier are not counted.
+        codes_per_minute: u32 = 600_u32;
+        /// The same in an hour.
+        codes_per_hour: u32 = 10_000_u32;
+        /// The same in a day.
+        codes_per_day: u32 = 100_000_u32;
     }
 }
 
@@ -223,6 +230,16 @@ section! {
         url: String = "";
         /// File with the bearer token.
         token_file: PathBuf = "";
+        /// Most codes that are sent by SMS in a minute, whoever asks: what somebody who has codes sent to numbers of their own
+        /// can cost (SMS pumping). Beyond it `message-budget` is answered. Notices about a dossier are not counted.
+        codes_per_minute: u32 = 120_u32;
+        /// The same in an hour.
+        codes_per_hour: u32 = 2_000_u32;
+        /// The same in a day.
+        codes_per_day: u32 = 10_000_u32;
+        /// First digits of telephone numbers that are sent no code, as people write them, e.g. `["0592", "087"]`. Foreign and
+        /// fixed numbers are never taken.
+        prefixes_refused: Vec<String> = [];
     }
 }
 

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kyso_registration::Error;
 use kyso_registration::campaign::{Allowance, Offer, Plan};
 use kyso_registration::citizen::{Channel, NewAddress, NewOwner};
 use kyso_registration::enrolment::{CodeView, ContractSignature, EvidenceView, Kind, Start, View};
@@ -446,7 +447,7 @@ pub async fn send_activation_code(
 ) -> Result<(StatusCode, Json<CodeWire>), Problem> {
     let channel = Channel::read(&wire.channel)
         .ok_or_else(|| Problem::new("body-malformed").with_field("channel", "unknown"))?;
-    let code = app.platform.registration.request_code(&id, channel).await?;
+    let code = counted(app.platform.registration.request_code(&id, channel).await)?;
     Ok((StatusCode::ACCEPTED, Json(code.into())))
 }
 
@@ -574,7 +575,7 @@ pub async fn create_binding_challenge(
     State(app): State<App>,
     Enrolling(id): Enrolling,
 ) -> Result<(StatusCode, Json<DeviceChallengeWire>), Problem> {
-    let challenge = app.platform.registration.device_challenge(&id).await?;
+    let challenge = counted(app.platform.registration.device_challenge(&id).await)?;
     let wire = DeviceChallengeWire {
         nonce: challenge.nonce,
         credential: challenge.credential,
@@ -647,6 +648,19 @@ impl App {
         let digest = digest(&SHA256, &pdf).as_ref().to_vec();
         self.page(headers, digest, wanted, async { Ok(pdf) }).await
     }
+}
+
+/// Counts what became of somebody's wish for a code: where codes are pumped shows here first.
+fn counted<T>(asked: Result<T, Error>) -> Result<T, Error> {
+    let outcome = match &asked {
+        Ok(_) => "accepted",
+        Err(Error::CodeTooSoon { .. } | Error::CodeLimit { .. }) => "limit",
+        Err(Error::MessageBudget { .. }) => "budget",
+        Err(Error::Fields(_)) => "number",
+        Err(_) => "refused",
+    };
+    metrics::counter!("kyso_codes_asked_total", "outcome" => outcome).increment(1);
+    asked
 }
 
 impl From<OwnerWire> for NewOwner {

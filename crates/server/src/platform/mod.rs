@@ -12,7 +12,7 @@ use kyso_authority::{Authority, AuthorityConfig};
 use kyso_keystore::{
     ApprovalKey, BackendName, Keystore, KeystoreConfig, Pkcs11Config, SoftwareConfig, WrapMechanism,
 };
-use kyso_registration::{Registration, RegistrationConfig};
+use kyso_registration::{Budget, Registration, RegistrationConfig};
 use kyso_signing::{Signing, SigningConfig};
 use kyso_store::ledger::NoteKey;
 use kyso_store::{Clock, Options, SealedBlobs, Store};
@@ -470,6 +470,7 @@ fn signing_config(loaded: &Loaded) -> SigningConfig {
 fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
     let config = &loaded.config.registration;
     let provider = &loaded.config.provider;
+    let (mail, sms) = (&loaded.config.mail, &loaded.config.sms);
     let algorithm = &loaded.config.keystore.citizen_algorithm;
     let key_algorithm = algorithm.parse().map_err(|_| {
         value(
@@ -496,6 +497,17 @@ fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
         officers_required: i64::from(config.officers_required),
         approval_ms: i64::from(config.approval_days) * 86_400_000,
         photo_bytes_max: config.photo_bytes_max,
+        sms_budget: Budget {
+            minute: i64::from(sms.codes_per_minute),
+            hour: i64::from(sms.codes_per_hour),
+            day: i64::from(sms.codes_per_day),
+        },
+        mail_budget: Budget {
+            minute: i64::from(mail.codes_per_minute),
+            hour: i64::from(mail.codes_per_hour),
+            day: i64::from(mail.codes_per_day),
+        },
+        sms_prefixes_refused: sms.prefixes_refused.clone(),
         key_algorithm,
         ..RegistrationConfig::default()
     })

@@ -432,6 +432,12 @@ pub const ENTRIES: &[Entry] = &[
         "Đã gửi nhiều mã. Chờ rồi gửi lại, hoặc gọi hỗ trợ.",
         "Too many codes were sent to this person or destination.",
     ),
+    entry(
+        "message-budget",
+        503,
+        "Đang có quá nhiều người nhận mã. Thử lại sau, hoặc gọi hỗ trợ.",
+        "As many codes were sent as are sent in a while; try again as late as Retry-After says.",
+    ),
     entry("code-wrong", 422, "Mã chưa đúng.", "The code is wrong."),
     entry(
         "code-none",
@@ -697,6 +703,11 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
         "not-mobile",
         "Cần số di động.",
         "A mobile number is needed.",
+    ),
+    (
+        "prefix-refused",
+        "Chưa gửi mã được đến đầu số này. Nhận mã bằng email.",
+        "No code is sent to numbers of this range; use e-mail.",
     ),
     (
         "email-form",

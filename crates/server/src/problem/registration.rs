@@ -33,8 +33,9 @@ impl From<kyso_registration::Error> for Problem {
             E::DecisionRefused { code } => {
                 return Problem::new("decision-refused").with_field("statement", code);
             }
-            E::CodeTooSoon { .. } => "code-too-soon",
-            E::CodeLimit { .. } => "code-limit",
+            E::CodeTooSoon { at, now } => return later("code-too-soon", *at, *now),
+            E::CodeLimit { at, now } => return later("code-limit", *at, *now),
+            E::MessageBudget { at, now } => return later("message-budget", *at, *now),
             E::CodeNone => "code-none",
             E::NotFound { .. } => "not-found",
             E::SessionInvalid => "session-invalid",
@@ -67,6 +68,12 @@ impl From<kyso_registration::Error> for Problem {
         };
         Problem::new(code).because(&error)
     }
+}
+
+/// Not before `at` (both in ms), which is more than a second away.
+fn later(code: &'static str, at: i64, now: i64) -> Problem {
+    let seconds = (at - now).max(0).unsigned_abs().div_ceil(1000);
+    Problem::new(code).retry_after(seconds.max(1))
 }
 
 fn below(error: kyso_registration::Error) -> Problem {
