@@ -13,6 +13,10 @@ kyso_store::typed_id!(
     CodeId, "code"
 );
 kyso_store::typed_id!(
+    /// One wish to go on with an enrolment from another phone.
+    ResumptionId, "rsm"
+);
+kyso_store::typed_id!(
     /// One photo of the evidence.
     EvidenceId, "evd"
 );

@@ -54,7 +54,9 @@ use kyso_signing::Signing;
 use kyso_store::{SealedBlobs, Store};
 
 pub use error::{Error, Result};
-pub use ids::{CitizenId, CodeId, ContractId, DecisionId, EnrolmentId, EvidenceId, OfficerId};
+pub use ids::{
+    CitizenId, CodeId, ContractId, DecisionId, EnrolmentId, EvidenceId, OfficerId, ResumptionId,
+};
 pub use task::Task;
 pub use verify::{Broken, Verified};
 pub use work::Done;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CodeId, ContractId, EnrolmentId};
+use crate::{CodeId, ContractId, EnrolmentId, ResumptionId};
 
 /// One job of this crate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,14 @@ pub enum Task {
         /// Which.
         code: CodeId,
         /// `sms` or `email`, so that a dead gateway does not stand in the way of the other.
+        channel: String,
+    },
+    /// Send the code by which an enrolment is resumed, if there is one. The server reads it with
+    /// [`crate::Registration::resumption_code_to_send`].
+    SendResumptionCode {
+        /// Which.
+        resumption: ResumptionId,
+        /// As in [`Task::SendCode`].
         channel: String,
     },
     /// Send the code of a first binding. The server reads it with [`crate::Registration::device_code_to_send`].
@@ -64,6 +72,8 @@ pub enum Event {
     Rejected,
     /// The acceptance is signed: the credential is active.
     Complete,
+    /// The enrolment goes on from another phone. Told on every channel: it may not have been the citizen.
+    Resumed,
     /// Another phone is bound.
     DeviceChanged,
     /// Another PIN is in force.
@@ -73,6 +83,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it is told on every channel there is, not on one that works.
+    pub fn is_alarm(self) -> bool {
+        matches!(self, Event::Resumed | Event::Locked)
+    }
+
     /// Name of the message in the server's catalog.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,6 +95,7 @@ impl Event {
             Event::Supplement => "supplement",
             Event::Rejected => "rejected",
             Event::Complete => "complete",
+            Event::Resumed => "resumed",
             Event::DeviceChanged => "device-changed",
             Event::PinChanged => "pin-changed",
             Event::Locked => "locked",
@@ -89,6 +105,8 @@ impl Event {
 
 /// Kind of [`Task::SendCode`]: the server's, because it calls another machine.
 pub const SEND_CODE: &str = "registration.send-code";
+/// Kind of [`Task::SendResumptionCode`]: the server's.
+pub const SEND_RESUMPTION_CODE: &str = "registration.send-resumption-code";
 /// Kind of [`Task::SendDeviceCode`]: the server's.
 pub const SEND_DEVICE_CODE: &str = "registration.send-device-code";
 /// Kind of [`Task::Notify`]: the server's.
@@ -110,14 +128,15 @@ pub const KINDS: &[&str] = &[
     EXPIRE,
     kyso_signing::task::TELL,
 ];
-/// The kinds the server runs with `code_to_send`/`code_sent`, `device_code_to_send` and `notice`.
-pub const OUTBOUND_KINDS: &[&str] = &[SEND_CODE, SEND_DEVICE_CODE, NOTIFY];
+/// The kinds the server runs with `code_to_send`/`code_sent`, the same of a resumption, `device_code_to_send` and `notice`.
+pub const OUTBOUND_KINDS: &[&str] = &[SEND_CODE, SEND_RESUMPTION_CODE, SEND_DEVICE_CODE, NOTIFY];
 
 impl Task {
     /// The job kind.
     pub fn kind(&self) -> &'static str {
         match self {
             Task::SendCode { .. } => SEND_CODE,
+            Task::SendResumptionCode { .. } => SEND_RESUMPTION_CODE,
             Task::SendDeviceCode { .. } => SEND_DEVICE_CODE,
             Task::Notify { .. } => NOTIFY,
             Task::SealContract { .. } => SEAL_CONTRACT,
@@ -131,6 +150,7 @@ impl Task {
     pub fn key(&self) -> String {
         match self {
             Task::SendCode { code, .. } => code.to_string(),
+            Task::SendResumptionCode { resumption, .. } => resumption.to_string(),
             Task::SendDeviceCode { nonce, .. } => nonce.clone(),
             Task::Notify {
                 enrolment,

@@ -203,9 +203,10 @@ impl Registration {
                 Ok(After::Again { in_ms: SWEEP_MS })
             }
             // The server sends these itself.
-            Task::SendCode { .. } | Task::SendDeviceCode { .. } | Task::Notify { .. } => {
-                Ok(After::Finish)
-            }
+            Task::SendCode { .. }
+            | Task::SendResumptionCode { .. }
+            | Task::SendDeviceCode { .. }
+            | Task::Notify { .. } => Ok(After::Finish),
         }
     }
 
@@ -230,6 +231,9 @@ impl Registration {
             table::end_code(&mut tx, &code, "void").await?;
         }
         let now = tx.now();
+        for resumption in table::expired_resumptions(&mut tx).await? {
+            table::end_resumption(&mut tx, &resumption).await?;
+        }
         // The longest window is a day.
         table::forget_allowances(&mut tx, now - 2 * 86_400_000).await?;
         let due = table::due(

@@ -5,6 +5,12 @@ activation-code-mail = Your activation code is: { $code }
 
     It is valid for { $minutes } minutes. Do not read it to anyone; our staff never ask for it.
     If you did not apply for a digital signature, ignore this message.
+resumption-code-sms = { $code } opens your Ky So dossier on another phone. Never read it to anyone, staff included. Expires in { $minutes } minutes.
+resumption-code-subject = Your Ky So code to go on elsewhere
+resumption-code-mail = Your code to open your dossier on another phone is: { $code }
+
+    It is valid for { $minutes } minutes. Do not read it to anyone; our staff never ask for it.
+    If you are not opening your dossier, ignore this message.
 device-code-sms = { $code } binds THIS phone to your Ky So signature. Never read it to anyone, staff included. Expires in { $minutes } minutes.
     @{ $domain } #{ $code }
 device-code-subject = Your Ky So code for this phone
@@ -34,6 +40,11 @@ complete-subject = Your digital signature is ready
 complete-mail = Your digital signature is ready.
 
     Never tell anyone your PIN. If you lose your phone, call { $hotline } at once to lock the signature.
+resumed-sms = Ky So: dossier { $reference } was opened ON ANOTHER PHONE; the old one no longer opens it. Was it not you? Call { $hotline } now.
+resumed-subject = Dossier { $reference } was opened on another phone
+resumed-mail = Dossier { $reference } was opened on another phone; the old one no longer opens it.
+
+    If it was not you, call { $hotline } now.
 device-changed-sms = Ky So: ANOTHER PHONE was bound to your digital signature; the old one signs no more. Was it not you? Call { $hotline } now.
 device-changed-subject = Another phone is bound to your digital signature
 device-changed-mail = Another phone was bound to your digital signature; the old one signs no more.

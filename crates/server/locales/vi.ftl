@@ -5,6 +5,12 @@ activation-code-mail = Mã kích hoạt của ông/bà là: { $code }
 
     Mã có hiệu lực trong { $minutes } phút. Không đọc mã này cho bất kỳ ai; nhân viên không bao giờ hỏi mã.
     Nếu ông/bà không đăng ký chữ ký số, hãy bỏ qua thư này.
+resumption-code-sms = { $code } la ma mo lai ho so Ky So tren may khac. KHONG doc cho bat ky ai, ke ca nhan vien. Het han sau { $minutes } phut.
+resumption-code-subject = Mã mở lại hồ sơ Ký Số
+resumption-code-mail = Mã mở lại hồ sơ trên máy khác là: { $code }
+
+    Mã có hiệu lực trong { $minutes } phút. Không đọc mã này cho bất kỳ ai; nhân viên không bao giờ hỏi mã.
+    Nếu ông/bà không mở lại hồ sơ, hãy bỏ qua thư này.
 device-code-sms = { $code } la ma gan dien thoai NAY voi chu ky so Ky So. KHONG doc cho bat ky ai, ke ca nhan vien. Het han sau { $minutes } phut.
     @{ $domain } #{ $code }
 device-code-subject = Mã gắn điện thoại với Ký Số
@@ -34,6 +40,11 @@ complete-subject = Chữ ký số đã sẵn sàng
 complete-mail = Chữ ký số của ông/bà đã sẵn sàng.
 
     Không cho ai biết mã PIN, kể cả người nhà và cán bộ. Mất điện thoại: gọi ngay { $hotline } để khóa.
+resumed-sms = Ky So: Ho so { $reference } vua duoc mo lai TREN MAY KHAC; may cu khong mo duoc nua. Khong phai ong/ba? Goi ngay { $hotline }.
+resumed-subject = Hồ sơ { $reference } được mở lại trên máy khác
+resumed-mail = Hồ sơ { $reference } vừa được mở lại trên máy khác; máy cũ không mở được nữa.
+
+    Nếu không phải ông/bà làm, hãy gọi ngay { $hotline }.
 device-changed-sms = Ky So: DIEN THOAI KHAC vua duoc gan voi chu ky so cua ong/ba; may cu khong ky duoc nua. Khong phai ong/ba? Goi ngay { $hotline }.
 device-changed-subject = Điện thoại khác đã được gắn với chữ ký số
 device-changed-mail = Một điện thoại khác vừa được gắn với chữ ký số của ông/bà; máy cũ không ký được nữa.

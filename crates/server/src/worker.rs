@@ -15,7 +15,7 @@ use kyso_keystore::Keystore;
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
 use kyso_registration::citizen::Channel;
 use kyso_registration::task::Event;
-use kyso_registration::{CodeId, EnrolmentId, Task as RegistrationTask};
+use kyso_registration::{CodeId, EnrolmentId, ResumptionId, Task as RegistrationTask};
 use kyso_signing::credential::BindingState;
 use kyso_signing::request::RequestState;
 use kyso_signing::task::Done;
@@ -379,6 +379,9 @@ impl Worker {
     async fn message_job(self, job: Job) -> Result<(), Error> {
         let delivery = match RegistrationTask::read(&job.payload) {
             Some(RegistrationTask::SendCode { code, .. }) => self.send_code(&code, &job).await?,
+            Some(RegistrationTask::SendResumptionCode { resumption, .. }) => {
+                self.send_resumption_code(&resumption, &job).await?
+            }
             Some(RegistrationTask::SendDeviceCode {
                 enrolment, nonce, ..
             }) => self.send_device_code(&enrolment, &nonce, &job).await?,
@@ -424,6 +427,32 @@ impl Worker {
         Ok(delivery)
     }
 
+    /// Nothing is sent where nobody has an enrolment; that nobody learns it is why it is found out here.
+    async fn send_resumption_code(
+        &self,
+        resumption: &ResumptionId,
+        job: &Job,
+    ) -> Result<Delivery, Error> {
+        let registration = &self.platform.registration;
+        let Some(waiting) = registration.resumption_code_to_send(resumption).await? else {
+            return Ok(Delivery::Accepted);
+        };
+        let minutes = waiting.minutes.to_string();
+        let letter = Letter {
+            channel: waiting.channel,
+            destination: &waiting.destination,
+            name: "resumption-code",
+            language: &waiting.language,
+            variables: &[("code", &waiting.code), ("minutes", &minutes)],
+            reference: &job.id.to_string(),
+        };
+        let delivery = self.outbound.send(&letter).await;
+        if delivery == Delivery::Accepted {
+            registration.resumption_code_sent(resumption).await?;
+        }
+        Ok(delivery)
+    }
+
     /// The code exists from here to the relay, and in the message.
     async fn send_device_code(
         &self,
@@ -454,8 +483,8 @@ impl Worker {
         Ok(self.outbound.send(&letter).await)
     }
 
-    /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured; that the
-    /// key is locked by both.
+    /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured; an alarm
+    /// by both.
     async fn notify(
         &self,
         enrolment: &EnrolmentId,
@@ -489,7 +518,7 @@ impl Worker {
             if delivery != Delivery::Accepted {
                 delivery = sent;
             }
-            if delivery == Delivery::Accepted && event != Event::Locked {
+            if delivery == Delivery::Accepted && !event.is_alarm() {
                 break;
             }
         }

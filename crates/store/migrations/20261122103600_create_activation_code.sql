@@ -34,3 +34,18 @@ CREATE TABLE allowance (
     used    BIGINT NOT NULL CHECK (used > 0)
 );
 CREATE INDEX allowance_since ON allowance (since);
+
+-- Codes by which somebody asks to go on with an enrolment from another phone. A row stands for every number that was typed,
+-- whether or not it has an enrolment, and is deleted when the code is used, tried too often or over.
+CREATE TABLE resumption (
+    id         TEXT   PRIMARY KEY,
+    phone      TEXT   NOT NULL,
+    salt_blob  TEXT   NOT NULL,
+    code_blob  TEXT,
+    verifier   BYTEA  NOT NULL,
+    tries      BIGINT NOT NULL DEFAULT 0,
+    tries_max  BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    CHECK (tries BETWEEN 0 AND tries_max)
+);
+CREATE INDEX resumption_ending ON resumption (expires_at);

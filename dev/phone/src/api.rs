@@ -173,6 +173,27 @@ impl Phone {
         })
     }
 
+    /// Asks to go on with an enrolment of this telephone number; answers with what the code is entered with.
+    pub async fn ask_to_resume(&self, phone: &str) -> Result<Value> {
+        self.post(
+            "/v1/enrolment-resumptions",
+            None,
+            &json!({ "phone": phone }),
+        )
+        .await
+    }
+
+    /// Enters the code that came; the enrolment goes on here.
+    pub async fn resume(&self, resumption: &str, code: &str, owner: &Owner) -> Result<Enrolment> {
+        let path = format!("/v1/enrolment-resumptions/{resumption}/session");
+        let body = json!({ "code": code, "identity_number": owner.identity_number });
+        let answer = self.post(&path, None, &body).await?;
+        Ok(Enrolment {
+            id: text(&answer["enrolment"]["id"]),
+            token: text(&answer["session"]),
+        })
+    }
+
     /// Where the enrolment stands.
     pub async fn enrolment(&self, enrolment: &Enrolment) -> Result<Value> {
         self.get(

@@ -14,8 +14,8 @@ use crate::citizen::{Channel, masked};
 use crate::ledger::line;
 use crate::{CodeId, EnrolmentId, Error, Registration, Result, Task, secret};
 
-const DIGITS: usize = 6;
-const HOUR_MS: i64 = 3_600_000;
+pub(super) const DIGITS: usize = 6;
+pub(super) const HOUR_MS: i64 = 3_600_000;
 
 impl Registration {
     /// Sends a new activation code; the one before is void.

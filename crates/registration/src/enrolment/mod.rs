@@ -9,6 +9,7 @@ pub(crate) mod device;
 mod evidence;
 mod image;
 mod notice;
+mod resume;
 pub mod state;
 pub(crate) mod table;
 
@@ -21,7 +22,7 @@ use crate::campaign::Plan;
 use crate::citizen::{Channel, Owner};
 use crate::ra::Officer;
 use crate::task::Event;
-use crate::{EnrolmentId, Error, Result};
+use crate::{EnrolmentId, Error, Result, ResumptionId};
 
 /// How an enrolment begins.
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,7 +100,7 @@ pub struct View {
     pub completed_at: Option<i64>,
 }
 
-crate::citizen::silent!(View, Started, CodeToSend, Notice);
+crate::citizen::silent!(View, Started, CodeToSend, Notice, ResumptionView);
 
 /// An activation code on its way or waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +115,18 @@ pub struct CodeView {
     pub resend_at: i64,
     /// Tries left.
     pub tries_left: i64,
+}
+
+/// A wish to go on with an enrolment from another phone; the same whether or not there is one.
+pub struct ResumptionView {
+    /// What the code is entered with.
+    pub id: ResumptionId,
+    /// Where the code goes, with its middle hidden.
+    pub destination: String,
+    /// Until when it can be entered.
+    pub expires_at: i64,
+    /// When the next one may be asked for.
+    pub resend_at: i64,
 }
 
 /// A photo that is stored.

@@ -6,7 +6,9 @@ use kyso_store::{BlobId, Row, Tx};
 use super::state::{Kind, Piece, Progress, State};
 use super::{AskView, EvidenceView};
 use crate::citizen::{Address, Channel, Owner, Sex, Source};
-use crate::{CitizenId, CodeId, ContractId, EnrolmentId, Error, EvidenceId, OfficerId, Result};
+use crate::{
+    CitizenId, CodeId, ContractId, EnrolmentId, Error, EvidenceId, OfficerId, Result, ResumptionId,
+};
 
 /// An enrolment's row.
 #[derive(Clone)]
@@ -206,6 +208,41 @@ SELECT since FROM allowance WHERE subject = $1";
 const ALLOW_FORGET: &str = "-- allowance_forget
 DELETE FROM allowance WHERE since <= $1";
 
+// resumptions
+
+const RESUMPTION: &str = "-- resumption_by_id
+SELECT id, phone, salt_blob, code_blob, verifier, tries_max, expires_at FROM resumption WHERE id = $1";
+
+const RESUMPTION_INSERT: &str = "-- resumption_insert
+INSERT INTO resumption (id, phone, salt_blob, code_blob, verifier, tries_max, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+const RESUMPTION_TRY: &str = "-- resumption_try
+UPDATE resumption SET tries = tries + 1 WHERE id = $1 AND tries < tries_max AND expires_at > $2 RETURNING tries";
+
+const RESUMPTION_SENT: &str = "-- resumption_sent
+UPDATE resumption SET code_blob = NULL WHERE id = $1 AND code_blob IS NOT NULL";
+
+const RESUMPTION_END: &str = "-- resumption_end
+DELETE FROM resumption WHERE id = $1 RETURNING salt_blob, code_blob";
+
+const RESUMPTIONS_EXPIRED: &str = "-- resumptions_expired
+SELECT id FROM resumption WHERE expires_at <= $1 LIMIT 500";
+
+// Under way, and its telephone number proved.
+const LANGUAGE_OF_PHONE: &str = "-- enrolment_language_of_phone
+SELECT language FROM enrolment WHERE phone = $1 AND activated_channel = 'sms'
+AND state IN ('started', 'submitted', 'supplement', 'vetted', 'approved', 'certified', 'accepting') ORDER BY touched_at DESC LIMIT 1";
+
+// The person's own first, then the newest that has no owner yet.
+const RESUMABLE: &str = "-- enrolment_resumable
+SELECT id FROM enrolment WHERE phone = $1 AND activated_channel = 'sms'
+AND state IN ('started', 'submitted', 'supplement', 'vetted', 'approved', 'certified', 'accepting')
+AND (identity_number IS NULL OR identity_number = $2)
+ORDER BY CASE WHEN identity_number IS NULL THEN 1 ELSE 0 END, touched_at DESC LIMIT 1";
+
+const SET_SESSION: &str = "-- enrolment_set_session
+UPDATE enrolment SET session_hash = $2, touched_at = $3 WHERE id = $1";
+
 // evidence
 
 const EVIDENCE: &str = "-- evidence_in_force
@@ -315,6 +352,15 @@ pub(crate) const STATEMENTS: &[&str] = &[
     ALLOW,
     ALLOW_SINCE,
     ALLOW_FORGET,
+    RESUMPTION,
+    RESUMPTION_INSERT,
+    RESUMPTION_TRY,
+    RESUMPTION_SENT,
+    RESUMPTION_END,
+    RESUMPTIONS_EXPIRED,
+    LANGUAGE_OF_PHONE,
+    RESUMABLE,
+    SET_SESSION,
     EVIDENCE,
     EVIDENCE_SUPERSEDE,
     EVIDENCE_TO_ERASE,
@@ -762,6 +808,108 @@ pub(crate) async fn allow(
 
 pub(crate) async fn forget_allowances(tx: &mut Tx, before: i64) -> Result<u64> {
     Ok(tx.execute(ALLOW_FORGET, &[before.into()]).await?)
+}
+
+/// A wish to resume an enrolment.
+pub(crate) struct Resumption {
+    pub(crate) id: ResumptionId,
+    pub(crate) phone: String,
+    pub(crate) salt_blob: BlobId,
+    /// `None` once it was sent.
+    pub(crate) code_blob: Option<BlobId>,
+    pub(crate) verifier: Vec<u8>,
+    pub(crate) tries_max: i64,
+    pub(crate) expires_at: i64,
+}
+
+pub(crate) async fn resumption(tx: &mut Tx, id: &ResumptionId) -> Result<Option<Resumption>> {
+    let Some(row) = tx.optional(RESUMPTION, &[id.into()]).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Resumption {
+        id: row.id("id")?,
+        phone: row.text("phone")?,
+        salt_blob: blob(&row, "salt_blob")?,
+        code_blob: opt_blob(&row, "code_blob")?,
+        verifier: row.bytes("verifier")?,
+        tries_max: row.int("tries_max")?,
+        expires_at: row.int("expires_at")?,
+    }))
+}
+
+pub(crate) async fn insert_resumption(tx: &mut Tx, new: &Resumption) -> Result<()> {
+    let values = [
+        new.id.into(),
+        (&new.phone).into(),
+        new.salt_blob.into(),
+        new.code_blob.into(),
+        new.verifier.clone().into(),
+        new.tries_max.into(),
+        new.expires_at.into(),
+    ];
+    Ok(tx
+        .change("resumption", 1, RESUMPTION_INSERT, &values)
+        .await?)
+}
+
+/// Counts a try before it is compared; `None` if there are none left or the code's time is over.
+pub(crate) async fn try_resumption(tx: &mut Tx, id: &ResumptionId) -> Result<Option<i64>> {
+    let now = tx.now();
+    let row = tx
+        .optional(RESUMPTION_TRY, &[id.into(), now.into()])
+        .await?;
+    Ok(row.map(|row| row.int("tries")).transpose()?)
+}
+
+pub(crate) async fn resumption_sent(tx: &mut Tx, id: &ResumptionId, blob: &BlobId) -> Result<()> {
+    if tx.execute(RESUMPTION_SENT, &[id.into()]).await? == 1 {
+        tx.delete_blob(blob).await?;
+    }
+    Ok(())
+}
+
+/// Deletes it with what was sealed of it; `false` if somebody else did.
+pub(crate) async fn end_resumption(tx: &mut Tx, id: &ResumptionId) -> Result<bool> {
+    let Some(row) = tx.optional(RESUMPTION_END, &[id.into()]).await? else {
+        return Ok(false);
+    };
+    tx.delete_blob(&blob(&row, "salt_blob")?).await?;
+    if let Some(code) = opt_blob(&row, "code_blob")? {
+        tx.delete_blob(&code).await?;
+    }
+    Ok(true)
+}
+
+pub(crate) async fn expired_resumptions(tx: &mut Tx) -> Result<Vec<ResumptionId>> {
+    let now = tx.now();
+    let rows = tx.all(RESUMPTIONS_EXPIRED, &[now.into()]).await?;
+    rows.iter().map(|row| Ok(row.id("id")?)).collect()
+}
+
+/// The language of the newest enrolment that can be resumed with this telephone number, if there is one.
+pub(crate) async fn language_of_phone(tx: &mut Tx, phone: &str) -> Result<Option<String>> {
+    let row = tx.optional(LANGUAGE_OF_PHONE, &[phone.into()]).await?;
+    Ok(row.map(|row| row.text("language")).transpose()?)
+}
+
+/// The enrolment of this person, or one without an owner yet, that is under way with this proved telephone number.
+pub(crate) async fn resumable(
+    tx: &mut Tx,
+    phone: &str,
+    identity_number: &str,
+) -> Result<Option<EnrolmentId>> {
+    let row = tx
+        .optional(RESUMABLE, &[phone.into(), identity_number.into()])
+        .await?;
+    Ok(row.map(|row| row.id("id")).transpose()?)
+}
+
+/// The token that opens the enrolment from now on.
+pub(crate) async fn set_session(tx: &mut Tx, id: &EnrolmentId, hash: [u8; 32]) -> Result<()> {
+    let now = tx.now();
+    Ok(tx
+        .change(TABLE, 1, SET_SESSION, &[id.into(), hash.into(), now.into()])
+        .await?)
 }
 
 /// A photo in force.

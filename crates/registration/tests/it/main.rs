@@ -15,6 +15,7 @@ mod office;
 mod officer;
 mod owner;
 mod race;
+mod resume;
 mod statements;
 mod supplement;
 mod unit;

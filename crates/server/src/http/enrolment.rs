@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use kyso_registration::Error;
 use kyso_registration::campaign::{Allowance, Offer, Plan};
 use kyso_registration::citizen::{Channel, NewAddress, NewOwner};
-use kyso_registration::enrolment::{CodeView, ContractSignature, EvidenceView, Kind, Start, View};
+use kyso_registration::enrolment::{
+    CodeView, ContractSignature, EvidenceView, Kind, Start, Started, View,
+};
 use kyso_signing::credential::BindingIntention;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -142,6 +144,38 @@ pub struct ChannelWire {
 pub struct ActivationWire {
     /// Six digits.
     code: String,
+}
+
+/// Which enrolments to go on with.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewResumptionWire {
+    /// The telephone number that was proved, ten digits from 0.
+    phone: String,
+}
+
+/// A code is on its way, if there is somebody to send it to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ResumptionWire {
+    /// What the code is entered with.
+    id: String,
+    /// Where it goes, with its middle hidden.
+    destination: String,
+    /// Milliseconds since 1970.
+    expires_at: i64,
+    /// When the next one may be asked for.
+    resend_at: i64,
+}
+
+/// The code that came, and whose enrolment.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeWire {
+    /// Six digits.
+    code: String,
+    /// The owner's twelve digits; needed once the owner is entered.
+    #[serde(default)]
+    identity_number: Option<String>,
 }
 
 /// The explicit act of signing the contract.
@@ -356,17 +390,7 @@ pub async fn create_enrolment(
         entered_by: None,
     };
     let started = app.platform.registration.start(start).await?;
-    let token = started.session;
-    let mut wire = StartedWire {
-        session: None,
-        enrolment: started.view.into(),
-    };
-    if is_own {
-        let answer = (StatusCode::CREATED, Json(wire));
-        return Ok(app.cookies.keep(Jar::Enrolment, &token, None, answer));
-    }
-    wire.session = Some(token);
-    Ok((StatusCode::CREATED, Json(wire)).into_response())
+    Ok(answer_started(&app, is_own, StatusCode::CREATED, started))
 }
 
 /// The enrolment that this token opens: for a phone that has lost what it had kept but the cookie.
@@ -377,6 +401,47 @@ pub async fn show_current_enrolment(
     Enrolling(id): Enrolling,
 ) -> Answer<EnrolmentWire> {
     Ok(Json(app.platform.registration.show(&id).await?.into()))
+}
+
+/// Ask to go on with an enrolment from another phone: a code is sent, if there is one of this number. The answer is the same if
+/// there is not.
+#[utoipa::path(post, path = "/v1/enrolment-resumptions", tag = "enrolment", request_body = NewResumptionWire,
+    responses((status = 202, body = ResumptionWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn create_resumption(
+    State(app): State<App>,
+    _: Anyone,
+    Body(new): Body<NewResumptionWire>,
+) -> Result<(StatusCode, Json<ResumptionWire>), Problem> {
+    let asked = counted(app.platform.registration.ask_to_resume(&new.phone).await)?;
+    let wire = ResumptionWire {
+        id: asked.id.to_string(),
+        destination: asked.destination,
+        expires_at: asked.expires_at,
+        resend_at: asked.resend_at,
+    };
+    Ok((StatusCode::ACCEPTED, Json(wire)))
+}
+
+/// Enter the code: answers with a new token, and the one before opens the enrolment no more. With `x-kyso-app` the token goes into
+/// a cookie.
+#[utoipa::path(post, path = "/v1/enrolment-resumptions/{id}/session", tag = "enrolment", params(("id" = String, Path)),
+    request_body = ResumeWire,
+    responses((status = 200, body = StartedWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn resume_enrolment(
+    State(app): State<App>,
+    _: Anyone,
+    Own(is_own): Own,
+    Path(id): Path<String>,
+    Body(resume): Body<ResumeWire>,
+) -> Result<Response, Problem> {
+    // One that never was is as over as one that was used.
+    let id = id.parse().map_err(|_| Problem::new("code-none"))?;
+    let started = app
+        .platform
+        .registration
+        .resume(&id, &resume.code, resume.identity_number.as_deref())
+        .await?;
+    Ok(answer_started(&app, is_own, StatusCode::OK, started))
 }
 
 /// Where the enrolment stands and what to do next.
@@ -648,6 +713,22 @@ impl App {
         let digest = digest(&SHA256, &pdf).as_ref().to_vec();
         self.page(headers, digest, wanted, async { Ok(pdf) }).await
     }
+}
+
+/// The enrolment and its token: in the body, or for our own application in a cookie.
+fn answer_started(app: &App, is_own: bool, status: StatusCode, started: Started) -> Response {
+    let mut wire = StartedWire {
+        session: None,
+        enrolment: started.view.into(),
+    };
+    if is_own {
+        let answer = (status, Json(wire));
+        return app
+            .cookies
+            .keep(Jar::Enrolment, &started.session, None, answer);
+    }
+    wire.session = Some(started.session);
+    (status, Json(wire)).into_response()
 }
 
 /// Counts what became of somebody's wish for a code: where codes are pumped shows here first.

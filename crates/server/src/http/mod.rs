@@ -171,6 +171,8 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(unit::list_administrative_units))
         .routes(routes!(enrolment::create_enrolment))
         .routes(routes!(enrolment::show_current_enrolment))
+        .routes(routes!(enrolment::create_resumption))
+        .routes(routes!(enrolment::resume_enrolment))
         .routes(routes!(
             enrolment::show_enrolment,
             enrolment::abandon_enrolment

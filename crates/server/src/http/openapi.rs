@@ -19,7 +19,7 @@ const SCHEMES: &[(&str, &str, HttpAuthScheme, &str)] = &[
         "enrolment",
         "enrolment",
         HttpAuthScheme::Bearer,
-        "The token that `create_enrolment` answered with; it opens that one enrolment. A browser may keep it in a cookie: see the tag.",
+        "The token that `create_enrolment` or, later, `resume_enrolment` answered with; it opens that one enrolment. A browser may keep it in a cookie: see the tag.",
     ),
     (
         "citizen",
@@ -47,6 +47,8 @@ const OPEN: &[&str] = &[
     "show_campaign",
     "list_administrative_units",
     "create_enrolment",
+    "create_resumption",
+    "resume_enrolment",
     "create_device_challenge",
     "show_approval_key",
     "create_device_session",

@@ -78,8 +78,10 @@ fn bundle(language: Language) -> FluentBundle<FluentResource> {
 mod tests {
     use super::*;
 
-    const MESSAGES: [&str; 10] = [
+    const MESSAGES: [&str; 12] = [
         "activation-code",
+        "resumption-code",
+        "resumed",
         "device-code",
         "approved",
         "supplement",

@@ -38,6 +38,8 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("show_campaign", Door::Anybody, false),
     ("list_administrative_units", Door::Anybody, false),
     ("create_enrolment", Door::Anybody, false),
+    ("create_resumption", Door::Anybody, false),
+    ("resume_enrolment", Door::Anybody, false),
     ("create_device_challenge", Door::Anybody, false),
     ("show_approval_key", Door::Anybody, false),
     ("create_device_session", Door::Anybody, false),

@@ -24,6 +24,7 @@ mod preview;
 mod process;
 mod race;
 mod refusals;
+mod resume;
 mod roles;
 mod smartca;
 mod token;

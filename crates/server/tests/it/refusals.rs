@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::harness::{CAMPAIGN, Options, PIN, World, base64, client, dossier, photo, read};
 
 /// The code of a phone's refusal.
-fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
+/// The code of the refusal that was expected.
+pub fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
     match outcome {
         Err(Error::Refused { code, .. }) => code,
         other => panic!("a refusal was expected: {other:?}"),

@@ -1,0 +1,369 @@
+//! Back to an enrolment: by the number that was proved and a fresh code, by nobody else, and without telling who is known here.
+
+use kyso_registration::citizen::Channel;
+use kyso_registration::enrolment::{Start, State};
+use kyso_registration::{Budget, Error, ResumptionId};
+
+use crate::office::{DAY, Office, Person};
+
+crate::everywhere!(
+    a_fresh_code_opens_the_enrolment_here_and_nowhere_else,
+    a_number_nobody_has_is_answered_as_any_other,
+    only_what_is_under_way_with_a_proved_number_is_resumed,
+    the_identity_number_picks_among_a_familys,
+    five_wrong_tries_spend_the_code_also_at_once,
+    a_right_code_on_two_nodes_resumes_once,
+    an_old_code_is_refused_and_its_rows_are_wiped,
+    closed_numbers_and_a_spent_budget_refuse_it,
+);
+
+async fn entered(office: &Office) -> Person {
+    let person = office.begin().await;
+    office.activate(&person).await;
+    office
+        .registration
+        .set_owner(&person.id, &person.owner)
+        .await
+        .unwrap();
+    person
+}
+
+async fn ask(office: &Office, phone: &str) -> ResumptionId {
+    office.registration.ask_to_resume(phone).await.unwrap().id
+}
+
+/// The code as the sender reads it; `None` if there is nobody to send it to.
+async fn code_of(office: &Office, id: &ResumptionId) -> Option<String> {
+    let to_send = office
+        .registration
+        .resumption_code_to_send(id)
+        .await
+        .unwrap();
+    to_send.map(|to_send| {
+        assert_eq!(to_send.channel, Channel::Sms);
+        to_send.code
+    })
+}
+
+fn another(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+async fn a_fresh_code_opens_the_enrolment_here_and_nowhere_else(office: Office) {
+    let person = entered(&office).await;
+    let number = person.owner.identity_number.as_str();
+    let asked = office
+        .registration
+        .ask_to_resume(&person.owner.phone)
+        .await
+        .unwrap();
+    assert_eq!(asked.expires_at - office.now(), 300_000);
+    assert!(asked.destination.starts_with("09••"));
+    let code = code_of(&office, &asked.id).await.unwrap();
+    office
+        .registration
+        .resumption_code_sent(&asked.id)
+        .await
+        .unwrap();
+    assert!(
+        code_of(&office, &asked.id).await.is_none(),
+        "it is sent once"
+    );
+    let resumed = office
+        .registration
+        .resume(&asked.id, &format!(" {code} "), Some(number))
+        .await
+        .unwrap();
+    assert_eq!(
+        (resumed.id, resumed.view.state),
+        (person.id, State::Started)
+    );
+    let found = office.registration.authenticate(&resumed.session).await;
+    assert_eq!(found.unwrap(), person.id);
+    assert!(matches!(
+        office.registration.authenticate(&person.session).await,
+        Err(Error::SessionInvalid)
+    ));
+    assert_eq!(office.messages().await, ["resumed"]);
+    let lines = office.ledger(&person.id).await;
+    assert!(lines.contains(&"registration.enrolment.resumed".to_owned()));
+    // Once.
+    assert!(matches!(
+        office
+            .registration
+            .resume(&asked.id, &code, Some(number))
+            .await
+            .map(drop),
+        Err(Error::CodeNone)
+    ));
+    // It goes on to the end from here.
+    office.hand_in(&person).await;
+    office.check().await;
+}
+
+async fn a_number_nobody_has_is_answered_as_any_other(office: Office) {
+    let person = entered(&office).await;
+    let numbers = [person.owner.phone.clone(), "0866123456".to_owned()];
+    // Asked for in turns, both hear the same of everything.
+    let mut heard = [Vec::new(), Vec::new()];
+    for _ in 0..7 {
+        for (number, heard) in numbers.iter().zip(&mut heard) {
+            for _ in 0..2 {
+                heard.push(match office.registration.ask_to_resume(number).await {
+                    Ok(asked) => format!(
+                        "asked {} {}",
+                        asked.expires_at - office.now(),
+                        asked.resend_at - office.now()
+                    ),
+                    Err(Error::CodeTooSoon { at, now }) => format!("too soon {}", at - now),
+                    Err(Error::CodeLimit { at, now }) => format!("limit {}", at - now),
+                    Err(other) => panic!("{other}"),
+                });
+            }
+        }
+        office.advance(46_000);
+    }
+    assert_eq!(heard[0], heard[1]);
+    assert_eq!(heard[0][..2], ["asked 300000 45000", "too soon 45000"]);
+    assert!(heard[0][13].starts_with("limit "), "{}", heard[0][13]);
+
+    office.advance(DAY);
+    let (known, unknown) = (
+        ask(&office, &numbers[0]).await,
+        ask(&office, &numbers[1]).await,
+    );
+    let code = code_of(&office, &known).await.unwrap();
+    assert_eq!(code_of(&office, &unknown).await, None, "no message is sent");
+    for left in (0..5).rev() {
+        for id in [&known, &unknown] {
+            // For the unknown number any guess may be right once in a million.
+            match office
+                .registration
+                .resume(id, &another(&code), None)
+                .await
+                .map(drop)
+            {
+                Err(Error::CodeWrong { tries_left }) => assert_eq!(tries_left, left),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    for id in [&known, &unknown] {
+        assert!(matches!(
+            office.registration.resume(id, &code, None).await.map(drop),
+            Err(Error::CodeNone)
+        ));
+    }
+}
+
+async fn only_what_is_under_way_with_a_proved_number_is_resumed(office: Office) {
+    // Only typed.
+    let typed = office.begin().await;
+    office
+        .registration
+        .set_owner(&typed.id, &typed.owner)
+        .await
+        .unwrap();
+    // Proved by mail.
+    let mailed = office.begin().await;
+    office.activate_by(&mailed, Channel::Email).await;
+    // Given up, and complete.
+    let ended = entered(&office).await;
+    office.registration.abandon(&ended.id).await.unwrap();
+    let (complete, _) = office.complete().await;
+    for person in [&typed, &mailed, &ended, &complete] {
+        let asked = ask(&office, &person.owner.phone).await;
+        assert_eq!(code_of(&office, &asked).await, None);
+    }
+    // It was under way when the code was asked for, and is not when it comes back.
+    let person = entered(&office).await;
+    let asked = ask(&office, &person.owner.phone).await;
+    let code = code_of(&office, &asked).await.unwrap();
+    office.registration.abandon(&person.id).await.unwrap();
+    let number = person.owner.identity_number.as_str();
+    assert!(matches!(
+        office
+            .registration
+            .resume(&asked, &code, Some(number))
+            .await
+            .map(drop),
+        Err(Error::NotFound { what: "enrolment" })
+    ));
+    // Waiting for an officer, and for its phone: as well as at the beginning.
+    let waiting = office.begin().await;
+    office.hand_in(&waiting).await;
+    let certified = office.certified().await;
+    for person in [&waiting, &certified] {
+        let asked = ask(&office, &person.owner.phone).await;
+        let code = code_of(&office, &asked).await.unwrap();
+        let number = person.owner.identity_number.as_str();
+        let resumed = office.registration.resume(&asked, &code, Some(number));
+        assert_eq!(resumed.await.unwrap().id, person.id);
+    }
+    office.finish(&certified).await;
+    office.check().await;
+}
+
+async fn the_identity_number_picks_among_a_familys(office: Office) {
+    let mother = entered(&office).await;
+    let mut owner = office.person();
+    owner.phone.clone_from(&mother.owner.phone);
+    let start = || Start {
+        plan: Some("free-12"),
+        ..Start::default()
+    };
+    let child = office.begin_as(owner, start()).await;
+    office.activate(&child).await;
+    office
+        .registration
+        .set_owner(&child.id, &child.owner)
+        .await
+        .unwrap();
+    let resume = async |number: Option<&str>| {
+        office.advance(46_000);
+        let asked = ask(&office, &mother.owner.phone).await;
+        let code = code_of(&office, &asked).await.unwrap();
+        let resumed = office.registration.resume(&asked, &code, number).await;
+        resumed.map(|started| started.id)
+    };
+    for person in [&mother, &child] {
+        let number = person.owner.identity_number.as_str();
+        assert_eq!(resume(Some(number)).await.unwrap(), person.id);
+    }
+    // Who has the number and not the card gets nothing.
+    for number in [None, Some(""), Some("079300999999")] {
+        assert!(matches!(
+            resume(number).await,
+            Err(Error::NotFound { what: "enrolment" })
+        ));
+    }
+    office.advance(3_600_000);
+    // One without an owner is opened by the code alone, and by it alone.
+    let begun = office.begin_as(child.owner.clone(), start()).await;
+    office.activate(&begun).await;
+    assert_eq!(resume(None).await.unwrap(), begun.id);
+    let number = mother.owner.identity_number.as_str();
+    assert_eq!(resume(Some(number)).await.unwrap(), mother.id);
+}
+
+async fn five_wrong_tries_spend_the_code_also_at_once(office: Office) {
+    let person = entered(&office).await;
+    let asked = ask(&office, &person.owner.phone).await;
+    let code = code_of(&office, &asked).await.unwrap();
+    let guesses: Vec<_> = (1..=20)
+        .map(|step| {
+            let registration = office.registration.clone();
+            let guess = format!("{:06}", (code.parse::<u32>().unwrap() + step) % 1_000_000);
+            tokio::spawn(async move { registration.resume(&asked, &guess, None).await.map(drop) })
+        })
+        .collect();
+    let mut compared = 0;
+    for guess in guesses {
+        match guess.await.unwrap() {
+            Err(Error::CodeWrong { .. }) => compared += 1,
+            Err(Error::CodeNone) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(compared <= 5, "{compared}");
+    assert!(matches!(
+        office
+            .registration
+            .resume(&asked, &code, None)
+            .await
+            .map(drop),
+        Err(Error::CodeNone)
+    ));
+    assert!(
+        office
+            .registration
+            .authenticate(&person.session)
+            .await
+            .is_ok()
+    );
+}
+
+async fn a_right_code_on_two_nodes_resumes_once(office: Office) {
+    let person = entered(&office).await;
+    let node = office.another_node().await;
+    let number = Some(person.owner.identity_number.as_str());
+    for _ in 0..4 {
+        let asked = ask(&office, &person.owner.phone).await;
+        let code = code_of(&office, &asked).await.unwrap();
+        let (a, b) = tokio::join!(
+            office.registration.resume(&asked, &code, number),
+            node.resume(&asked, &code, number)
+        );
+        assert!(a.is_ok() != b.is_ok());
+        assert!(matches!(
+            (&a, &b),
+            (Ok(_), Err(Error::CodeNone)) | (Err(Error::CodeNone), Ok(_))
+        ));
+        office.advance(46_000);
+    }
+}
+
+async fn an_old_code_is_refused_and_its_rows_are_wiped(office: Office) {
+    let person = entered(&office).await;
+    let count = async |sql| {
+        let row = office.store.one(sql, &[]).await.unwrap();
+        row.int("found").unwrap()
+    };
+    let blobs = "-- test_blobs\nSELECT COUNT(1) AS found FROM blob";
+    let rows = "-- test_resumptions\nSELECT COUNT(1) AS found FROM resumption";
+    let before = count(blobs).await;
+    let asked = ask(&office, &person.owner.phone).await;
+    let code = code_of(&office, &asked).await.unwrap();
+    assert_eq!((count(rows).await, count(blobs).await), (1, before + 2));
+    office.advance(300_000);
+    assert!(matches!(
+        office
+            .registration
+            .resume(&asked, &code, None)
+            .await
+            .map(drop),
+        Err(Error::CodeNone)
+    ));
+    assert_eq!(code_of(&office, &asked).await, None);
+    office.registration.recover().await.unwrap();
+    office.work().await;
+    assert_eq!((count(rows).await, count(blobs).await), (0, before));
+}
+
+async fn closed_numbers_and_a_spent_budget_refuse_it(mut office: Office) {
+    let budget = Budget {
+        minute: 2,
+        hour: 9,
+        day: 9,
+    };
+    office.with_rules(|rules| {
+        rules.sms_prefixes_refused = vec!["0592".into()];
+        rules.sms_budget = budget;
+    });
+    for (number, code) in [
+        ("0592123456", "prefix-refused"),
+        ("0281234567", "not-mobile"),
+        ("+14155550100", "phone-form"),
+        ("", "required"),
+    ] {
+        match office.registration.ask_to_resume(number).await.map(drop) {
+            Err(Error::Fields(errors)) => {
+                assert_eq!((errors[0].field, errors[0].code), ("phone", code))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    ask(&office, "0866123451").await;
+    ask(&office, "0866123452").await;
+    assert!(matches!(
+        office
+            .registration
+            .ask_to_resume("0866123453")
+            .await
+            .map(drop),
+        Err(Error::MessageBudget { .. })
+    ));
+    office.advance(60_000);
+    // What was refused used nothing up.
+    ask(&office, "0866123453").await;
+}
