@@ -108,10 +108,10 @@ pub struct AcceptanceFields {
     pub plan: Plan,
     /// Serial number of the certificate, hexadecimal.
     pub certificate_serial: String,
-    /// Subject of the certificate in display form.
-    pub certificate_subject: String,
-    /// Issuer of the certificate in display form.
-    pub certificate_issuer: String,
+    /// Subject of the certificate as a person reads it, line by line: name, identity, place.
+    pub certificate_subject: Vec<String>,
+    /// Issuer of the certificate, the same way: name, organisation.
+    pub certificate_issuer: Vec<String>,
     /// Key and algorithm in words, such as `RSA 2048 bit`.
     pub certificate_key: String,
     /// Valid from, milliseconds since 1970-01-01 UTC; printed in Vietnam time.

@@ -72,9 +72,15 @@ pub fn acceptance() -> AcceptanceFields {
         subscriber: subscriber(),
         plan: plan(),
         certificate_serial: "4F1D2A90C37B5E6688A1B2C3D4E5F607".into(),
-        certificate_subject:
-            "C=VN, ST=Thành phố Hồ Chí Minh, L=Phường Vườn Lài, CN=Nguyễn Thị Ngọc Ánh, UID=CCCD:079185000001".into(),
-        certificate_issuer: "C=VN, O=Trung tâm chứng thực chữ ký số An Bình, CN=An Binh Remote Signing CA".into(),
+        certificate_subject: vec![
+            "Nguyễn Thị Ngọc Ánh".into(),
+            "Số CCCD 079185000001".into(),
+            "Phường Vườn Lài, Thành phố Hồ Chí Minh, Việt Nam".into(),
+        ],
+        certificate_issuer: vec![
+            "An Binh Remote Signing CA".into(),
+            "Trung tâm chứng thực chữ ký số An Bình".into(),
+        ],
         certificate_key: "RSA 2048 bit".into(),
         not_before: 1_795_314_240_000,
         not_after: 1_826_850_240_000,

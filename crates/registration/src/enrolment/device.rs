@@ -363,10 +363,7 @@ impl Registration {
         drop(tx);
         let known = self.signing().credentials.show(&credential).await?;
         let chain = self.authority().chain().await?;
-        let issuer = chain
-            .first()
-            .map(|issuer| issuer.subject().to_string())
-            .unwrap_or_default();
+        let issuer = chain.first().map(|issuer| issuer.subject());
         let fields = AcceptanceFields {
             contract_number: contract.number,
             contract_made_on: Date::in_vietnam(contract.created_at),
@@ -376,11 +373,13 @@ impl Registration {
             subscriber: subscriber(&row, &owner),
             plan: source.plan,
             certificate_serial: known.serial.clone().unwrap_or_default(),
-            certificate_subject: subject_of(&owner)
-                .encode()
-                .map(|name| name.to_string())
-                .unwrap_or_default(),
-            certificate_issuer: issuer,
+            certificate_subject: subject_in_words(subject_of(&owner)),
+            certificate_issuer: issuer
+                .into_iter()
+                .flat_map(|name| [name.common_name(), name.organization()])
+                .flatten()
+                .map(str::to_owned)
+                .collect(),
             certificate_key: key_in_words(&known),
             not_before: known.not_before_at.unwrap_or_default(),
             not_after: known.not_after_at.unwrap_or_default(),
@@ -622,6 +621,18 @@ fn subject_of(owner: &crate::citizen::Owner) -> SubjectName {
         identity: Some(format!("CCCD:{}", owner.identity_number)),
         ..SubjectName::default()
     }
+}
+
+/// The same for a person to read: name, identity, place.
+fn subject_in_words(subject: SubjectName) -> Vec<String> {
+    let identity = subject.identity.unwrap_or_default();
+    let number = identity.strip_prefix("CCCD:").unwrap_or(&identity);
+    let place = [subject.commune, subject.province, Some("Việt Nam".into())];
+    vec![
+        subject.common_name,
+        format!("Số CCCD {number}"),
+        place.into_iter().flatten().collect::<Vec<_>>().join(", "),
+    ]
 }
 
 fn key_in_words(credential: &Credential) -> String {

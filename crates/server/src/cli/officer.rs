@@ -64,6 +64,9 @@ pub enum Officer {
     Token {
         /// `ofc_…`.
         id: String,
+        /// Print only the token, for scripts.
+        #[arg(long)]
+        quiet: bool,
     },
     /// End an officer's access; what they signed before stands. Run it where the keystore is.
     Disable {
@@ -141,12 +144,19 @@ impl Officer {
                     );
                 }
             }
-            Self::Token { id } => say!(
-                "{}",
-                registration
+            Self::Token { id, quiet } => {
+                let token = registration
                     .rotate_officer_token(&read_id(&id)?, "cli")
-                    .await?
-            ),
+                    .await?;
+                if quiet {
+                    say!("{token}");
+                } else {
+                    console::done(&format!(
+                        "officer {id} has a new token, the old one is void"
+                    ));
+                    say!("token (shown once): {token}");
+                }
+            }
             Self::Disable { id } => {
                 let keys = sealing(&platform)?;
                 registration

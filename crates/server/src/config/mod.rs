@@ -195,6 +195,9 @@ section! {
         approval_days: u32 = 7_u32;
         /// Largest photo in bytes.
         photo_bytes_max: usize = 8 * 1024 * 1024_usize;
+        /// Days for which photos are kept of an enrolment that was rejected, abandoned or expired; their digests stay. Those of
+        /// a credential that was opened are kept with it.
+        photo_days: u32 = 30_u32;
     }
 }
 

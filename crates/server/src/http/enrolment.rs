@@ -11,6 +11,7 @@ use kyso_registration::citizen::{Channel, NewAddress, NewOwner};
 use kyso_registration::enrolment::{
     CodeView, ContractSignature, EvidenceView, Kind, Start, Started, View,
 };
+use kyso_registration::ra::Officer;
 use kyso_signing::credential::BindingIntention;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -383,13 +384,7 @@ pub async fn create_enrolment(
     Own(is_own): Own,
     Body(new): Body<NewEnrolmentWire>,
 ) -> Result<Response, Problem> {
-    let start = Start {
-        campaign: new.campaign.as_deref(),
-        plan: new.plan.as_deref(),
-        language: new.language.as_deref(),
-        entered_by: None,
-    };
-    let started = app.platform.registration.start(start).await?;
+    let started = app.platform.registration.start(new.start(None)).await?;
     Ok(answer_started(&app, is_own, StatusCode::CREATED, started))
 }
 
@@ -717,18 +712,13 @@ impl App {
 
 /// The enrolment and its token: in the body, or for our own application in a cookie.
 fn answer_started(app: &App, is_own: bool, status: StatusCode, started: Started) -> Response {
-    let mut wire = StartedWire {
-        session: None,
-        enrolment: started.view.into(),
-    };
-    if is_own {
-        let answer = (status, Json(wire));
-        return app
+    let mut wire = StartedWire::from(started);
+    match wire.session.take_if(|_| is_own) {
+        Some(token) => app
             .cookies
-            .keep(Jar::Enrolment, &started.session, None, answer);
+            .keep(Jar::Enrolment, &token, None, (status, Json(wire))),
+        None => (status, Json(wire)).into_response(),
     }
-    wire.session = Some(started.session);
-    (status, Json(wire)).into_response()
 }
 
 /// Counts what became of somebody's wish for a code: where codes are pumped shows here first.
@@ -742,6 +732,27 @@ fn counted<T>(asked: Result<T, Error>) -> Result<T, Error> {
     };
     metrics::counter!("kyso_codes_asked_total", "outcome" => outcome).increment(1);
     asked
+}
+
+impl NewEnrolmentWire {
+    /// What registration is asked for, entered by the citizen or by a helper.
+    pub(super) fn start<'a>(&'a self, entered_by: Option<&'a Officer>) -> Start<'a> {
+        Start {
+            campaign: self.campaign.as_deref(),
+            plan: self.plan.as_deref(),
+            language: self.language.as_deref(),
+            entered_by,
+        }
+    }
+}
+
+impl From<Started> for StartedWire {
+    fn from(started: Started) -> Self {
+        Self {
+            session: Some(started.session),
+            enrolment: started.view.into(),
+        }
+    }
 }
 
 impl From<OwnerWire> for NewOwner {

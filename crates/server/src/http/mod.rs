@@ -217,7 +217,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(request::fetch_signed_document))
         .routes(routes!(request::withdraw_signature_request))
         // officers
-        .routes(routes!(ra::list_dossiers))
+        .routes(routes!(ra::list_dossiers, ra::create_assisted_enrolment))
         .routes(routes!(ra::show_dossier))
         .routes(routes!(ra::open_dossier, ra::release_dossier))
         .routes(routes!(ra::fetch_dossier_photo))

@@ -16,7 +16,7 @@ use super::App;
 use super::body::Body;
 use super::caller::Officer;
 use super::citizen::CredentialWire;
-use super::enrolment::{EvidenceWire, OwnerView};
+use super::enrolment::{EvidenceWire, NewEnrolmentWire, OwnerView, StartedWire};
 use super::wire::{DeviceSignatureWire, from_base64url};
 use crate::problem::{Problem, ProblemDocument};
 
@@ -167,6 +167,23 @@ pub async fn list_dossiers(
     Ok(Json(
         entries.into_iter().map(QueueEntryWire::from).collect(),
     ))
+}
+
+/// Begin an enrolment for somebody at the desk, as a helper. Its token goes on as any other's; whoever entered it never decides
+/// on it.
+#[utoipa::path(post, path = "/v1/ra/enrolments", tag = "officer", request_body = NewEnrolmentWire,
+    responses((status = 201, body = StartedWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn create_assisted_enrolment(
+    State(app): State<App>,
+    Officer(officer): Officer,
+    Body(new): Body<NewEnrolmentWire>,
+) -> Result<(StatusCode, Json<StartedWire>), Problem> {
+    let started = app
+        .platform
+        .registration
+        .start(new.start(Some(&officer)))
+        .await?;
+    Ok((StatusCode::CREATED, Json(started.into())))
 }
 
 /// Open a dossier: it is locked for this officer, or the lock is renewed.

@@ -497,6 +497,7 @@ fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
         officers_required: i64::from(config.officers_required),
         approval_ms: i64::from(config.approval_days) * 86_400_000,
         photo_bytes_max: config.photo_bytes_max,
+        photo_kept_ms: i64::from(config.photo_days) * 86_400_000,
         sms_budget: Budget {
             minute: i64::from(sms.codes_per_minute),
             hour: i64::from(sms.codes_per_hour),

@@ -30,6 +30,8 @@ enum Door {
     Reader,
     /// An officer who may decide.
     Decider,
+    /// An officer who helps at the desk.
+    Helper,
 }
 
 /// The operation, its door, and whether calling it even with an empty body changes something (then only refusals are tried).
@@ -82,6 +84,7 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("fetch_signed_document", Door::Asker, false),
     ("withdraw_signature_request", Door::Asker, true),
     ("list_dossiers", Door::Reader, false),
+    ("create_assisted_enrolment", Door::Helper, false),
     ("show_dossier", Door::Reader, false),
     ("open_dossier", Door::Decider, true),
     ("release_dossier", Door::Decider, true),
@@ -234,7 +237,7 @@ fn the_openapi_document_says_who_may_call() {
                 Door::Enroller | Door::Enrolling => Some("enrolment"),
                 Door::Citizen | Door::Signer => Some("device"),
                 Door::Portal | Door::Asker => Some("portal"),
-                Door::Reader | Door::Decider => Some("officer"),
+                Door::Reader | Door::Decider | Door::Helper => Some("officer"),
             };
             let wanted = scheme.map_or(
                 serde_json::json!([]),
@@ -253,7 +256,7 @@ fn the_openapi_document_says_who_may_call() {
 fn body(name: &str) -> serde_json::Value {
     use serde_json::json;
     match name {
-        "create_enrolment" => json!({ "campaign": CAMPAIGN }),
+        "create_enrolment" | "create_assisted_enrolment" => json!({ "campaign": CAMPAIGN }),
         "approve_signature_request" => json!({
             "statement": "e30", "signature": { "signature": "AA" }, "sealed_pin": { "enc": "AA", "ciphertext": "AA" },
         }),
@@ -281,6 +284,7 @@ fn admits(door: Door, caller: Caller) -> bool {
         Door::Asker => caller == C::Portal,
         Door::Reader => matches!(caller, C::Vetter | C::Lead | C::Auditor),
         Door::Decider => matches!(caller, C::Vetter | C::Lead),
+        Door::Helper => caller == C::Helper,
     }
 }
 
