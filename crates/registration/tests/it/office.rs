@@ -508,14 +508,25 @@ impl Office {
     }
 }
 
-/// A worker in a process of its own, which a failpoint will end.
-pub async fn work_until_killed(url: &str, folder: &std::path::Path, now: i64) {
+/// What a process of its own, which a failpoint will end, opens.
+async fn open_elsewhere(url: &str, now: i64) -> (Store, kyso_store::Clock) {
     let clock = kyso_store::Clock::fixed(now);
     let options = kyso_store::Options {
         clock: clock.clone(),
         ..kyso_store::Options::default()
     };
-    let store = Store::open_with(url, options).await.unwrap();
+    (Store::open_with(url, options).await.unwrap(), clock)
+}
+
+/// The web role in a process of its own.
+pub async fn registration_elsewhere(url: &str, folder: &std::path::Path, now: i64) -> Registration {
+    let (store, _) = open_elsewhere(url, now).await;
+    node(folder, store, config()).1
+}
+
+/// A worker in a process of its own.
+pub async fn work_until_killed(url: &str, folder: &std::path::Path, now: i64) {
+    let (store, clock) = open_elsewhere(url, now).await;
     let keys = software_keys(folder);
     let (signing, registration) = node(folder, store.clone(), config());
     for _ in 0..60 {
