@@ -111,7 +111,15 @@ pub enum Error {
         /// Now.
         now: i64,
     },
-    /// Too many codes were sent to this person or destination within the hour.
+    /// The enrolment was resumed a short while ago: no phone is bound yet.
+    #[error("no phone is bound until {at}")]
+    ResumptionRests {
+        /// When.
+        at: i64,
+        /// Now.
+        now: i64,
+    },
+    /// Too many codes were sent to this person or destination, or asked for by this network, within the hour.
     #[error("too many codes, the next may be asked for at {at}")]
     CodeLimit {
         /// When.
@@ -189,6 +197,9 @@ pub enum Error {
         /// Why: `too-few-officers`, `officer-disabled`, `approval-age`.
         code: &'static str,
     },
+    /// An officer signed it later than this clock says it is: a clock that is behind, and no more.
+    #[error("the approval was signed later than it is here: this clock is behind")]
+    ClockBehind,
     /// A reason is missing or unknown.
     #[error("a reason is missing or unknown")]
     Reason,
@@ -244,7 +255,9 @@ impl Error {
                     | Store::Conflict { .. }
             ),
             // What the layers below refuse for good they say in states; anything else (busy, module away) may pass.
-            Error::Signing(_) | Error::Keystore(_) | Error::Authority(_) => true,
+            Error::Signing(_) | Error::Keystore(_) | Error::Authority(_) | Error::ClockBehind => {
+                true
+            }
             _ => false,
         }
     }

@@ -97,9 +97,13 @@ pub struct RegistrationConfig {
     pub codes_per_person_hour: i64,
     /// Codes per phone number or address and hour, whoever asks. Default 5.
     pub codes_per_destination_hour: i64,
-    /// Codes by SMS in all. Default 120, 2,000 and 10,000.
+    /// Codes per calling network and hour. Default 60.
+    pub codes_per_network_hour: i64,
+    /// How long no phone is bound after an enrolment that was handed in was resumed. Default 24 hours.
+    pub resumption_rest_ms: i64,
+    /// Codes by SMS in all, and as many again of first bindings. Default 120, 2,000 and 10,000.
     pub sms_budget: Budget,
-    /// Codes by mail in all. Default 600, 10,000 and 100,000.
+    /// The same by mail. Default 600, 10,000 and 100,000.
     pub mail_budget: Budget,
     /// First digits, from 0, of telephone numbers that are sent no code. Default none; only Vietnamese mobile numbers are
     /// taken in at all.
@@ -150,6 +154,8 @@ impl Default for RegistrationConfig {
             code_tries: 5,
             codes_per_person_hour: 5,
             codes_per_destination_hour: 5,
+            codes_per_network_hour: 60,
+            resumption_rest_ms: DAY,
             sms_budget: Budget {
                 minute: 120,
                 hour: 2_000,

@@ -347,6 +347,7 @@ fn code_of(error: &Error) -> &'static str {
         Error::Corrupt { .. } => "corrupt",
         Error::ApprovalForged { .. } => "approval-forged",
         Error::ApprovalLapsed { .. } => "approval-lapsed",
+        Error::ClockBehind => "clock-behind",
         _ => "refused",
     }
 }

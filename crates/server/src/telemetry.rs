@@ -128,6 +128,7 @@ pub const METRICS: &[Metric] = &[
     metric("kyso_webhook_calls_total", "counter", "outcome", "Calls to portals."),
     metric("kyso_webhook_backlog", "gauge", "", "Announcements no portal has accepted yet, those that wait for another try included."),
     metric("kyso_messages_total", "counter", "outcome", "Mails and SMS handed to a relay."),
+    metric("kyso_codes_asked_total", "counter", "outcome", "Codes asked for: `accepted`, or refused by a `limit`, the `budget` or a closed range of `number`s. **Alarm** when they leap: somebody pumps SMS."),
     metric("kyso_ledger_uncovered_entries", "gauge", "", "Lines of the ledger that no checkpoint covers yet."),
     metric("kyso_ledger_checkpoint_lag_seconds", "gauge", "", "Age of the oldest of them. **Alarm** above a minute: until it is sealed, a line can be edited unseen."),
 ];

@@ -434,8 +434,13 @@ impl Worker {
         job: &Job,
     ) -> Result<Delivery, Error> {
         let registration = &self.platform.registration;
-        let Some(waiting) = registration.resumption_code_to_send(resumption).await? else {
-            return Ok(Delivery::Accepted);
+        let waiting = match registration.resumption_code_to_send(resumption).await {
+            Ok(Some(waiting)) => waiting,
+            Ok(None) => return Ok(Delivery::Accepted),
+            Err(kyso_registration::Error::MessageBudget { .. }) => {
+                return Ok(Delivery::Unreachable("message-budget"));
+            }
+            Err(error) => return Err(error.into()),
         };
         let minutes = waiting.minutes.to_string();
         let letter = Letter {

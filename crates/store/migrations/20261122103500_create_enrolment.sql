@@ -53,6 +53,8 @@ CREATE TABLE enrolment (
     credential_id     TEXT,
     certified_at      BIGINT,
     device_code_at    BIGINT,
+    -- from another phone, after it was handed in
+    resumed_at        BIGINT,
     binding_id        TEXT,
     bound_at          BIGINT,
     acceptance_id     TEXT,

@@ -650,6 +650,7 @@ fn configuration(ground: &Ground, port: u16, operator_port: u16, catcher: &Catch
          rate_per_second = 1000000\nrate_burst = 1000000\nconcurrency_max = 4096\nwaits_max = 2048\n\
          {database}[keystore]\ncitizen_algorithm = \"{}\"\npool_size = {}\n{}\
          [log]\nfilter = \"warn\"\n\
+         [registration]\ncodes_per_network_hour = 1000000\n\
          [mail]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
          codes_per_minute = 1000000\ncodes_per_hour = 1000000\ncodes_per_day = 1000000\n\
          [sms]\nurl = \"{}\"\ntoken_file = \"sms.token\"\n",

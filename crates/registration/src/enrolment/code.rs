@@ -2,8 +2,8 @@
 //!
 //! What bounds guessing: five tries a code, counted durably before anything is compared; fifteen tries an hour per
 //! enrolment; so a thief of a session has 15 of a million an hour. What bounds SMS pumping: codes an hour per enrolment
-//! and per destination, codes a minute, an hour and a day in all, in counters that decide races; and ranges of numbers that are
-//! sent none. Who is refused keeps the code on its way; notices about a dossier are not counted, nobody can ask for them.
+//! and per destination and per calling network, codes a minute, an hour and a day in all, in counters that decide races; and
+//! ranges of numbers that are sent none. Codes of first bindings have a budget of their own, which nobody unapproved can spend. Who is refused keeps the code on its way; notices about a dossier are not counted, nobody can ask for them.
 
 use kyso_store::Tx;
 
@@ -16,6 +16,10 @@ use crate::{CodeId, EnrolmentId, Error, Registration, Result, Task, secret};
 
 pub(super) const DIGITS: usize = 6;
 pub(super) const HOUR_MS: i64 = 3_600_000;
+/// Budget of the codes that anybody may ask for.
+pub(super) const ACTIVATION: &str = "activation";
+/// Budget of the codes of first bindings.
+pub(super) const DEVICE: &str = "device";
 
 impl Registration {
     /// Sends a new activation code; the one before is void.
@@ -46,7 +50,7 @@ impl Registration {
             table::end_code(&mut tx, &live, "void").await?;
         }
         self.check_prefix(channel, &destination)?;
-        self.allow_message(&mut tx, id, channel, &destination)
+        self.allow_message(&mut tx, id, channel, &destination, ACTIVATION)
             .await?;
         let code_id: CodeId = tx.id();
         let context = code_id.to_string();
@@ -107,6 +111,7 @@ impl Registration {
         id: &EnrolmentId,
         channel: Channel,
         destination: &str,
+        purpose: &str,
     ) -> Result<()> {
         let config = self.config();
         let limits = [
@@ -125,12 +130,35 @@ impl Registration {
                 .await?
                 .map_err(|at| Error::CodeLimit { at, now })?;
         }
-        self.spend_budget(tx, channel).await
+        self.spend_budget(tx, channel, purpose).await
     }
 
-    /// Uses one of the codes that the provider sends in a minute, an hour and a day. Last before the commit: everybody who asks
-    /// writes these rows.
-    pub(super) async fn spend_budget(&self, tx: &mut Tx, channel: Channel) -> Result<()> {
+    /// Uses one of the codes that whoever calls from this network may ask for in an hour. The doors that are open to everybody
+    /// ask it first, so that one caller does not use up what the provider sends.
+    ///
+    /// # Errors
+    /// [`Error::CodeLimit`].
+    pub async fn allow_network(&self, network: &str) -> Result<()> {
+        let mut tx = self.store().write().await?;
+        let now = tx.now();
+        let (subject, most) = (
+            secret::subject("network", network),
+            self.config().codes_per_network_hour,
+        );
+        table::allow(&mut tx, &subject, most, HOUR_MS)
+            .await?
+            .map_err(|at| Error::CodeLimit { at, now })?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Uses one of the codes for this purpose that the provider sends in a minute, an hour and a day. Last before the commit:
+    /// everybody who asks writes these rows.
+    pub(super) async fn spend_budget(
+        &self,
+        tx: &mut Tx,
+        channel: Channel,
+        purpose: &str,
+    ) -> Result<()> {
         let budget = match channel {
             Channel::Sms => self.config().sms_budget,
             Channel::Email => self.config().mail_budget,
@@ -142,7 +170,10 @@ impl Registration {
         ];
         let now = tx.now();
         for (window, most, window_ms) in windows {
-            let subject = secret::subject("budget", &format!("{}:{window}", channel.as_str()));
+            let subject = secret::subject(
+                "budget",
+                &format!("{purpose}:{}:{window}", channel.as_str()),
+            );
             table::allow(tx, &subject, most, window_ms)
                 .await?
                 .map_err(|at| Error::MessageBudget { at, now })?;

@@ -16,6 +16,7 @@ use kyso_signing::task::News;
 use kyso_signing::{BindingId, CredentialId, RequestId, SubjectName};
 use kyso_store::{Tx, failpoint};
 
+use super::code;
 use super::contract::{subscriber, typeset};
 use super::state::{Change, State};
 use super::table::{self, Enrolment};
@@ -65,8 +66,8 @@ impl Registration {
     /// A nonce for binding phone and PIN; the code that goes with it is sent to the citizen.
     ///
     /// # Errors
-    /// [`Error::EnrolmentState`] before the certificate is there or after the phone is bound, [`Error::CodeTooSoon`],
-    /// [`Error::CodeLimit`], [`Error::MessageBudget`].
+    /// [`Error::EnrolmentState`] before the certificate is there or after the phone is bound, [`Error::ResumptionRests`],
+    /// [`Error::CodeTooSoon`], [`Error::CodeLimit`], [`Error::MessageBudget`].
     pub async fn device_challenge(&self, id: &EnrolmentId) -> Result<DeviceChallenge> {
         let (_, credential) = self.certified(id).await?;
         let nonce = self.signing().devices.challenge().await?;
@@ -77,6 +78,13 @@ impl Registration {
             return Err(Error::EnrolmentState { state: row.state });
         }
         let now = tx.now();
+        // Who took a number over opens the enrolment and gets the code: by now its citizen has heard of it.
+        if let Some(resumed_at) = row.resumed_at {
+            let at = resumed_at + self.config().resumption_rest_ms;
+            if now < at {
+                return Err(Error::ResumptionRests { at, now });
+            }
+        }
         if let Some(sent_at) = row.device_code_at {
             let at = sent_at + self.config().code_resend_ms;
             if now < at {
@@ -84,7 +92,7 @@ impl Registration {
             }
         }
         let (channel, destination) = contact(&row)?;
-        self.allow_message(&mut tx, id, channel, &destination)
+        self.allow_message(&mut tx, id, channel, &destination, code::DEVICE)
             .await?;
         table::set_device_code(&mut tx, id).await?;
         enqueue(
@@ -224,12 +232,15 @@ impl Registration {
 
     /// Key and certificate for an approved enrolment. Idempotent from any point where it was interrupted.
     pub(crate) async fn open_credential(&self, keys: &Keystore, id: &EnrolmentId) -> Result<()> {
+        // Read before the transaction: one job holds one connection. Whoever certified it in between changed its state too.
+        let was_certified = self.was_certified(id).await?;
         let mut tx = self.store().read().await?;
         let row = table::by_id(&mut tx, id).await?;
         if row.state != State::Approved {
             return Ok(());
         }
-        if self.was_certified(id).await? {
+        if was_certified {
+            drop(tx);
             return self.refuse_used(id).await;
         }
         let (judged, opening) = (

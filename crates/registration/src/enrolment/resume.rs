@@ -6,9 +6,13 @@
 //! for every number, and the worker finds out whether there is somebody to send the code to. Only a right code is told more.
 //!
 //! Guessing and pumping are bounded as for the first code, in counters of their own: five tries a code, five codes an hour and
-//! number, and the provider's budget.
+//! number. The provider's budget is charged by the worker, only for a code that is sent: numbers nobody has use none of it up.
+//!
+//! Who takes a number over and knows the identity number would get token and code of a first binding both. So after the citizen
+//! has handed in, a resumption is an alarm on every contact, and no phone is bound for
+//! [`crate::RegistrationConfig::resumption_rest_ms`].
 
-use super::code::{DIGITS, HOUR_MS};
+use super::code::{ACTIVATION, DIGITS, HOUR_MS};
 use super::device::{enqueue, notify};
 use super::table::{self, Resumption};
 use super::{CodeToSend, ResumptionView, Started, view};
@@ -21,8 +25,7 @@ impl Registration {
     /// Sends a code to whoever has an enrolment under way with this telephone number; answers the same if nobody has.
     ///
     /// # Errors
-    /// [`Error::Fields`] for what is no number or one of a closed range, [`Error::CodeTooSoon`], [`Error::CodeLimit`],
-    /// [`Error::MessageBudget`].
+    /// [`Error::Fields`] for what is no number or one of a closed range, [`Error::CodeTooSoon`], [`Error::CodeLimit`].
     pub async fn ask_to_resume(&self, phone: &str) -> Result<ResumptionView> {
         let config = self.config();
         let phone = read_phone(phone).map_err(|code| Error::field("phone", code))?;
@@ -62,7 +65,6 @@ impl Registration {
         table::allow(&mut tx, &number, config.codes_per_destination_hour, HOUR_MS)
             .await?
             .map_err(|at| Error::CodeLimit { at, now })?;
-        self.spend_budget(&mut tx, Channel::Sms).await?;
         tx.commit().await?;
         Ok(ResumptionView {
             id,
@@ -73,7 +75,10 @@ impl Registration {
     }
 
     /// The code of a `SendResumptionCode` job; `None` if nobody has an enrolment under way with this number, or it is sent or
-    /// too old, and the job is simply done.
+    /// too old, and the job is simply done. Uses one code of the budget.
+    ///
+    /// # Errors
+    /// [`Error::MessageBudget`]: to be tried later.
     pub async fn resumption_code_to_send(&self, id: &ResumptionId) -> Result<Option<CodeToSend>> {
         let mut tx = self.store().read().await?;
         let now = tx.now();
@@ -88,6 +93,9 @@ impl Registration {
             return Ok(None);
         };
         drop(tx);
+        let mut tx = self.store().write().await?;
+        self.spend_budget(&mut tx, Channel::Sms, ACTIVATION).await?;
+        tx.commit().await?;
         let context = id.to_string();
         let digits = match self.sealed().read(self.store(), &context, &blob).await {
             Ok(digits) => digits,

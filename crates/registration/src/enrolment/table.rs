@@ -41,6 +41,7 @@ pub(crate) struct Enrolment {
     pub(crate) citizen_id: Option<CitizenId>,
     pub(crate) credential_id: Option<String>,
     pub(crate) device_code_at: Option<i64>,
+    pub(crate) resumed_at: Option<i64>,
     pub(crate) binding_id: Option<String>,
     pub(crate) acceptance_id: Option<String>,
     pub(crate) completed_at: Option<i64>,
@@ -53,7 +54,7 @@ macro_rules! columns {
 identity_number, issue_date, issue_place, card_expires_on, birth_date, sex, nationality, province_code, province_name,
 commune_code, commune_name, address_detail, owner_source, paid_at, has_place, activated_at, activated_channel, submitted_at,
 round, risk, flags, locked_by, locked_until, supplement_until, approved_at, approval_seal, citizen_id, credential_id,
-certified_at, device_code_at, binding_id, acceptance_id, completed_at, end_code"
+certified_at, device_code_at, resumed_at, binding_id, acceptance_id, completed_at, end_code"
     };
 }
 
@@ -241,7 +242,7 @@ AND (identity_number IS NULL OR identity_number = $2)
 ORDER BY CASE WHEN identity_number IS NULL THEN 1 ELSE 0 END, touched_at DESC LIMIT 1";
 
 const SET_SESSION: &str = "-- enrolment_set_session
-UPDATE enrolment SET session_hash = $2, touched_at = $3 WHERE id = $1";
+UPDATE enrolment SET session_hash = $2, touched_at = $3, resumed_at = CASE WHEN state = 'started' THEN resumed_at ELSE $3 END WHERE id = $1";
 
 // evidence
 
@@ -1242,6 +1243,7 @@ pub(crate) fn enrolment(row: &Row) -> Result<Enrolment> {
         citizen_id: row.opt_id("citizen_id")?,
         credential_id: row.opt_text("credential_id")?,
         device_code_at: row.opt_int("device_code_at")?,
+        resumed_at: row.opt_int("resumed_at")?,
         binding_id: row.opt_text("binding_id")?,
         acceptance_id: row.opt_text("acceptance_id")?,
         completed_at: row.opt_int("completed_at")?,

@@ -120,8 +120,8 @@ impl Registration {
     /// was made then, so that an officer who has left since changes nothing.
     ///
     /// # Errors
-    /// [`Error::ApprovalForged`] with what disagrees; [`Error::ApprovalLapsed`] if it is no longer enough; the keystore's
-    /// when it is away.
+    /// [`Error::ApprovalForged`] with what disagrees; [`Error::ApprovalLapsed`] if it is no longer enough;
+    /// [`Error::ClockBehind`]; the keystore's when it is away.
     pub async fn approved(&self, keys: &Keystore, id: &EnrolmentId) -> Result<Approved> {
         let mut tx = self.store().read().await?;
         let row = enrolment::by_id(&mut tx, id).await?;
@@ -214,17 +214,20 @@ impl Registration {
             return Err(lapsed("too-few-officers"));
         }
         let age = self.store().now() - last;
-        if !(-kyso_keystore::activation::SKEW_MS_MAX..=self.config().approval_ms).contains(&age) {
+        if age < -kyso_keystore::activation::SKEW_MS_MAX {
+            return Err(Error::ClockBehind);
+        }
+        if age > self.config().approval_ms {
             return Err(lapsed("approval-age"));
         }
         Ok(())
     }
 
     /// Whether an officer was in office when they signed. The row says when they were disabled, under the keystore's seal,
-    /// and so does the ledger, should an older row have been put back.
+    /// and so does the ledger, should an older row have been put back: its earliest line counts, a later one may be added.
     async fn check_in_office(&self, record: &ra::table::Record, issued_at: i64) -> Result<()> {
         let id = record.id.to_string();
-        let lines = ledger::tail(self.store(), &id, Some(DISABLED_EVENT), 1).await?;
+        let lines = ledger::tail(self.store(), &id, Some(DISABLED_EVENT), u32::MAX).await?;
         let left = lines
             .iter()
             .map(|line| line.at)

@@ -19,6 +19,8 @@ crate::everywhere!(
     disabling_does_not_seal_a_forged_record,
     a_risen_requirement_sends_the_dossier_back_to_officers,
     an_old_approval_sends_the_dossier_back_to_officers,
+    a_worker_whose_clock_is_behind_waits,
+    a_clock_that_steps_back_after_the_opening_began_ends_nothing,
     an_approval_is_good_for_one_certificate,
     one_person_in_two_rows_is_one_officer,
     what_was_approved_can_be_asked_again_until_a_row_is_edited,
@@ -461,6 +463,26 @@ async fn an_officer_who_signs_after_leaving_does_not(office: Office) {
     assert_eq!(office.approve(&officer, &person.id).await, State::Approved);
     is_refused(&office, &person, "officer-disabled", "put back").await;
 
+    // A later line appended: the earliest one counts.
+    let officer = office.officer(&[OfficerRole::Vetter]).await;
+    let seal = seal_of(&office, &officer).await;
+    disable(&office, &officer).await;
+    put_back(&office, &officer, &seal).await;
+    office.advance(60_000);
+    let person = office.begin().await;
+    office.hand_in(&person).await;
+    assert_eq!(office.approve(&officer, &person.id).await, State::Approved);
+    office.advance(60_000);
+    let mut tx = office.store.write().await.unwrap();
+    tx.record(kyso_store::Event {
+        kind: "registration.officer.disabled",
+        subject: &officer.id.to_string(),
+        actor: "cli",
+        detail: Default::default(),
+    });
+    tx.commit().await.unwrap();
+    is_refused(&office, &person, "officer-disabled", "line appended").await;
+
     // The row says they left later than they did: the seal says otherwise, without the ledger.
     let (person, officer) = approved(&office).await;
     disable(&office, &officer).await;
@@ -541,6 +563,40 @@ async fn reset(office: &Office, person: &Person) {
         office.database.tamper(&sql).await;
     }
     office.registration.recover().await.unwrap();
+}
+
+async fn a_worker_whose_clock_is_behind_waits(office: Office) {
+    let (person, _) = approved(&office).await;
+    office.advance(-31_000);
+    for _ in 0..3 {
+        office.work().await;
+        let view = office.show(&person).await;
+        assert_eq!((view.state, view.credential), (State::Approved, None));
+        office.advance(100);
+    }
+    office.advance(60_000);
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Certified);
+}
+
+async fn a_clock_that_steps_back_after_the_opening_began_ends_nothing(office: Office) {
+    let (person, _) = approved(&office).await;
+    office.work().await;
+    // As if the worker had died between the opening and its row.
+    for sql in [
+        "UPDATE enrolment SET state = 'approved', credential_id = NULL, certified_at = NULL, approval_seal = NULL WHERE id = '{id}'",
+        "UPDATE ledger_entry SET subject = 'nobody' WHERE kind = 'registration.enrolment.certified' AND subject = '{id}'",
+    ] {
+        let sql = sql.replace("{id}", &person.id.to_string());
+        office.database.tamper(&sql).await;
+    }
+    office.registration.recover().await.unwrap();
+    office.advance(-40_000);
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Approved);
+    office.advance(120_000);
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Certified);
 }
 
 async fn an_approval_is_good_for_one_certificate(office: Office) {

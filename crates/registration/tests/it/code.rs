@@ -12,6 +12,7 @@ crate::everywhere!(
     the_next_code_waits_forty_five_seconds_and_voids_the_one_before,
     codes_are_limited_an_hour_per_person_and_per_destination,
     the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day,
+    one_network_asks_for_so_many_codes_an_hour,
     nodes_racing_for_the_last_message_send_one,
     a_closed_range_of_numbers_is_sent_no_code,
     wrong_tries_are_limited_an_hour_whatever_the_codes,
@@ -254,6 +255,38 @@ async fn the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day(mut office:
     refused_until(DAY - 3_660_002).await;
     office.advance(DAY);
     ask(Channel::Sms).await.1.unwrap();
+}
+
+async fn one_network_asks_for_so_many_codes_an_hour(mut office: Office) {
+    office.with_rules(|rules| rules.codes_per_network_hour = 3);
+    let nodes = [office.registration.clone(), office.another_node().await];
+    let asked: Vec<_> = (0..8)
+        .map(|number| {
+            let node = nodes[number % 2].clone();
+            tokio::spawn(async move { node.allow_network("192.0.2.1").await })
+        })
+        .collect();
+    let mut allowed = 0;
+    for one in asked {
+        match one.await.unwrap() {
+            Ok(()) => allowed += 1,
+            Err(Error::CodeLimit { at, now }) => assert_eq!(at - now, 3_600_000),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(allowed, 3);
+    // Another one asks as if nothing were.
+    office
+        .registration
+        .allow_network("192.0.2.2")
+        .await
+        .unwrap();
+    office.advance(3_600_000);
+    office
+        .registration
+        .allow_network("192.0.2.1")
+        .await
+        .unwrap();
 }
 
 async fn nodes_racing_for_the_last_message_send_one(mut office: Office) {

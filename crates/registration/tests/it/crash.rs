@@ -66,7 +66,12 @@ async fn killed_while_given_up(office: Office) {
     let person = office.certified().await;
     office.registration.recover().await.unwrap();
     office.advance(31 * 86_400_000);
-    let died = run_worker(&office, "registration.fail.after-give-up");
+    let died = run(
+        &office,
+        "registration.fail.after-give-up",
+        "crash::worker",
+        Value::Null,
+    );
     assert!(!died.success(), "the worker was to die");
     let failed = async || {
         let kinds = office.ledger(&person.id).await;

@@ -14,7 +14,9 @@ crate::everywhere!(
     five_wrong_tries_spend_the_code_also_at_once,
     a_right_code_on_two_nodes_resumes_once,
     an_old_code_is_refused_and_its_rows_are_wiped,
-    closed_numbers_and_a_spent_budget_refuse_it,
+    closed_numbers_are_refused,
+    numbers_nobody_has_use_up_no_budget,
+    no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed,
 );
 
 async fn entered(office: &Office) -> Person {
@@ -200,6 +202,7 @@ async fn only_what_is_under_way_with_a_proved_number_is_resumed(office: Office) 
         let resumed = office.registration.resume(&asked, &code, Some(number));
         assert_eq!(resumed.await.unwrap().id, person.id);
     }
+    office.advance(DAY);
     office.finish(&certified).await;
     office.check().await;
 }
@@ -330,16 +333,8 @@ async fn an_old_code_is_refused_and_its_rows_are_wiped(office: Office) {
     assert_eq!((count(rows).await, count(blobs).await), (0, before));
 }
 
-async fn closed_numbers_and_a_spent_budget_refuse_it(mut office: Office) {
-    let budget = Budget {
-        minute: 2,
-        hour: 9,
-        day: 9,
-    };
-    office.with_rules(|rules| {
-        rules.sms_prefixes_refused = vec!["0592".into()];
-        rules.sms_budget = budget;
-    });
+async fn closed_numbers_are_refused(mut office: Office) {
+    office.with_rules(|rules| rules.sms_prefixes_refused = vec!["0592".into()]);
     for (number, code) in [
         ("0592123456", "prefix-refused"),
         ("0281234567", "not-mobile"),
@@ -353,17 +348,104 @@ async fn closed_numbers_and_a_spent_budget_refuse_it(mut office: Office) {
             other => panic!("{other:?}"),
         }
     }
-    ask(&office, "0866123451").await;
-    ask(&office, "0866123452").await;
+}
+
+async fn numbers_nobody_has_use_up_no_budget(mut office: Office) {
+    let (first, second) = (entered(&office).await, entered(&office).await);
+    let waiting = office.certified().await;
+    office.advance(DAY);
+    office.with_rules(|rules| {
+        rules.sms_budget = Budget {
+            minute: 1,
+            hour: 1,
+            day: 2,
+        };
+    });
+    for number in 0..9 {
+        let asked = ask(&office, &format!("086612345{number}")).await;
+        assert_eq!(code_of(&office, &asked).await, None);
+    }
+    let asked = ask(&office, &first.owner.phone).await;
+    assert!(code_of(&office, &asked).await.is_some());
+    // The second is answered as ever; its code waits, and is sent in the next minute that has room.
+    let asked = ask(&office, &second.owner.phone).await;
+    let sent = office.registration.resumption_code_to_send(&asked).await;
+    assert!(matches!(sent.map(drop), Err(Error::MessageBudget { .. })));
+    // Who is approved binds a phone all the same.
+    office
+        .registration
+        .device_challenge(&waiting.id)
+        .await
+        .unwrap();
+}
+
+async fn no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed(office: Office) {
+    // Handed in, and certified a moment later: the rest begins with the resumption.
+    let person = office.begin().await;
+    let officer = office
+        .officer(&[kyso_registration::ra::OfficerRole::Vetter])
+        .await;
+    office.hand_in(&person).await;
+    let asked = ask(&office, &person.owner.phone).await;
+    let code = code_of(&office, &asked).await.unwrap();
+    let number = Some(person.owner.identity_number.as_str());
+    office
+        .registration
+        .resume(&asked, &code, number)
+        .await
+        .unwrap();
+    assert_eq!(office.messages().await, ["resumed"]);
+    office.approve(&officer, &person.id).await;
+    office.work().await;
+    let certified = office.certified().await;
+    let asked = ask(&office, &certified.owner.phone).await;
+    let code = code_of(&office, &asked).await.unwrap();
+    let number = Some(certified.owner.identity_number.as_str());
+    office
+        .registration
+        .resume(&asked, &code, number)
+        .await
+        .unwrap();
+    for person in [&person, &certified] {
+        assert_eq!(office.show(person).await.state, State::Certified);
+        match office
+            .registration
+            .device_challenge(&person.id)
+            .await
+            .map(drop)
+        {
+            Err(Error::ResumptionRests { at, now }) => {
+                assert_eq!(now, office.now());
+                assert!((1..=DAY).contains(&(at - now)), "{at} {now}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    office.advance(DAY - 1_000);
     assert!(matches!(
         office
             .registration
-            .ask_to_resume("0866123453")
+            .device_challenge(&certified.id)
             .await
             .map(drop),
-        Err(Error::MessageBudget { .. })
+        Err(Error::ResumptionRests { .. })
     ));
-    office.advance(60_000);
-    // What was refused used nothing up.
-    ask(&office, "0866123453").await;
+    office.advance(1_000);
+    for person in [&person, &certified] {
+        office.finish(person).await;
+        assert_eq!(office.show(person).await.state, State::Complete);
+    }
+    // What was resumed before it was handed in rests not.
+    let begun = entered(&office).await;
+    let asked = ask(&office, &begun.owner.phone).await;
+    let code = code_of(&office, &asked).await.unwrap();
+    let number = Some(begun.owner.identity_number.as_str());
+    office
+        .registration
+        .resume(&asked, &code, number)
+        .await
+        .unwrap();
+    office.certify(&begun).await;
+    office.finish(&begun).await;
+    office.check().await;
 }

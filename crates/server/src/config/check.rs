@@ -167,6 +167,13 @@ impl Config {
         if self.registration.approval_days == 0 {
             faults.add("registration", "approval_days", "choose at least 1");
         }
+        if self.registration.codes_per_network_hour == 0 {
+            faults.add(
+                "registration",
+                "codes_per_network_hour",
+                "choose at least 1",
+            );
+        }
     }
 
     fn check_mail(&self, faults: &mut Faults) {
@@ -421,6 +428,10 @@ mod tests {
             (
                 "[registration]\napproval_days = 0",
                 "registration.approval_days",
+            ),
+            (
+                "[registration]\ncodes_per_network_hour = 0",
+                "registration.codes_per_network_hour",
             ),
             ("[mail]\ncodes_per_hour = 0", "mail.codes_per_hour"),
             ("[sms]\ncodes_per_minute = 0", "sms.codes_per_minute"),

@@ -193,6 +193,12 @@ section! {
         officers_required: u32 = 1_u32;
         /// How old, in days, an officer's signature may be when the credential is opened; then officers decide anew.
         approval_days: u32 = 7_u32;
+        /// Most codes that one network (an IPv4 address, a /64) may ask for in an hour, by whatever channel. More people than
+        /// that behind the address of one hall: raise it for the day.
+        codes_per_network_hour: u32 = 60_u32;
+        /// Hours for which no phone is bound after an enrolment that was handed in was resumed from another phone; its citizen
+        /// is told on every contact, and can call.
+        resumption_rest_hours: u32 = 24_u32;
         /// Largest photo in bytes.
         photo_bytes_max: usize = 8 * 1024 * 1024_usize;
         /// Days for which photos are kept of an enrolment that was rejected, abandoned or expired; their digests stay. Those of
@@ -216,8 +222,8 @@ section! {
         user: String = "";
         /// File with the password.
         password_file: PathBuf = "";
-        /// Most codes that are sent by mail in a minute, whoever asks; beyond it `message-budget` is answered. Notices about a
-        /// dossier are not counted.
+        /// Most codes that are sent by mail in a minute, whoever asks; beyond it `message-budget` is answered. As many again
+        /// are sent for first bindings of approved citizens. Notices about a dossier are not counted.
         codes_per_minute: u32 = 600_u32;
         /// The same in an hour.
         codes_per_hour: u32 = 10_000_u32;
@@ -234,7 +240,8 @@ section! {
         /// File with the bearer token.
         token_file: PathBuf = "";
         /// Most codes that are sent by SMS in a minute, whoever asks: what somebody who has codes sent to numbers of their own
-        /// can cost (SMS pumping). Beyond it `message-budget` is answered. Notices about a dossier are not counted.
+        /// can cost (SMS pumping). Beyond it `message-budget` is answered, and codes to resume with wait. As many again are sent
+        /// for first bindings of approved citizens. Notices about a dossier are not counted.
         codes_per_minute: u32 = 120_u32;
         /// The same in an hour.
         codes_per_hour: u32 = 2_000_u32;

@@ -26,6 +26,9 @@ pub struct Anyone {
     pub network: IpAddr,
 }
 
+/// The network that calls, as in [`Anyone`], where somebody else's bucket is spent.
+pub struct Network(pub IpAddr);
+
 /// A portal, by HTTP Basic with its client id and secret.
 pub struct Portal(pub kyso_signing::portal::Portal);
 
@@ -54,6 +57,14 @@ impl FromRequestParts<App> for Anyone {
         let network = app.network(parts);
         app.spend(("network", network))?;
         Ok(Self { network })
+    }
+}
+
+impl FromRequestParts<App> for Network {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(app.network(parts)))
     }
 }
 

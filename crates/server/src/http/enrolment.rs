@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body::{self, Body};
-use super::caller::{Anyone, Enrolling, Own};
+use super::caller::{Anyone, Enrolling, Network, Own};
 use super::cookie::Jar;
 use super::page::Size;
 use super::wire::{DeviceKeyWire, DeviceSignatureWire, SealedPinWire, from_base64url};
@@ -404,10 +404,19 @@ pub async fn show_current_enrolment(
     responses((status = 202, body = ResumptionWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn create_resumption(
     State(app): State<App>,
-    _: Anyone,
+    anyone: Anyone,
     Body(new): Body<NewResumptionWire>,
 ) -> Result<(StatusCode, Json<ResumptionWire>), Problem> {
-    let asked = counted(app.platform.registration.ask_to_resume(&new.phone).await)?;
+    let registration = &app.platform.registration;
+    let asked = counted(
+        async {
+            registration
+                .allow_network(&anyone.network.to_string())
+                .await?;
+            registration.ask_to_resume(&new.phone).await
+        }
+        .await,
+    )?;
     let wire = ResumptionWire {
         id: asked.id.to_string(),
         destination: asked.destination,
@@ -503,11 +512,19 @@ pub async fn pay_enrolment(
 pub async fn send_activation_code(
     State(app): State<App>,
     Enrolling(id): Enrolling,
+    Network(network): Network,
     Body(wire): Body<ChannelWire>,
 ) -> Result<(StatusCode, Json<CodeWire>), Problem> {
     let channel = Channel::read(&wire.channel)
         .ok_or_else(|| Problem::new("body-malformed").with_field("channel", "unknown"))?;
-    let code = counted(app.platform.registration.request_code(&id, channel).await)?;
+    let registration = &app.platform.registration;
+    let code = counted(
+        async {
+            registration.allow_network(&network.to_string()).await?;
+            registration.request_code(&id, channel).await
+        }
+        .await,
+    )?;
     Ok((StatusCode::ACCEPTED, Json(code.into())))
 }
 

@@ -496,6 +496,8 @@ fn registration_config(loaded: &Loaded) -> Result<RegistrationConfig, Error> {
         age_min: i32::try_from(config.age_min).unwrap_or(i32::MAX),
         officers_required: i64::from(config.officers_required),
         approval_ms: i64::from(config.approval_days) * 86_400_000,
+        codes_per_network_hour: i64::from(config.codes_per_network_hour),
+        resumption_rest_ms: i64::from(config.resumption_rest_hours) * 3_600_000,
         photo_bytes_max: config.photo_bytes_max,
         photo_kept_ms: i64::from(config.photo_days) * 86_400_000,
         sms_budget: Budget {

@@ -438,6 +438,12 @@ pub const ENTRIES: &[Entry] = &[
         "Đang có quá nhiều người nhận mã. Thử lại sau, hoặc gọi hỗ trợ.",
         "As many codes were sent as are sent in a while; try again as late as Retry-After says.",
     ),
+    entry(
+        "resumption-rests",
+        429,
+        "Hồ sơ vừa mở trên máy khác. Chờ rồi gắn máy, hoặc gọi hỗ trợ.",
+        "The enrolment was resumed after it was handed in: no phone is bound for as long as Retry-After says.",
+    ),
     entry("code-wrong", 422, "Mã chưa đúng.", "The code is wrong."),
     entry(
         "code-none",

@@ -34,6 +34,7 @@ impl From<kyso_registration::Error> for Problem {
                 return Problem::new("decision-refused").with_field("statement", code);
             }
             E::CodeTooSoon { at, now } => return later("code-too-soon", *at, *now),
+            E::ResumptionRests { at, now } => return later("resumption-rests", *at, *now),
             E::CodeLimit { at, now } => return later("code-limit", *at, *now),
             E::MessageBudget { at, now } => return later("message-budget", *at, *now),
             E::CodeNone => "code-none",

@@ -726,11 +726,17 @@ fn write_configuration(folder: &Folder, url: &str, catcher: &Catcher, options: &
     if !server.contains("rate_") {
         server.push_str("\nrate_per_second = 100000\nrate_burst = 100000\n");
     }
+    // One network asks for everybody.
+    let network = if options.configuration.contains("[registration]") {
+        ""
+    } else {
+        "[registration]\ncodes_per_network_hour = 100000\n"
+    };
     let text = format!(
         "{}\n{keystore}\
          [server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\n{server}\n\
          [database]\nurl = \"{url}\"\n\
-         [mail]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
+         {network}[mail]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
          [sms]\nurl = \"{}\"\ntoken_file = \"sms.token\"\n\
          [webhook]\ndanger_allow_private_addresses = true\n\
          [log]\nformat = \"json\"\n",
