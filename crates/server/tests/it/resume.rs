@@ -1,6 +1,7 @@
 //! An enrolment goes on from another phone, over the wire.
 
 use kyso_phone::Owner;
+use kyso_store::testing::Database;
 
 use crate::harness::{CAMPAIGN, Options, World};
 use crate::refusals::code;
@@ -47,5 +48,24 @@ async fn goes_on(world: World) {
     let shown = other.enrolment(&resumed).await.unwrap();
     assert_eq!(shown["owner"]["full_name"], owner.full_name.as_str());
     other.pay(&resumed).await.unwrap();
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_network_asks_for_so_many_codes_and_no_more() {
+    let options = Options {
+        configuration: "[registration]\ncodes_per_network_hour = 2\n".into(),
+        ..Options::default()
+    };
+    let world = World::on(Database::sqlite().await, options).await;
+    let caller = world.phone();
+    caller.ask_to_resume("0866123451").await.unwrap();
+    caller.ask_to_resume("0866123452").await.unwrap();
+    assert_eq!(code(caller.ask_to_resume("0866123453").await), "code-limit");
+    // The other door is the same.
+    let owner = Owner::invented(8);
+    let enrolment = caller.enrol(CAMPAIGN).await.unwrap();
+    caller.put_owner(&enrolment, &owner).await.unwrap();
+    assert_eq!(code(caller.ask_code(&enrolment, "sms").await), "code-limit");
     world.finish().await;
 }
