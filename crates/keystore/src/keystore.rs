@@ -236,6 +236,11 @@ impl Keystore {
         self.threads(backend)?.run(citizen::approval_key).await
     }
 
+    /// The backend that makes new keys.
+    pub fn default_backend(&self) -> BackendName {
+        self.inner.default_backend
+    }
+
     /// The configured backends, the one that makes new keys first.
     pub fn backends(&self) -> Vec<BackendName> {
         let default = self.inner.default_backend;

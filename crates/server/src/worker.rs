@@ -148,7 +148,7 @@ impl Worker {
     /// What must be there before the first job: the approval keys for phones, and jobs of rows left in the middle.
     async fn start(&self) -> Result<(), Error> {
         self.publish_approval_keys().await;
-        self.platform.signing.recover().await?;
+        self.platform.signing.recover(&self.keys).await?;
         self.platform.registration.recover().await?;
         self.platform.authority.schedule().await?;
         Ok(())

@@ -220,17 +220,18 @@ impl Signing {
     }
 
     /// Asks again for every work that rows say is outstanding. The worker's first act: a job lost with an old database, or
-    /// never written by an older version, is found here.
+    /// never written by an older version, is found here. Drops what was made ahead of need by another backend than today's.
     ///
     /// # Errors
     /// Only the store's.
-    pub async fn recover(&self) -> Result<()> {
+    pub async fn recover(&self, keys: &Keystore) -> Result<()> {
         let store = &self.inner.store;
         let approved = request::table::open_work(store).await?;
         let bindings = credential::table::open_bindings(store).await?;
         let deliveries = webhook::table::open(store).await?;
         let mut tx = store.write().await?;
         let now = tx.now();
+        credential::table::drop_pooled_but(&mut tx, keys.default_backend()).await?;
         for (request, credential) in approved {
             task::enqueue(
                 &mut tx,

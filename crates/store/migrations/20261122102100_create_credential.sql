@@ -58,13 +58,14 @@ CREATE TABLE credential_free_portal (
     PRIMARY KEY (credential_id, portal_id)
 );
 
--- Sealed RSA pairs made ahead of need. A row is first promised to a credential, then deleted when its key is in that credential.
+-- Sealed RSA pairs made ahead of need, by the backend that makes new keys. A row is first promised to a credential, then deleted when its key is in that credential.
 CREATE TABLE pooled_key (
     id            TEXT   PRIMARY KEY,
+    backend       TEXT   NOT NULL,
     algorithm     TEXT   NOT NULL,
     sealed        BYTEA  NOT NULL,
     credential_id TEXT,
     created_at    BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX pooled_key_one_promise ON pooled_key (credential_id);
-CREATE INDEX pooled_key_free ON pooled_key (algorithm, id) WHERE credential_id IS NULL;
+CREATE INDEX pooled_key_free ON pooled_key (backend, algorithm, id) WHERE credential_id IS NULL;

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use kyso_keystore::{BackendName, CitizenKey};
 use kyso_store::testing::{Database, Folder, skip};
 
 use crate::harness::{Citizen, Node, Options, PIN, World, dossier, kyso, said, until};
@@ -168,7 +169,12 @@ async fn the_whole_mission_on_a_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_of_the_older_keystore_are_bound_and_sign_after_the_default_changed() {
     let Some(token) = Token::new() else { return };
-    let mut world = World::sqlite().await;
+    // RSA, since only RSA pairs are made ahead of need.
+    let options = Options {
+        algorithm: "rsa-2048",
+        ..Options::default()
+    };
+    let mut world = World::on(Database::sqlite().await, options).await;
     let citizen = world.citizen(1).await;
     // Another's key is certified there, and no phone is bound to it yet.
     let (phone, enrolment, owner) = world.submitted(3).await;
@@ -181,8 +187,8 @@ async fn keys_of_the_older_keystore_are_bound_and_sign_after_the_default_changed
     let path = world.folder.path().join("kyso.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let moved = text.replace(
-        "[keystore]\ncitizen_algorithm = \"p-256\"\n",
-        &token.section("p-256"),
+        "[keystore]\ncitizen_algorithm = \"rsa-2048\"\n",
+        &token.section("rsa-2048"),
     );
     assert_ne!(moved, text);
     std::fs::write(&path, moved).unwrap();
@@ -215,8 +221,12 @@ async fn keys_of_the_older_keystore_are_bound_and_sign_after_the_default_changed
         })
         .await
         .unwrap();
-    // Who comes now has a key in the token.
+    // Who comes now has a key in the token, not a pair that the older keystore made ahead of need.
     let new = world.citizen(2).await;
+    let sql = "-- test.newest_key\nSELECT key_row FROM credential ORDER BY created_at DESC, id DESC LIMIT 1";
+    let row = world.database.store.one(sql, &[]).await.unwrap();
+    let key = CitizenKey::from_bytes(row.bytes("key_row").unwrap()).unwrap();
+    assert_eq!(key.backend(), BackendName::Pkcs11);
     world.signed(&new, &[dossier(2)]).await;
     world.finish().await;
 }

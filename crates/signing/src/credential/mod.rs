@@ -174,8 +174,9 @@ impl Credentials {
         if !algorithm.is_rsa() {
             return Ok(made);
         }
+        let backend = keys.default_backend();
         loop {
-            let pooled = table::count_pooled(&self.inner.store, algorithm).await?;
+            let pooled = table::count_pooled(&self.inner.store, backend, algorithm).await?;
             // A few at a time: what is made is stored soon, and a stop loses little.
             let want = self.inner.config.pool_size.saturating_sub(pooled).min(2);
             if want == 0 {
@@ -248,7 +249,10 @@ impl Credentials {
     async fn make_key(&self, keys: &Keystore, credential: &Credential) -> Result<CitizenKey> {
         let id = credential.id;
         let pooled = match credential.algorithm.is_rsa() {
-            true => self.promise(id, credential.algorithm).await?,
+            true => {
+                self.promise(id, keys.default_backend(), credential.algorithm)
+                    .await?
+            }
             false => None,
         };
         failpoint!("signing.open.before-key");
@@ -288,12 +292,13 @@ impl Credentials {
     async fn promise(
         &self,
         id: CredentialId,
+        backend: kyso_keystore::BackendName,
         algorithm: KeyAlgorithm,
     ) -> Result<Option<kyso_keystore::PooledKey>> {
         // Two openings may reach for the same row on PostgreSQL; the one that comes second asks again.
         for _ in 0..4 {
             let mut tx = self.inner.store.write().await?;
-            let promised = table::promise(&mut tx, id, algorithm).await;
+            let promised = table::promise(&mut tx, id, backend, algorithm).await;
             if constraint(&promised).is_some() {
                 continue;
             }
@@ -301,7 +306,8 @@ impl Credentials {
                 tx.commit().await?;
                 return Ok(Some(pooled));
             }
-            if table::count_pooled(&self.inner.store, algorithm).await? == 0 {
+            drop(tx);
+            if table::count_pooled(&self.inner.store, backend, algorithm).await? == 0 {
                 break;
             }
         }

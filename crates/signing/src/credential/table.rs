@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kyso_keystore::{CitizenKey, Consent, PooledKey};
+use kyso_keystore::{BackendName, CitizenKey, Consent, PooledKey};
 use kyso_pki::algorithm::KeyAlgorithm;
 use kyso_store::{BlobId, Row, Store, Tx, Value};
 
@@ -39,6 +39,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     PROMISED,
     PROMISE,
     FORGET_POOLED,
+    DROP_POOLED,
     ADD_POOLED,
     COUNT_POOLED,
     INSERT_BINDING,
@@ -130,21 +131,24 @@ const LOCK: &str = "-- credential.lock
 UPDATE credential SET pin_locked_at = $2 WHERE id = $1 AND pin_locked_at IS NULL";
 
 const PROMISED: &str = "-- credential.promised_key
-SELECT id, sealed FROM pooled_key WHERE credential_id = $1";
+SELECT id, sealed FROM pooled_key WHERE credential_id = $1 AND backend = $2";
 
 const PROMISE: &str = "-- credential.promise_key
 UPDATE pooled_key SET credential_id = $1
-WHERE id = (SELECT id FROM pooled_key WHERE credential_id IS NULL AND algorithm = $2 ORDER BY id LIMIT 1) AND credential_id IS NULL
+WHERE id = (SELECT id FROM pooled_key WHERE credential_id IS NULL AND backend = $2 AND algorithm = $3 ORDER BY id LIMIT 1) AND credential_id IS NULL
 RETURNING id, sealed";
 
 const FORGET_POOLED: &str = "-- credential.forget_pooled_key
 DELETE FROM pooled_key WHERE credential_id = $1";
 
+const DROP_POOLED: &str = "-- credential.drop_pooled_keys
+DELETE FROM pooled_key WHERE backend <> $1";
+
 const ADD_POOLED: &str = "-- credential.add_pooled_key
-INSERT INTO pooled_key (id, algorithm, sealed, created_at) VALUES ($1, $2, $3, $4)";
+INSERT INTO pooled_key (id, backend, algorithm, sealed, created_at) VALUES ($1, $2, $3, $4, $5)";
 
 const COUNT_POOLED: &str = "-- credential.count_pooled_keys
-SELECT COUNT(*) AS pooled FROM pooled_key WHERE algorithm = $1 AND credential_id IS NULL";
+SELECT COUNT(*) AS pooled FROM pooled_key WHERE backend = $1 AND algorithm = $2 AND credential_id IS NULL";
 
 const INSERT_BINDING: &str = "-- credential.insert_binding
 INSERT INTO binding (id, credential_id, purpose, state, nonce, statement, device_id, device_key, device_digest, signature, sealed_pin, consent, current_pin, created_at)
@@ -565,18 +569,27 @@ pub(crate) fn version(key: &CitizenKey) -> i64 {
     i64::try_from(key.version()).unwrap_or(i64::MAX)
 }
 
-/// The pooled key promised to this credential, promising one now if there is one.
+/// The pooled key of this backend promised to this credential, promising one now if there is one.
 pub(crate) async fn promise(
     tx: &mut Tx,
     id: CredentialId,
+    backend: BackendName,
     algorithm: KeyAlgorithm,
 ) -> Result<Option<PooledKey>> {
-    if let Some(row) = tx.optional(PROMISED, &[id.into()]).await? {
+    if let Some(row) = tx
+        .optional(PROMISED, &[id.into(), backend.as_str().into()])
+        .await?
+    {
         return Ok(Some(PooledKey::from_bytes(row.bytes("sealed")?)?));
     }
-    let row = tx
-        .optional(PROMISE, &[id.into(), algorithm.as_str().into()])
-        .await?;
+    // One of another backend, promised before the default changed, is in the way.
+    forget_pooled(tx, id).await?;
+    let args: [Value; 3] = [
+        id.into(),
+        backend.as_str().into(),
+        algorithm.as_str().into(),
+    ];
+    let row = tx.optional(PROMISE, &args).await?;
     row.map(|row| Ok(PooledKey::from_bytes(row.bytes("sealed")?)?))
         .transpose()
 }
@@ -584,6 +597,11 @@ pub(crate) async fn promise(
 pub(crate) async fn forget_pooled(tx: &mut Tx, id: CredentialId) -> Result<()> {
     tx.execute(FORGET_POOLED, &[id.into()]).await?;
     Ok(())
+}
+
+/// Drops the pairs of every backend but this one, which makes the new keys; how many there were.
+pub(crate) async fn drop_pooled_but(tx: &mut Tx, backend: BackendName) -> Result<u64> {
+    Ok(tx.execute(DROP_POOLED, &[backend.as_str().into()]).await?)
 }
 
 pub(crate) async fn add_pooled(
@@ -597,6 +615,7 @@ pub(crate) async fn add_pooled(
         .map(|key| {
             vec![
                 tx.id::<PooledKeyId>().into(),
+                key.backend().as_str().into(),
                 algorithm.as_str().into(),
                 key.as_bytes().into(),
                 tx.now().into(),
@@ -607,9 +626,16 @@ pub(crate) async fn add_pooled(
     Ok(())
 }
 
-pub(crate) async fn count_pooled(store: &Store, algorithm: KeyAlgorithm) -> Result<usize> {
+pub(crate) async fn count_pooled(
+    store: &Store,
+    backend: BackendName,
+    algorithm: KeyAlgorithm,
+) -> Result<usize> {
     let pooled = store
-        .one(COUNT_POOLED, &[algorithm.as_str().into()])
+        .one(
+            COUNT_POOLED,
+            &[backend.as_str().into(), algorithm.as_str().into()],
+        )
         .await?
         .int("pooled")?;
     Ok(usize::try_from(pooled).unwrap_or(0))

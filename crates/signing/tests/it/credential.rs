@@ -7,7 +7,7 @@ use kyso_signing::portal::Scopes;
 use kyso_signing::{Error, KeyAlgorithm, task};
 
 use crate::everywhere;
-use crate::office::Office;
+use crate::office::{Office, software_keys};
 
 everywhere!(
     opening_again_goes_on_where_it_stopped_and_changes_nothing_when_done,
@@ -16,6 +16,7 @@ everywhere!(
     a_credential_given_up_frees_the_citizen_and_revokes_what_was_issued,
     a_credential_ends_with_its_certificate,
     rsa_keys_come_from_the_pool_and_the_pool_is_filled_again,
+    pairs_of_a_backend_that_makes_no_new_keys_are_neither_promised_nor_counted_nor_kept,
 );
 
 async fn standing(office: &Office, credential: kyso_signing::CredentialId) -> Standing {
@@ -298,4 +299,34 @@ async fn rsa_keys_come_from_the_pool_and_the_pool_is_filled_again(office: Office
             .unwrap(),
         2
     );
+}
+
+async fn pairs_of_a_backend_that_makes_no_new_keys_are_neither_promised_nor_counted_nor_kept(
+    office: Office,
+) {
+    let rsa = KeyAlgorithm::Rsa2048;
+    let signing = office.with_pool(1);
+    let credentials = &signing.credentials;
+    let older = software_keys(&office.key_folder);
+    let is_changed = office.keys.default_backend() != older.default_backend();
+    assert_eq!(credentials.fill_pool(&older, rsa).await.unwrap(), 1);
+    let opening = office.opening(rsa);
+    if is_changed {
+        let credential = credentials.open(&office.keys, &opening).await.unwrap();
+        let key = credentials.key(&credential.id).await.unwrap();
+        assert_eq!(key.backend(), office.keys.default_backend());
+    }
+    let made = credentials.fill_pool(&office.keys, rsa).await.unwrap();
+    assert_eq!(made, usize::from(is_changed));
+    let count = async |sql| {
+        let row = office.store.one(sql, &[]).await.unwrap();
+        row.int("pooled").unwrap()
+    };
+    let all = "-- test.pooled\nSELECT COUNT(*) AS pooled FROM pooled_key";
+    assert_eq!(count(all).await, 1 + i64::from(is_changed));
+    signing.recover(&office.keys).await.unwrap();
+    assert_eq!(count(all).await, 1);
+    let of_software =
+        "-- test.of_software\nSELECT COUNT(*) AS pooled FROM pooled_key WHERE backend = 'software'";
+    assert_eq!(count(of_software).await, i64::from(!is_changed));
 }

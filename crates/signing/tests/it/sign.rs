@@ -402,7 +402,7 @@ async fn work_whose_jobs_were_lost_is_found_again_at_start(office: Office) {
         .unwrap();
     office.database.tamper("DELETE FROM job").await;
     assert!(office.work().await.is_empty());
-    office.signing.recover().await.unwrap();
+    office.signing.recover(&office.keys).await.unwrap();
     office.work().await;
     assert_signed(&office, view.id).await;
 }
