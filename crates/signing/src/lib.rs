@@ -331,10 +331,6 @@ impl Signing {
 /// How far back a clock may step and be held in place. A larger step is a clock that was wrong before, and is followed.
 const CLOCK_BACK_MS_MAX: i64 = 86_400_000;
 
-/// Ledger lines read to find a key row's newest version: several, because nodes whose clocks differ may have written the last ones
-/// out of order.
-const LINES_READ: u32 = 16;
-
 /// Key versions remembered by a process: some megabytes.
 const VERSIONS_MAX: usize = 100_000;
 
@@ -380,7 +376,7 @@ impl Inner {
         }
         let recorded = match known {
             Some(known) if known > row => known,
-            _ => self.recorded_version(credential, LINES_READ).await?,
+            _ => self.recorded_version(credential).await?,
         };
         if recorded <= row {
             self.key_is(credential, row);
@@ -397,24 +393,20 @@ impl Inner {
         }
     }
 
-    /// The newest version of a key row that the ledger has, among its last lines about it.
-    pub(crate) async fn recorded_version(
-        &self,
-        credential: CredentialId,
-        lines: u32,
-    ) -> Result<i64> {
-        let lines = ledger::tail(
-            &self.store,
-            &credential.to_string(),
-            Some(credential::KEY_CHANGED),
-            lines,
-        )
+    /// The newest version of a key row that the ledger has, among all its lines about it: whoever can append lines would fill
+    /// any window of the last ones.
+    pub(crate) async fn recorded_version(&self, credential: CredentialId) -> Result<i64> {
+        let subject = credential.to_string();
+        let mut newest = 0;
+        ledger::each_of_kind(&self.store, &subject, credential::KEY_CHANGED, |line| {
+            let version = line
+                .detail
+                .get("version")
+                .and_then(|version| version.as_i64());
+            newest = newest.max(version.unwrap_or(0));
+        })
         .await?;
-        Ok(lines
-            .iter()
-            .filter_map(|line| line.detail.get("version")?.as_i64())
-            .max()
-            .unwrap_or(0))
+        Ok(newest)
     }
 
     fn known_version(&self, credential: CredentialId) -> Option<i64> {

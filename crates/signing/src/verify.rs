@@ -211,7 +211,7 @@ impl Signing {
                     );
                 }
                 let version = crate::credential::table::version(&key);
-                let recorded = self.inner.recorded_version(credential, 1_000).await?;
+                let recorded = self.inner.recorded_version(credential).await?;
                 if recorded != version {
                     verified.broken(
                         "I7",
