@@ -18,7 +18,7 @@ use kyso_registration::task::Event;
 use kyso_registration::{CodeId, EnrolmentId, ResumptionId, Task as RegistrationTask};
 use kyso_signing::credential::BindingState;
 use kyso_signing::request::RequestState;
-use kyso_signing::task::Done;
+use kyso_signing::task::{Done, TriedFor};
 use kyso_signing::webhook::CallOutcome;
 use kyso_store::{Job, ledger};
 use tokio::sync::watch;
@@ -592,7 +592,10 @@ fn count_pins(done: &[Done]) {
                 state: RequestState::Pending,
                 ..
             } => ("approval", true, false),
-            Done::PinLocked { .. } => ("approval", true, true),
+            Done::PinLocked { tried, .. } => match tried {
+                TriedFor::Approval => ("approval", true, true),
+                TriedFor::Binding => ("binding", true, true),
+            },
             Done::Binding {
                 state: BindingState::Refused { code },
                 ..

@@ -81,7 +81,15 @@ pub enum Done {
     PinLocked {
         credential: CredentialId,
         enrolment: String,
+        tried: TriedFor,
     },
+}
+
+/// What a PIN was tried for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TriedFor {
+    Approval,
+    Binding,
 }
 
 impl Task {

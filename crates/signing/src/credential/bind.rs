@@ -14,7 +14,7 @@ use kyso_store::Job;
 use super::table::BindingWork;
 use super::*;
 use crate::DeviceId;
-use crate::task::{Done, News};
+use crate::task::{Done, News, TriedFor};
 
 impl Credentials {
     /// The code that a first binding with this nonce must know, for the message to the citizen; `None` once the key is bound or gone.
@@ -189,7 +189,8 @@ impl Credentials {
         failpoint!("signing.bind.after-compare");
         match outcome {
             Ok(BindingOutcome::Bound { key: bound }) => {
-                self.store_binding(job, id, &work, &raised, &bound).await
+                self.store_binding(keys, job, id, &work, &raised, &bound)
+                    .await
             }
             Ok(BindingOutcome::Wrong {
                 tries_left,
@@ -207,6 +208,7 @@ impl Credentials {
 
     async fn store_binding(
         &self,
+        keys: &Keystore,
         job: &Job,
         id: BindingId,
         work: &BindingWork,
@@ -232,8 +234,9 @@ impl Credentials {
             .await;
             if constraint(&inserted).is_some_and(|name| name.starts_with("device_one_")) {
                 drop(tx);
+                // The code or PIN was right: the try that it cost is given back.
                 return self
-                    .refuse_binding(job, id, work, "device-already-bound", None)
+                    .settle_and_refuse(keys, job, id, work, before, "device-already-bound")
                     .await;
             }
             inserted?;
@@ -274,16 +277,33 @@ impl Credentials {
         key: &CitizenKey,
         error: kyso_keystore::Error,
     ) -> Result<Option<Done>> {
+        let tried = Tried::Binding(Box::new(work.request()?));
+        let is_ours = work.attempt.as_deref() == Some(&id.to_string()) && key.is_raised_for(&tried);
+        match crate::request::refusal_code(&error).filter(|_| is_ours) {
+            Some(code) => self.settle_and_refuse(keys, job, id, work, key, code).await,
+            None => self.refuse_binding_for(job, id, work, error).await,
+        }
+    }
+
+    /// Compares the try that the row is raised for, stores what it leaves of the tries, and refuses the binding with this code.
+    async fn settle_and_refuse(
+        &self,
+        keys: &Keystore,
+        job: &Job,
+        id: BindingId,
+        work: &BindingWork,
+        key: &CitizenKey,
+        code: &str,
+    ) -> Result<Option<Done>> {
         use kyso_keystore::Error as E;
         let owner = id.to_string();
         let tried = Tried::Binding(Box::new(work.request()?));
-        let is_ours = work.attempt.as_deref() == Some(&owner) && key.is_raised_for(&tried);
-        let Some(code) = crate::request::refusal_code(&error).filter(|_| is_ours) else {
-            return self.refuse_binding_for(job, id, work, error).await;
-        };
         let now = self.inner.now(self.inner.store.now());
         let credential = work.credential.to_string();
-        match keys.settle(key, &credential, tried, now).await {
+        failpoint!("signing.bind.before-settle");
+        let settled = keys.settle(key, &credential, tried, now).await;
+        failpoint!("signing.bind.after-settle");
+        match settled {
             Ok(Settlement::Right { key: reset }) => {
                 let mut tx = self.inner.store.write().await?;
                 if !table::settle_one(&mut tx, work.credential, &owner, key, &reset).await? {
@@ -411,6 +431,7 @@ impl Credentials {
             return Ok(Some(Done::PinLocked {
                 credential: work.credential,
                 enrolment: work.enrolment.clone(),
+                tried: TriedFor::Binding,
             }));
         }
         Ok(Some(work.done(

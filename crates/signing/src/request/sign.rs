@@ -30,7 +30,7 @@ use super::*;
 use crate::billing;
 use crate::credential::table::{self as credential_table, KeyChange};
 use crate::credential::{record as record_credential, record_key};
-use crate::task::{Done, News};
+use crate::task::{Done, News, TriedFor};
 
 /// Operations a batch has at the keystore at once: enough for every core or session, few enough for its queue.
 const SIDE_BY_SIDE: usize = 32;
@@ -1020,6 +1020,7 @@ fn record_locked(tx: &mut Tx, work: &Work, done: &mut Vec<Done>) {
     done.push(Done::PinLocked {
         credential: work.credential,
         enrolment: work.enrolment.clone(),
+        tried: TriedFor::Approval,
     });
 }
 

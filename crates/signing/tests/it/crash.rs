@@ -31,6 +31,9 @@ const SIGN: [&str; 8] = [
 /// Where the settling of a try that was never compared can be cut.
 const SETTLE: [&str; 2] = ["signing.sign.before-settle", "signing.sign.after-settle"];
 
+/// The same of a binding.
+const SETTLE_BINDING: [&str; 2] = ["signing.bind.before-settle", "signing.bind.after-settle"];
+
 /// Where the opening of a credential can be cut.
 const OPEN: [&str; 4] = [
     "signing.open.before-key",
@@ -73,6 +76,7 @@ on_both_databases!(
     a_wrong_pin_that_an_outage_kept_from_being_compared_counts_once_and_locks_as_ever,
     a_try_held_up_by_a_suspension_is_settled_and_nothing_is_signed,
     killed_while_settling_the_try_is_settled_once,
+    killed_while_settling_a_binding_no_try_is_burnt,
     a_binding_that_an_outage_outlived_costs_no_try,
     a_try_taken_away_before_it_was_compared_counts_and_the_fifth_is_told,
     rows_that_do_not_agree_cost_their_own_request_only,
@@ -486,6 +490,27 @@ async fn killed_while_settling_the_try_is_settled_once(office: Office) {
             Some(4),
             "{place}"
         );
+    }
+    office.check().await;
+}
+
+async fn killed_while_settling_a_binding_no_try_is_burnt(office: Office) {
+    let opening = office.opening(KeyAlgorithm::P256);
+    let credentials = &office.signing.credentials;
+    let credential = credentials.open(&office.keys, &opening).await.unwrap();
+    let phone = Phone::new(&office, credential);
+    for place in SETTLE_BINDING {
+        let binding = phone.ask_to_bind(&office, PIN).await.unwrap();
+        outage(&office, "signing.bind.before-compare").await;
+        killed(&office, place, "work").await;
+        recover(&office).await;
+        let state = credentials.binding(&binding.id).await.unwrap().state;
+        assert!(
+            matches!(&state, BindingState::Refused { code } if code == "approval-expired"),
+            "{place}: {state:?}"
+        );
+        let key = credentials.key(&phone.credential.id).await.unwrap();
+        assert_eq!(key.failures(), 0, "{place}");
     }
     office.check().await;
 }

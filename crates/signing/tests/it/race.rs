@@ -241,6 +241,7 @@ async fn one_device_asked_by_two_citizens_is_bound_to_one(office: Office) {
             .unwrap();
         phones.push(credential);
     }
+    let both = [phones[0].id, phones[1].id];
     let mut phone = Phone::new(&office, phones.remove(0));
     phone.ask_to_bind(&office, &chance_pin()).await.unwrap();
     phone.credential = phones.remove(0);
@@ -256,6 +257,11 @@ async fn one_device_asked_by_two_citizens_is_bound_to_one(office: Office) {
         .filter(|done| format!("{done:?}").contains("device-already-bound"))
         .count();
     assert_eq!((bound, refused), (1, 1), "{done:?}");
+    // Both codes were right: neither try stays counted.
+    for id in both {
+        let key = office.signing.credentials.key(&id).await.unwrap();
+        assert_eq!(key.failures(), 0);
+    }
     let taken = phone.ask_to_bind(&office, &chance_pin()).await;
     assert!(
         matches!(
