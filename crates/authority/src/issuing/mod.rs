@@ -272,7 +272,9 @@ impl Authority {
         failpoint!("authority.prepare.before_commit");
         let id: CertificateId = self.store().read().await?.id();
         let sealed = reservation(id, wanted.profile.kind, &wanted.for_what, algorithm, &tbs);
+        failpoint!("authority.prepare.before_seal");
         let seal = keys.seal_record(SEAL_KIND, &sealed).await?;
+        failpoint!("authority.prepare.after_seal");
         let written = Reservation {
             id,
             serial: &serial,

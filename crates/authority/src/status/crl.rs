@@ -56,20 +56,23 @@ impl Authority {
     /// Publishes a CRL of every issuer whose key is here and for which one is due: first, by schedule, or because a status changed.
     ///
     /// # Errors
-    /// The keystore's, the store's. What was reserved stays and is signed by the next call.
+    /// The first of an issuer, the keystore's or the store's; the lists of the others are published all the same. What was reserved
+    /// stays and is signed by the next call.
     pub async fn publish_crl_if_due(&self, keys: &Keystore) -> Result<Vec<Published>> {
         let _one_at_a_time = self.inner.publishing.lock().await;
         let known = self.known().await?;
         let mut published = Vec::new();
+        let mut outcome = Ok(());
         for issuer in &known.issuers {
-            match keys.service(&issuer.label).await {
-                Ok(_) => self.publish_issuer(keys, issuer, &mut published).await?,
+            let of_issuer = match keys.service(&issuer.label).await {
+                Ok(_) => self.publish_issuer(keys, issuer, &mut published).await,
                 // The key of a root is away most of its life; whoever holds it publishes for it.
-                Err(kyso_keystore::Error::NoSuchService { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+                Err(kyso_keystore::Error::NoSuchService { .. }) => Ok(()),
+                Err(error) => Err(error.into()),
+            };
+            outcome = outcome.and(of_issuer);
         }
-        Ok(published)
+        outcome.map(|()| published)
     }
 
     /// Whether any issuer's CRL is due.
@@ -147,7 +150,9 @@ impl Authority {
     ) -> Result<Option<ReservedCrl>> {
         let list = due.list;
         let sealed = reservation(issuer, &list);
+        failpoint!("authority.crl.before_seal");
         let seal = keys.seal_record(SEAL_KIND, &sealed).await?;
+        failpoint!("authority.crl.after_seal");
         let mut tx = self.store().write().await?;
         if !table::take_number(&mut tx, issuer.id, list.number).await? {
             // The commit waits until the other one's number is durable.

@@ -193,6 +193,8 @@ async fn a_ceremony_killed_anywhere_goes_on_to_one_authority() {
             "authority.key.before_keystore",
             "authority.key.after_keystore#2",
             "authority.prepare.before_commit",
+            "authority.prepare.before_seal",
+            "authority.prepare.after_seal",
             "authority.prepare.after_commit",
             "authority.issue.before_keystore",
             "authority.issue.after_keystore",
@@ -201,6 +203,8 @@ async fn a_ceremony_killed_anywhere_goes_on_to_one_authority() {
             "authority.prepare.after_commit#2",
             "authority.issue.after_keystore",
             "authority.key.after_keystore",
+            "authority.crl.before_seal",
+            "authority.crl.after_seal",
             "authority.crl.before_keystore",
             "authority.crl.after_keystore",
             "authority.crl.after_commit",
@@ -249,6 +253,8 @@ async fn issuing_killed_before_or_after_the_key_makes_one_certificate() {
             .unwrap();
         for point in [
             "authority.prepare.before_commit",
+            "authority.prepare.before_seal",
+            "authority.prepare.after_seal",
             "authority.prepare.after_commit",
             "authority.issue.before_keystore",
             "authority.issue.after_keystore",
@@ -360,6 +366,8 @@ async fn publishing_killed_anywhere_goes_on_with_the_same_number() {
             .unwrap();
         issue(&site.authority, &keys, public_key).await;
         for point in [
+            "authority.crl.before_seal",
+            "authority.crl.after_seal",
             "authority.crl.before_keystore",
             "authority.crl.after_keystore",
         ] {

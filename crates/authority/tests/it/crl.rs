@@ -388,6 +388,8 @@ UPDATE ledger_entry SET detail = $1 WHERE kind = 'authority.crl.reserved'
             .unwrap();
         tx.commit().await.unwrap();
 
+        // The root's own list is due as well, and does not wait for this one.
+        institution.database.clock.advance(183 * DAY_MS);
         let refused = authority.publish_crl_if_due(keys).await;
         assert!(
             matches!(
@@ -396,6 +398,8 @@ UPDATE ledger_entry SET detail = $1 WHERE kind = 'authority.crl.reserved'
             ),
             "{refused:?}"
         );
+        let of_root = authority.crl("root-1").await.unwrap().unwrap();
+        assert_eq!(of_root.number, 2);
         assert_eq!(newest(&institution).await.0, 1);
         assert_eq!(institution.lines("authority.crl.refused").await, 1);
     }

@@ -14,7 +14,7 @@
 //! statement; with a web role that takes it, that counts until the approval is too old.
 
 use kyso_keystore::{DecisionStatement, DeviceSignature, Keystore};
-use kyso_store::{Tx, ledger};
+use kyso_store::{Tx, failpoint, ledger};
 
 use super::{Verdict, deciding, dossier, table};
 use crate::citizen::Channel;
@@ -110,7 +110,7 @@ impl Registration {
         .with("citizen", citizen.to_string())
         .with("officers", required)
         .record(&mut tx);
-        kyso_store::failpoint!("registration.approve.before-commit");
+        failpoint!("registration.approve.before-commit");
         tx.commit().await?;
         Ok(State::Approved)
     }
@@ -294,9 +294,12 @@ impl Registration {
     ) -> Result<Vec<u8>> {
         let mut row = row.clone();
         row.credential_id = Some(credential.to_owned());
-        Ok(keys
+        failpoint!("registration.certify.before-seal");
+        let seal = keys
             .seal_record(SEAL_KIND, &sealed_bytes(&row, dossier))
-            .await?)
+            .await?;
+        failpoint!("registration.certify.after-seal");
+        Ok(seal)
     }
 }
 

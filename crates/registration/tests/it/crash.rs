@@ -29,6 +29,8 @@ const PLACES: &[(&str, State)] = &[
     ("signing.seal.after-sign", State::Submitted),
     ("registration.open.before", State::Approved),
     ("registration.open.after", State::Approved),
+    ("registration.certify.before-seal", State::Approved),
+    ("registration.certify.after-seal", State::Approved),
     ("registration.accept.before", State::Accepting),
     ("registration.accept.after", State::Accepting),
 ];
