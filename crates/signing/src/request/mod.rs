@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kyso_ades::pades::Prepared;
 use kyso_keystore::activation::Preview;
 use kyso_keystore::{Activation, Expected, ExpectedDocument, Refusal};
-use kyso_store::{Event, Tx};
+use kyso_store::{Event, Tx, ledger};
 use serde_json::json;
 
 use crate::credential::CredentialState;
@@ -124,7 +124,7 @@ impl Requests {
         {
             Ok(()) => {}
             Err(error) => {
-                self.record_refused_approval(session, *request, &error)
+                self.record_refused_approval(session, *request, &approval, &error)
                     .await?;
                 return Err(error);
             }
@@ -142,7 +142,10 @@ impl Requests {
                 .await?
                 .ok_or(NO_REQUEST)?;
             if statement.as_deref() != Some(&approval.statement) {
-                return Err(Error::RequestState { state });
+                let error = Error::RequestState { state };
+                self.record_refused_approval(session, *request, &approval, &error)
+                    .await?;
+                return Err(error);
             }
         }
         self.show(session, request).await
@@ -342,11 +345,12 @@ impl Requests {
         })
     }
 
-    /// A refusal is a ledger entry in its own transaction; what only says "too late" is not.
+    /// A refusal is a ledger entry in its own transaction: one, however often the very same approval is sent again.
     async fn record_refused_approval(
         &self,
         session: &Session,
         request: RequestId,
+        approval: &Approval,
         error: &Error,
     ) -> Result<()> {
         let code = match error {
@@ -354,15 +358,31 @@ impl Requests {
             Error::PinLocked => "pin-locked",
             Error::CredentialState { .. } => "credential-state",
             Error::UnitsExhausted { .. } => "units-exhausted",
+            Error::CredentialUnbound => "credential-unbound",
+            Error::RequestExpired { .. } => "request-expired",
+            Error::RequestState { .. } => "request-state",
             _ => return Ok(()),
         };
+        let statement = hex::encode(chance::sha256(&approval.statement));
+        let refusal = detail([("code", json!(code)), ("statement", json!(statement))]);
+        let subject = request.to_string();
+        let last = ledger::tail(
+            &self.inner.store,
+            &subject,
+            Some(APPROVAL_REFUSED),
+            REFUSALS_READ,
+        )
+        .await?;
+        if last.iter().any(|line| line.detail == refusal) {
+            return Ok(());
+        }
         let mut tx = self.inner.store.write().await?;
         record(
             &mut tx,
-            "signing.request.approval-refused",
+            APPROVAL_REFUSED,
             request,
             &session.citizen,
-            detail([("code", json!(code))]),
+            refusal,
         );
         Ok(tx.commit().await?)
     }
@@ -452,6 +472,12 @@ impl Requests {
         Ok(tx.commit().await?)
     }
 }
+
+/// Kind of the ledger lines about approvals that were refused.
+const APPROVAL_REFUSED: &str = "signing.request.approval-refused";
+
+/// The last refusals of a request among which the same one is looked for.
+const REFUSALS_READ: u32 = 16;
 
 const NO_REQUEST: Error = Error::NotFound {
     what: "signature request",
