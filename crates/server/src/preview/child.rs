@@ -4,10 +4,12 @@
 //! exit code. It has no configuration, no environment and nothing open, and whatever ends it means that there is no picture.
 
 use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use kyso_preview::picture;
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
@@ -93,7 +95,8 @@ pub async fn draw(pdf: &[u8], page: usize, width: u32) -> Result<Result<Page, Re
     let Ok(ended) = tokio::time::timeout(TIME_MAX, talk).await else {
         return Err(Error::Busy);
     };
-    Ok(match ended?.code() {
+    let ended = ended?;
+    Ok(match ended.code() {
         Some(0) => read(said).ok_or(Refusal::NotRenderable),
         Some(code) if code == i32::from(NO_SUCH_PAGE) => Err(Refusal::NoSuchPage),
         Some(code) if code == i32::from(NOT_CONFINED) => {
@@ -101,8 +104,26 @@ pub async fn draw(pdf: &[u8], page: usize, width: u32) -> Result<Result<Page, Re
                 io::Error::other("this system does not let a process confine itself").into(),
             );
         }
+        // Killed from outside, for want of memory or because the server ends: that says nothing about the document.
+        None if !ended.signal().is_some_and(is_fault) => {
+            return Err(io::Error::other("the drawing process was killed").into());
+        }
         _ => Err(Refusal::NotRenderable),
     })
+}
+
+/// Whether a process brings this signal on itself, by what it does or by how long it takes.
+fn is_fault(signal: i32) -> bool {
+    const FAULTS: [Signal; 7] = [
+        Signal::ABORT,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::ILL,
+        Signal::SEGV,
+        Signal::SYS,
+        Signal::XCPU,
+    ];
+    FAULTS.iter().any(|fault| fault.as_raw() == signal)
 }
 
 /// This very program, even when its file was replaced meanwhile.

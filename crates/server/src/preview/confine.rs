@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// Address space, bytes: program, document and picture.
 const MEMORY_MAX: u64 = 1024 * 1024 * 1024;
-/// Processor time, seconds.
+/// Processor time, seconds; a second later the process is killed whatever it does.
 const SECONDS_MAX: u64 = 5;
 
 /// From here on, for good. An error leaves the process as free as it was: it must not go on.
@@ -23,9 +23,11 @@ pub fn confine() -> io::Result<()> {
         (Resource::Nofile, 3),
     ];
     for (resource, most) in limits {
+        // What takes too long ends by a signal that says so, which no administrator sends.
+        let after = u64::from(matches!(resource, Resource::Cpu));
         let limit = Rlimit {
             current: Some(most),
-            maximum: Some(most),
+            maximum: Some(most + after),
         };
         setrlimit(resource, limit)?;
     }
@@ -41,13 +43,8 @@ fn filter() -> io::Result<()> {
         SeccompRule,
     };
 
-    /// What reading a pipe, computing, and ending need.
-    const ALLOWED: [libc::c_long; 22] = [
-        libc::SYS_read,
-        libc::SYS_write,
-        libc::SYS_close,
-        libc::SYS_fstat,
-        libc::SYS_lseek,
+    /// What computing and ending need.
+    const ALLOWED: [libc::c_long; 17] = [
         libc::SYS_brk,
         libc::SYS_mremap,
         libc::SYS_munmap,
@@ -66,20 +63,32 @@ fn filter() -> io::Result<()> {
         libc::SYS_exit,
         libc::SYS_exit_group,
     ];
-    /// Third argument of both: protection. Memory that is executable is not given out.
-    const MEMORY: [libc::c_long; 2] = [libc::SYS_mmap, libc::SYS_mprotect];
+    /// On the three pipes only (first argument): a module may have opened files that a child inherits.
+    const PIPES: [libc::c_long; 5] = [
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_close,
+        libc::SYS_fstat,
+        libc::SYS_lseek,
+    ];
 
-    let is_no_code = SeccompCondition::new(
-        2,
-        SeccompCmpArgLen::Dword,
-        SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64),
-        0,
-    );
-    let data_only = SeccompRule::new(vec![is_no_code.map_err(io::Error::other)?]);
-    let data_only = data_only.map_err(io::Error::other)?;
+    let dword = |argument, is: SeccompCmpOp, value: libc::c_int| {
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, is, value as u64)
+            .map_err(io::Error::other)
+    };
+    let rule = |conditions| SeccompRule::new(conditions).map_err(io::Error::other);
+    let a_pipe = rule(vec![dword(0, SeccompCmpOp::Le, 2)?])?;
+    // Third argument: protection. Memory that is executable is not given out.
+    let no_code = || dword(2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0);
+    // Fourth: flags. Memory only, no file as memory.
+    let anonymous = libc::MAP_ANONYMOUS;
+    let no_file = dword(3, SeccompCmpOp::MaskedEq(anonymous as u64), anonymous)?;
+
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         ALLOWED.into_iter().map(|call| (call, Vec::new())).collect();
-    rules.extend(MEMORY.map(|call| (call, vec![data_only.clone()])));
+    rules.extend(PIPES.map(|call| (call, vec![a_pipe.clone()])));
+    rules.insert(libc::SYS_mprotect, vec![rule(vec![no_code()?])?]);
+    rules.insert(libc::SYS_mmap, vec![rule(vec![no_code()?, no_file])?]);
     let architecture = std::env::consts::ARCH
         .try_into()
         .map_err(io::Error::other)?;
