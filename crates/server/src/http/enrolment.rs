@@ -398,6 +398,13 @@ pub async fn show_current_enrolment(
     Ok(Json(app.platform.registration.show(&id).await?.into()))
 }
 
+/// Leave the enrolment on this phone: the cookie is emptied. The enrolment stays as it is and goes on from any phone by a code.
+#[utoipa::path(delete, path = "/v1/enrolments/current", tag = "enrolment",
+    responses((status = 204), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn leave_current_enrolment(State(app): State<App>, _: Enrolling) -> Response {
+    app.cookies.forget(Jar::Enrolment, StatusCode::NO_CONTENT)
+}
+
 /// Ask to go on with an enrolment from another phone: a code is sent, if there is one of this number. The answer is the same if
 /// there is not.
 #[utoipa::path(post, path = "/v1/enrolment-resumptions", tag = "enrolment", request_body = NewResumptionWire,

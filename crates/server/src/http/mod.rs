@@ -170,7 +170,10 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(enrolment::show_campaign))
         .routes(routes!(unit::list_administrative_units))
         .routes(routes!(enrolment::create_enrolment))
-        .routes(routes!(enrolment::show_current_enrolment))
+        .routes(routes!(
+            enrolment::show_current_enrolment,
+            enrolment::leave_current_enrolment
+        ))
         .routes(routes!(enrolment::create_resumption))
         .routes(routes!(enrolment::resume_enrolment))
         .routes(routes!(

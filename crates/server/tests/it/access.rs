@@ -49,6 +49,7 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("sca_sign", Door::Anybody, false),
     ("sca_status", Door::Anybody, false),
     ("show_current_enrolment", Door::Enroller, false),
+    ("leave_current_enrolment", Door::Enroller, false),
     ("show_enrolment", Door::Enrolling, false),
     ("abandon_enrolment", Door::Enrolling, true),
     ("put_contact", Door::Enrolling, false),

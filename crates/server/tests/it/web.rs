@@ -95,6 +95,10 @@ async fn our_own_application_is_given_its_tokens_in_cookies_and_never_in_a_body(
     let shown = call(Method::GET, "/v1/enrolments/current", &cookie).await;
     let shown: Value = shown.json().await.unwrap();
     assert_eq!(shown["id"], begun["enrolment"]["id"]);
+    // A phone that goes from hand to hand keeps nothing of whoever had it before.
+    let left = call(Method::DELETE, "/v1/enrolments/current", &cookie).await;
+    assert_eq!(left.status(), 204);
+    assert_eq!(set(&left), "kyso-enrolment=");
 
     let first = format!("kyso-device={}", citizen.session.token);
     let rotated = call(Method::POST, "/v1/citizen/session/rotation", &first).await;

@@ -44,6 +44,9 @@ export async function begin(choice: {
 /** The one that this phone's cookie opens: for a phone that lost what it had kept. */
 export const current = () => callJson<Enrolment>('/v1/enrolments/current');
 
+/** Empties the cookie; the enrolment stays, and goes on from any phone by a code. */
+export const leave = () => callJson<undefined>('/v1/enrolments/current', { method: 'DELETE' });
+
 function at<T>(ticket: Ticket, step: string, method?: 'POST' | 'PUT' | 'DELETE', json?: unknown): Promise<T> {
   return callJson<T>(`/v1/enrolments/${ticket.id}${step}`, { method, json });
 }

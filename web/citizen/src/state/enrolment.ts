@@ -46,11 +46,16 @@ export async function recover(): Promise<boolean> {
     seen(row);
     return true;
   } catch (cause) {
-    if (cause instanceof Refused && cause.problem.status === 401) {
+    if (opensNothing(cause)) {
       return false;
     }
     throw cause;
   }
+}
+
+/** Whether the server says that this phone's cookie opens no enrolment. */
+function opensNothing(cause: unknown): boolean {
+  return cause instanceof Refused && cause.problem.status === 401;
 }
 
 export function change(part: Partial<Draft>): void {
@@ -92,8 +97,15 @@ export async function beginOnce(language: string): Promise<void> {
   seen(started.enrolment);
 }
 
-/** Forgets the enrolment: it is complete, or the person begins anew. */
+/** Forgets the enrolment: it is complete, or the person begins anew. The cookie first: with it, forgetting here would be in vain. */
 export async function leave(): Promise<void> {
+  try {
+    await api.leave();
+  } catch (cause) {
+    if (!opensNothing(cause)) {
+      throw cause;
+    }
+  }
   ticket.value = undefined;
   enrolment.value = undefined;
   draft.value = EMPTY_DRAFT;
