@@ -187,6 +187,12 @@ pub enum Error {
         /// Size of the published checkpoint.
         size: i64,
     },
+    /// A line of the ledger cannot be led to the checkpoint that covers it: lines are missing, or too many stand in between.
+    #[error("the ledger's entry {position} has no short way to its checkpoint")]
+    LedgerProof {
+        /// Of the line, from 1.
+        position: i64,
+    },
     /// A signed note (checkpoint) cannot be read.
     #[error("signed note: {reason}")]
     Note {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use kyso_keystore::Consent;
 use kyso_signing::credential::{Binding, BindingIntention, BindingState};
 use kyso_signing::device::{OpenedSession, Session};
-use kyso_signing::request::Approval;
+use kyso_signing::request::{Approval, ApprovalProof, Page, RequestState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +17,9 @@ use super::caller::{Anyone, Citizen, Own};
 use super::cookie::Jar;
 use super::page::Size;
 use super::request::parse_id;
-use super::wire::{DeviceKeyWire, DeviceSignatureWire, RequestWire, SealedPinWire, from_base64url};
+use super::wire::{
+    DeviceKeyWire, DeviceSignatureWire, RequestWire, SealedPinWire, from_base64url, to_base64url,
+};
 use crate::platform::SignedApprovalKey;
 use crate::problem::{Problem, ProblemDocument};
 
@@ -148,12 +150,76 @@ pub struct ChangeStateWire {
     device: String,
 }
 
-/// How many to list.
+/// A line of the ledger: the very texts that are hashed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LineWire {
+    /// `evt_…`.
+    id: String,
+    /// `signing.request.approved`.
+    kind: String,
+    /// `req_…`.
+    subject: String,
+    /// Whose approval it is.
+    actor: String,
+    /// JSON, in which `statement` is the hex SHA-256 of the statement.
+    detail: String,
+    /// Milliseconds since 1970.
+    at: i64,
+}
+
+/// The proof that an approval is in the ledger.
+///
+/// Content of a line = SHA-256(`kyso.ledger.line.v1\n` ‖ each of `id`, `kind`, `subject`, `actor`, `detail` behind its length in bytes ‖
+/// `at`); its hash = SHA-256(`kyso.ledger.v1\n` ‖ hash of the line before ‖ position ‖ content). Numbers are 64 bits, the most
+/// significant first. The last hash is the one in `checkpoint`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProofWire {
+    /// Canonical bytes of the `kyso.approval.v1` statement, base64url.
+    statement: String,
+    line: LineWire,
+    /// Place in the ledger, from 1; this and what follows is absent until a checkpoint covers the line, which takes about a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<i64>,
+    /// Hash of the line before, hex; zeros before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+    /// Contents of the lines from there to the checkpoint, hex, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    between: Option<Vec<String>>,
+    /// A signed note (C2SP signed-note) over the ledger's name, the number of its lines and base64 of the last one's hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
+}
+
+/// Which to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
-pub struct Most {
+pub struct PageQuery {
     /// At most 100; 20 when left out.
     #[serde(default = "most_default")]
     most: usize,
+    /// States, with commas between them; all when left out.
+    state: Option<String>,
+    /// The last one of the page before.
+    before: Option<String>,
+}
+
+impl PageQuery {
+    fn read(&self) -> Result<Page, Problem> {
+        let malformed = |field| Problem::new("query-malformed").with_field(field, "unknown");
+        let words = self.state.as_deref().unwrap_or_default().split(',');
+        let states = words.filter(|word| !word.is_empty()).map(|word| {
+            let mut known = RequestState::ALL.into_iter();
+            known
+                .find(|state| state.as_str() == word)
+                .ok_or_else(|| malformed("state"))
+        });
+        let before = self.before.as_deref().map(str::parse).transpose();
+        Ok(Page {
+            states: states.collect::<Result<_, _>>()?,
+            before: before.map_err(|_| malformed("before"))?,
+            most: self.most.min(100),
+        })
+    }
 }
 
 fn most_default() -> usize {
@@ -348,19 +414,20 @@ pub async fn show_binding(
     Ok(Json(binding.into()))
 }
 
-/// What waits for this citizen and what ended lately.
-#[utoipa::path(get, path = "/v1/citizen/signature-requests", tag = "citizen", params(Most),
+/// What waits for this citizen and what has ended, newest first. The next page begins `before` the last of this one; one that is
+/// shorter than `most` is the last.
+#[utoipa::path(get, path = "/v1/citizen/signature-requests", tag = "citizen", params(PageQuery),
     responses((status = 200, body = Vec<RequestWire>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn list_own_signature_requests(
     State(app): State<App>,
     citizen: Citizen,
-    Query(most): Query<Most>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Vec<RequestWire>>, Problem> {
     let views = app
         .platform
         .signing
         .requests
-        .list(&citizen.session, most.most.min(100))
+        .list(&citizen.session, &page.read()?)
         .await?;
     Ok(Json(views.into_iter().map(RequestWire::from).collect()))
 }
@@ -398,12 +465,45 @@ pub async fn fetch_own_document(
         .requests
         .document(&citizen.session, &parse_id(&id)?, position)
         .await?;
+    Ok(pdf(bytes))
+}
+
+fn pdf(bytes: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/pdf"),
         (header::CONTENT_DISPOSITION, "attachment"),
         (header::CACHE_CONTROL, "private, no-store"),
     ];
-    Ok((headers, bytes).into_response())
+    (headers, bytes).into_response()
+}
+
+/// The signed PDF, for its signer: the same bytes that the portal gets.
+#[utoipa::path(get, path = "/v1/citizen/signature-requests/{id}/documents/{position}/signed", tag = "citizen",
+    params(("id" = String, Path), ("position" = usize, Path, description = "from 0")),
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn fetch_own_signed_document(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path((id, position)): Path<(String, usize)>,
+) -> Result<Response, Problem> {
+    let requests = &app.platform.signing.requests;
+    let bytes = requests
+        .signed_copy(&citizen.session, &parse_id(&id)?, position)
+        .await?;
+    Ok(pdf(bytes))
+}
+
+/// The proof that the approval is in the ledger: what was approved, the line about it, and the hashes from there to a checkpoint.
+#[utoipa::path(get, path = "/v1/citizen/signature-requests/{id}/proof", tag = "citizen", params(("id" = String, Path)),
+    responses((status = 200, body = ProofWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn show_own_signature_proof(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path(id): Path<String>,
+) -> Result<Json<ProofWire>, Problem> {
+    let requests = &app.platform.signing.requests;
+    let proof = requests.proof(&citizen.session, &parse_id(&id)?).await?;
+    Ok(Json(proof.into()))
 }
 
 /// A page of a document as a picture, counted from 1: drawn from the very bytes.
@@ -485,6 +585,34 @@ impl App {
         }
         wire.token = Some(opened.token);
         (status, Json(wire)).into_response()
+    }
+}
+
+impl From<ApprovalProof> for ProofWire {
+    fn from(proven: ApprovalProof) -> Self {
+        let line = proven.proof.line;
+        let mut wire = Self {
+            statement: to_base64url(&proven.statement),
+            line: LineWire {
+                id: line.id,
+                kind: line.kind,
+                subject: line.subject,
+                actor: line.actor,
+                detail: line.detail,
+                at: line.at,
+            },
+            position: None,
+            previous: None,
+            between: None,
+            checkpoint: None,
+        };
+        if let Some(place) = proven.proof.place {
+            wire.position = Some(place.position);
+            wire.previous = Some(hex::encode(place.previous));
+            wire.between = Some(place.between.iter().map(hex::encode).collect());
+            wire.checkpoint = Some(place.checkpoint);
+        }
+        wire
     }
 }
 

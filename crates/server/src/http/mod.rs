@@ -212,6 +212,8 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(citizen::show_own_signature_request))
         .routes(routes!(citizen::fetch_own_document))
         .routes(routes!(citizen::show_own_document_page))
+        .routes(routes!(citizen::fetch_own_signed_document))
+        .routes(routes!(citizen::show_own_signature_proof))
         .routes(routes!(citizen::approve_signature_request))
         .routes(routes!(citizen::refuse_signature_request))
         // portals

@@ -78,6 +78,8 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("show_own_signature_request", Door::Signer, false),
     ("fetch_own_document", Door::Signer, false),
     ("show_own_document_page", Door::Signer, false),
+    ("fetch_own_signed_document", Door::Signer, false),
+    ("show_own_signature_proof", Door::Signer, false),
     ("approve_signature_request", Door::Signer, false),
     ("refuse_signature_request", Door::Signer, false),
     ("create_signature_request", Door::Portal, false),

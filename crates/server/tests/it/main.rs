@@ -13,6 +13,7 @@ mod database;
 mod disk;
 mod documents;
 mod harness;
+mod history;
 mod judges;
 mod mission;
 mod openssl;

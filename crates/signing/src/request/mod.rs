@@ -33,8 +33,8 @@ pub use wait::Listener;
 pub(crate) use wait::Waiting;
 
 pub use state::{
-    Approval, DocumentFormat, DocumentView, Idempotency, NewDocument, NewRequest, Place,
-    RequestEvent, RequestKind, RequestState, RequestView, Signer, document_code,
+    Approval, ApprovalProof, DocumentFormat, DocumentView, Idempotency, NewDocument, NewRequest,
+    Page, Place, RequestEvent, RequestKind, RequestState, RequestView, Signer, document_code,
 };
 
 /// The verbs of a request's life, in order. `create` and its kin are in `create.rs`, the worker's part in `sign.rs`.
@@ -48,16 +48,16 @@ impl Requests {
         Requests { inner }
     }
 
-    /// What waits for this citizen and what ended lately, newest first, at most `most`.
+    /// What waits for this citizen and what has ended, newest first, a page at a time.
     ///
     /// # Errors
     /// Only the store's.
-    pub async fn list(&self, session: &Session, most: usize) -> Result<Vec<RequestView>> {
+    pub async fn list(&self, session: &Session, page: &Page) -> Result<Vec<RequestView>> {
         table::list(
             &self.inner.store,
             &self.inner.config.provider_name,
             session.credential,
-            most,
+            page,
         )
         .await
     }
@@ -92,6 +92,42 @@ impl Requests {
             .store
             .read_blob(&blobs.original.ok_or(NO_DOCUMENT)?)
             .await?)
+    }
+
+    /// The signed document for its signer: the bytes that the portal gets, whoever fetched them before.
+    ///
+    /// # Errors
+    /// [`Error::RequestState`] until it is signed; [`Error::NotFound`], also for a digest.
+    pub async fn signed_copy(
+        &self,
+        session: &Session,
+        request: &RequestId,
+        position: usize,
+    ) -> Result<Vec<u8>> {
+        let view = self.show(session, request).await?;
+        self.embed(&view, position).await
+    }
+
+    /// The proof, for its signer, that their approval is in the ledger.
+    ///
+    /// # Errors
+    /// [`Error::RequestState`] until it is signed; [`Error::NotFound`].
+    pub async fn proof(&self, session: &Session, request: &RequestId) -> Result<ApprovalProof> {
+        let view = self.show(session, request).await?;
+        if !matches!(view.state, RequestState::Signed | RequestState::Delivered) {
+            return Err(Error::RequestState { state: view.state });
+        }
+        let store = &self.inner.store;
+        let (_, statement) = table::approved_with(store, *request)
+            .await?
+            .ok_or(NO_REQUEST)?;
+        let statement = statement.ok_or_else(|| corrupt("signature_request", request))?;
+        let proof = ledger::prove(store, &request.to_string(), APPROVED)
+            .await?
+            .ok_or(Error::NotFound {
+                what: "ledger line",
+            })?;
+        Ok(ApprovalProof { statement, proof })
     }
 
     /// The citizen approves: checked in full except the PIN, stored, and a `Sign` job in the same transaction.
@@ -472,6 +508,9 @@ impl Requests {
         Ok(tx.commit().await?)
     }
 }
+
+/// Kind of the ledger lines about approvals.
+pub(crate) const APPROVED: &str = "signing.request.approved";
 
 /// Kind of the ledger lines about approvals that were refused.
 const APPROVAL_REFUSED: &str = "signing.request.approval-refused";

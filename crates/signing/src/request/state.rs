@@ -42,6 +42,26 @@ pub enum RequestEvent {
     Fail,
 }
 
+/// Which of a citizen's requests to list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Those in one of these states; in any, when empty.
+    pub states: Vec<RequestState>,
+    /// Those older than this one.
+    pub before: Option<RequestId>,
+    /// At most so many.
+    pub most: usize,
+}
+
+/// What a citizen approved, and the line of the ledger about it.
+#[derive(Debug, Clone)]
+pub struct ApprovalProof {
+    /// The statement, whose SHA-256 stands in the line.
+    pub statement: Vec<u8>,
+    /// The line `signing.request.approved` and its place.
+    pub proof: kyso_store::ledger::Proof,
+}
+
 impl RequestState {
     /// Every one of them, in the order of life.
     pub const ALL: [RequestState; 8] = [

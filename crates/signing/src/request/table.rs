@@ -7,7 +7,7 @@ use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
 use kyso_store::{BlobId, Row, Store, Tx, Value};
 
 use super::state::{
-    Approval, DocumentFormat, DocumentView, Place, RequestKind, RequestState, RequestView,
+    Approval, DocumentFormat, DocumentView, Page, Place, RequestKind, RequestState, RequestView,
 };
 use super::together::Checked;
 use crate::credential::CredentialState;
@@ -81,7 +81,11 @@ FROM signature_request r LEFT JOIN portal p ON p.id = r.portal_id WHERE r.id = $
 const LIST: &str = "-- request.list
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
     r.signature_algorithm, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
-FROM signature_request r LEFT JOIN portal p ON p.id = r.portal_id WHERE r.credential_id = $1 ORDER BY r.id DESC LIMIT $2";
+FROM signature_request r LEFT JOIN portal p ON p.id = r.portal_id
+WHERE r.credential_id = $1 AND r.id < $3 AND ($4 = '' OR $4 LIKE '%' || r.state || '%') ORDER BY r.id DESC LIMIT $2";
+
+/// Sorts behind every id of a request.
+const BEHIND_ALL: &str = "req_8";
 
 const DOCUMENTS: &str = "-- request.documents
 SELECT d.request_id, d.position, d.name, d.format, d.doc_id, d.byte_count, d.page_count, d.digest_algorithm, d.document_digest, d.to_be_signed, d.signature
@@ -339,11 +343,17 @@ pub(crate) async fn list(
     store: &Store,
     provider: &str,
     credential: CredentialId,
-    most: usize,
+    page: &Page,
 ) -> Result<Vec<RequestView>> {
-    let rows = store
-        .all(LIST, &[credential.into(), count(most).into()])
-        .await?;
+    let before = page.before.map(|request| request.to_string());
+    let states: Vec<&str> = page.states.iter().map(|state| state.as_str()).collect();
+    let args: [Value; 4] = [
+        credential.into(),
+        count(page.most).into(),
+        before.as_deref().unwrap_or(BEHIND_ALL).into(),
+        states.join(",").into(),
+    ];
+    let rows = store.all(LIST, &args).await?;
     let mut views = rows
         .iter()
         .map(|row| read(row, provider))

@@ -110,7 +110,7 @@ impl Requests {
             let statement = hex::encode(chance::sha256(&one.approval.statement));
             record(
                 &mut tx,
-                "signing.request.approved",
+                super::APPROVED,
                 one.request,
                 &one.citizen,
                 detail([("statement", json!(statement))]),

@@ -2,7 +2,7 @@
 
 use kyso_signing::Error;
 use kyso_signing::portal::Scopes;
-use kyso_signing::request::RequestState;
+use kyso_signing::request::{Page, RequestState};
 
 use crate::everywhere;
 use crate::office::Office;
@@ -255,12 +255,13 @@ async fn the_list_shows_a_citizens_own_requests_newest_first(office: Office) {
         ids.push(office.digests(&portal, &phone, 2).await.id);
     }
     ids.reverse();
-    let list = office
-        .signing
-        .requests
-        .list(phone.session(), 3)
-        .await
-        .unwrap();
+    let page = Page {
+        states: Vec::new(),
+        before: None,
+        most: 3,
+    };
+    let requests = &office.signing.requests;
+    let list = requests.list(phone.session(), &page).await.unwrap();
     assert_eq!(list.iter().map(|view| view.id).collect::<Vec<_>>(), ids);
     assert!(
         list.iter()

@@ -6,6 +6,7 @@
 //!             ──► ledger_checkpoint: "n entries, ending with this hash", a signed note
 //!             ──► published/checkpoint, outside the database
 //!  verify     ◄── needs the public key only; names the first entry that is not what was sealed
+//!  prove      ──► one line, and the hashes from it to a checkpoint: for whoever the line is about
 //! ```
 //!
 //! Recording costs one more row in a commit that happens anyway. Sealing runs beside, about once a second.
@@ -22,6 +23,7 @@
 //! What is recorded and not yet sealed can still be edited unseen: keep the interval short.
 
 mod note;
+mod proof;
 mod published;
 mod table;
 mod verify;
@@ -29,6 +31,7 @@ mod verify;
 use serde_json::{Map, Value as Json};
 
 pub use note::NoteKey;
+pub use proof::{Line, Place, Proof, prove};
 pub use published::{accept_restored, check_published, published};
 pub(crate) use table::{INSERT, STATEMENTS, row};
 pub use verify::verify;

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest;
 
+use super::proof::Line;
 use super::{Checkpoint, Entry, Event, EventId};
 use crate::{Error, Result, Row, Value};
 
@@ -96,13 +97,22 @@ pub(super) struct Stored {
 impl Stored {
     /// The hash this entry has at `position` after an entry with the hash `previous`.
     ///
-    /// SHA-256 over a domain word, the previous hash, the position, and every field behind its length, so that no two
-    /// different entries have the same input.
+    /// SHA-256 over a domain word, the previous hash, the position and the digest of the content: a proof can pass over a line
+    /// without saying what is in it.
     pub(super) fn hash_at(&self, position: i64, previous: &[u8; 32]) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(b"kyso.ledger.v1\n");
         context.update(previous);
         context.update(&position.to_be_bytes());
+        context.update(&self.content());
+        finish(context)
+    }
+
+    /// SHA-256 over a domain word, every field behind its length, so that no two different entries have the same input, and the
+    /// time.
+    pub(super) fn content(&self) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"kyso.ledger.line.v1\n");
         for field in [
             &self.id,
             &self.kind,
@@ -114,10 +124,25 @@ impl Stored {
             context.update(field.as_bytes());
         }
         context.update(&self.at.to_be_bytes());
-        let mut hash = [0u8; 32];
-        hash.copy_from_slice(context.finish().as_ref());
-        hash
+        finish(context)
     }
+
+    pub(super) fn into_line(self) -> Line {
+        Line {
+            id: self.id,
+            kind: self.kind,
+            subject: self.subject,
+            actor: self.actor,
+            detail: self.detail,
+            at: self.at,
+        }
+    }
+}
+
+fn finish(context: digest::Context) -> [u8; 32] {
+    let mut hash = [0u8; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
 }
 
 pub(crate) fn row(id: EventId, event: &Event<'_>, at: i64) -> Vec<Value> {

@@ -31,6 +31,7 @@ crate::on_both![
     another_history_is_refused_at_start,
     a_signing_failure_leaves_a_chain_that_is_signed_later,
     the_tail_of_a_subject_is_newest_first,
+    a_line_is_led_to_the_first_checkpoint_that_covers_it,
 ];
 
 fn key() -> NoteKey {
@@ -623,4 +624,66 @@ async fn the_tail_of_a_subject_is_newest_first(database: Database) {
         .map(|entry| entry.detail["number"].as_i64().unwrap())
         .collect();
     assert_eq!(numbers, [2, 1]);
+}
+
+async fn a_line_is_led_to_the_first_checkpoint_that_covers_it(database: Database) {
+    let store = &database.store;
+    assert_eq!(ledger::prove(store, "one", "k").await.unwrap(), None);
+    record(store, 0..2).await;
+    let mut tx = store.write().await.unwrap();
+    for subject in ["one", "two"] {
+        tx.record(Event {
+            kind: "k",
+            subject,
+            actor: "system",
+            detail: json!({"subject": subject}).as_object().unwrap().clone(),
+        });
+    }
+    tx.commit().await.unwrap();
+    record(store, 2..5).await;
+    let waiting = ledger::prove(store, "one", "k").await.unwrap().unwrap();
+    assert_eq!(waiting.place, None);
+    let first = seal(store).await.unwrap().checkpoint.unwrap();
+    record(store, 5..9).await;
+    seal(store).await.unwrap();
+
+    let mut positions = Vec::new();
+    for subject in ["one", "two"] {
+        let proof = ledger::prove(store, subject, "k").await.unwrap().unwrap();
+        let line = &proof.line;
+        assert_eq!(line.detail, json!({"subject": subject}).to_string());
+        let place = proof.place.unwrap();
+        assert_eq!(place.checkpoint, first.note);
+        let reached = place.position + i64::try_from(place.between.len()).unwrap();
+        assert_eq!(reached, first.size);
+        let mut content = b"kyso.ledger.line.v1\n".to_vec();
+        for field in [
+            &line.id,
+            &line.kind,
+            &line.subject,
+            &line.actor,
+            &line.detail,
+        ] {
+            content.extend((field.len() as u64).to_be_bytes());
+            content.extend(field.bytes());
+        }
+        content.extend(line.at.to_be_bytes());
+        let mut hash = place.previous;
+        let contents = [*kyso_store::BlobId::of(&content).digest()]
+            .into_iter()
+            .chain(place.between);
+        for (position, content) in (place.position..).zip(contents) {
+            let step = [
+                b"kyso.ledger.v1\n".as_slice(),
+                &hash,
+                &position.to_be_bytes(),
+                &content,
+            ]
+            .concat();
+            hash = *kyso_store::BlobId::of(&step).digest();
+        }
+        assert_eq!(hash, first.head);
+        positions.push(place.position);
+    }
+    assert_eq!(positions, [3, 4]);
 }
