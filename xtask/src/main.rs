@@ -20,6 +20,9 @@ cargo xtask <command>
   demo [--exit] [--dir DIR]    the whole mission in the terminal; --exit ends when the story is told
   test [--without-peers]       set up, then formatting, tidiness, lints, every test on every backend, the web application, the demo
   web                          build the citizen's web application, which the next build of the server takes in; needs Node
+  size                         what a first visit loads; fails above 80 KB, or 45 KB for the entry script, gzipped
+  e2e                          the web application in a browser, against the real server; needs Chromium
+  old-browsers [64 72 92 106]  the whole way in engines of years ago, fetched by npm; all of them when none is named
   bench [...]                  ratios of one run, side by side with the machine's raw speed
   setup                        only install what the tests need
   tidy                         only the rules of the house, and the longest files and functions
@@ -33,6 +36,9 @@ fn main() -> ExitCode {
         ["demo", rest @ ..] => demo::demo(&repository, rest),
         ["bench", rest @ ..] => demo::bench(&repository, rest),
         ["web"] => web::build(&repository),
+        ["size"] => web::size(&repository),
+        ["e2e"] => web::e2e(&repository),
+        ["old-browsers", engines @ ..] => web::old_browsers(&repository, engines),
         ["test"] => test::test(&repository, true),
         ["test", "--without-peers"] => test::test(&repository, false),
         ["setup"] => setup::setup(&repository).map(|()| true),

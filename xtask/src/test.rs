@@ -40,6 +40,7 @@ pub fn test(repository: &Repository, with_peers: bool) -> Result<bool, Failure> 
     if with_web {
         // First, because the server takes it in.
         phase(&mut phases, "web build", || web::build(repository))?;
+        phase(&mut phases, "web size", || web::size(repository))?;
     }
     phase(&mut phases, "lints", || {
         let arguments = [

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::Failure;
 use crate::repository::Repository;
-use crate::shell::{cannot_run, run, which};
+use crate::shell::{cannot_run, cargo, run, which};
 
 /// npm in the folder of the web applications, quiet and without colours, which nobody could count.
 pub fn npm(repository: &Repository, arguments: &[&str]) -> Command {
@@ -48,6 +48,55 @@ pub fn build(repository: &Repository) -> Result<bool, Failure> {
         return Ok(true);
     }
     Ok(install(repository)? && run(&mut npm(repository, &["run", "build"]))?)
+}
+
+/// Prints what a first visit loads, gzipped; `false` above the limits, which stand in `web/citizen/tools/size.mjs`.
+pub fn size(repository: &Repository) -> Result<bool, Failure> {
+    Ok(build(repository)? && run(&mut npm(repository, &["run", "size"]))?)
+}
+
+/// Walks through the application in a browser, in front of the real server.
+pub fn e2e(repository: &Repository) -> Result<bool, Failure> {
+    Ok(stage(repository)? && run(&mut browser(repository, &["run", "e2e"]))?)
+}
+
+/// Goes the whole way in old engines: those named, or all there are.
+pub fn old_browsers(repository: &Repository, engines: &[&str]) -> Result<bool, Failure> {
+    if engines.iter().any(|engine| !ENGINES.contains(engine)) {
+        return Err(Failure::Usage);
+    }
+    if !stage(repository)? {
+        return Ok(false);
+    }
+    let wanted = if engines.is_empty() { ENGINES } else { engines };
+    let mut are_good = true;
+    for engine in wanted {
+        println!("\n== Chromium {engine}");
+        are_good &= run(&mut browser(repository, &["run", "e2e:old", "--", engine]))?;
+    }
+    Ok(are_good)
+}
+
+/// Versions of Chromium that `web/citizen/e2e/old.mjs` knows where to get.
+const ENGINES: &[&str] = &["64", "72", "92", "106"];
+
+/// Builds what a browser's tests stand on: the application, and the server with it inside.
+fn stage(repository: &Repository) -> Result<bool, Failure> {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
+    if !Path::new(&chromium).exists() {
+        return Err(Failure::said(format!(
+            "There is no browser at {chromium}. On Debian: apt-get install chromium; elsewhere set CHROMIUM to one."
+        )));
+    }
+    let arguments = ["build", "-p", "kyso-server", "-p", "kyso-catcher"];
+    Ok(build(repository)? && run(cargo(repository.root()).args(arguments))?)
+}
+
+/// npm for a browser's tests, which start the binaries that were just built.
+fn browser(repository: &Repository, arguments: &[&str]) -> Command {
+    let mut npm = npm(repository, arguments);
+    npm.env("KYSO_BINARIES", repository.target().join("debug"));
+    npm
 }
 
 /// Whether what was built is younger than everything it is made of. The compressed page is what is written last.
