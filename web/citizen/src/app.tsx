@@ -3,16 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { go, match, path } from './router';
 import { ConfirmScreen } from './screens/confirm';
-import {
-  ChangeDevice,
-  HistoryScreen,
-  HomeScreen,
-  LockScreen,
-  ScanScreen,
-  SettingsScreen,
-  UnboundScreen,
-  VerifyScreen,
-} from './screens/home';
+import { HomeScreen, LockScreen, ScanScreen, UnboundScreen } from './screens/home';
 import { Ended, Gate, inAppBrowser, Landing, Mine, Missing, PlanScreen, Resume } from './screens/landing';
 import { ChangePinScreen } from './screens/pin';
 import { enrolment, ticket } from './state/enrolment';
@@ -21,6 +12,7 @@ import { Cover, useIdle } from './ui/cover';
 import { lazy } from './ui/lazy';
 
 const enrol = lazy(() => import('./screens/enrol'));
+const later = lazy(() => import('./screens/later'));
 
 type Screen = (rest: string) => preact.JSX.Element;
 
@@ -32,9 +24,11 @@ const OPEN: Record<string, Screen> = {
   '/enrol/plan': () => <PlanScreen />,
   '/enrol/phone': () => enrol.show('PhoneScreen'),
   '/mine': () => <Mine />,
-  '/verify': () => <VerifyScreen />,
-  '/settings': () => <SettingsScreen />,
-  '/change-device': () => <ChangeDevice />,
+  '/resume': () => enrol.show('ResumeByPhoneScreen'),
+  '/verify': () => later.show('VerifyScreen'),
+  '/settings': () => later.show('SettingsScreen'),
+  '/change-device': () => later.show('ChangeDevice'),
+  '/unlock': () => later.show('UnlockScreen'),
   '/lock': () => <LockScreen />,
   '/khoa': () => <LockScreen />,
   '/unbound': () => <UnboundScreen />,
@@ -60,7 +54,8 @@ const ENROLLING: Record<string, Screen> = {
 const BOUND: Record<string, Screen> = {
   '/home': () => <HomeScreen />,
   '/scan': () => <ScanScreen />,
-  '/history': () => <HistoryScreen />,
+  '/history': () => later.show('HistoryScreen'),
+  '/history/*': (id) => later.show('RecordScreen', { id, key: id }),
   '/change-pin': () => <ChangePinScreen />,
   '/requests/*': (id) => <ConfirmScreen id={id} key={id} />,
 };

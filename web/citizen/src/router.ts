@@ -25,6 +25,7 @@ export function startRouter(): void {
       link === null ||
       !isPlain ||
       link.target !== '' ||
+      link.hasAttribute('download') ||
       link.origin !== location.origin ||
       link.hash !== ''
     ) {

@@ -1,8 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { SignatureRequest } from '../src/api/types';
-import { type Bytes, fromBase64url, fromHex, sha256, toBase64url, toHex, utf8 } from '../src/device/bytes';
+import type { LedgerLine, SignatureProof, SignatureRequest } from '../src/api/types';
+import {
+  type Bytes,
+  concat,
+  fromBase64url,
+  fromHex,
+  sha256,
+  toBase64url,
+  toHex,
+  utf8,
+} from '../src/device/bytes';
 import { canonical } from '../src/device/canonical';
 import { seal, sealWith } from '../src/device/hpke';
+import { checkProof } from '../src/device/ledger';
 import { jwkOfPoint, pointOfKey, pointOfSpki, spkiOfPoint } from '../src/device/p256';
 import { isPin, isWeakPin } from '../src/device/pin';
 import { approval, binding, documentCode, isSameMatter, pinChange, session } from '../src/device/statement';
@@ -220,5 +230,93 @@ describe('the PIN', () => {
     for (const other of ['', '13579', '1357924', '13579a', '１３５７９２']) {
       expect(isPin(other)).toBe(false);
     }
+  });
+});
+
+describe('the proof that an approval is in the ledger', () => {
+  const request = {
+    id: 'req_1',
+    documents: [{ document_digest: { value: 'aa'.repeat(32) } }],
+  } as unknown as SignatureRequest;
+
+  const hash = (...parts: Bytes[]) => sha256(concat(...parts));
+  const integer = (value: number) => {
+    const bytes = new Uint8Array(8);
+    for (let at = 7, left = value; at >= 0; at -= 1, left = Math.floor(left / 256)) {
+      bytes[at] = left % 256;
+    }
+    return bytes;
+  };
+
+  /** As crates/store makes it: the line stands at 7, and two others up to the checkpoint. */
+  async function proved(statement: unknown, subject = 'req_1'): Promise<SignatureProof> {
+    const bytes = utf8(JSON.stringify(statement));
+    const detail = JSON.stringify({ statement: toHex(await hash(bytes)) });
+    const line = {
+      id: 'evt_1',
+      kind: 'signing.request.approved',
+      subject,
+      actor: 'công dân',
+      detail,
+      at: 1_795_000_000_123,
+    };
+    const content = [utf8('kyso.ledger.line.v1\n')];
+    for (const field of [line.id, line.kind, line.subject, line.actor, line.detail].map(utf8)) {
+      content.push(integer(field.length), field);
+    }
+    const between = [await hash(utf8('one')), await hash(utf8('two'))];
+    const previous = await hash(utf8('before'));
+    let head = previous;
+    let position = 7;
+    for (const each of [await hash(...content, integer(line.at)), ...between]) {
+      head = await hash(utf8('kyso.ledger.v1\n'), head, integer(position), each);
+      position += 1;
+    }
+    const seal = btoa(String.fromCharCode(...Array.from(head)));
+    return {
+      statement: toBase64url(bytes),
+      line,
+      position: 7,
+      previous: toHex(previous),
+      between: between.map(toHex),
+      checkpoint: `ky.example.vn/ledger\n9\n${seal}\n\n— ky.example.vn/ledger AAAA\n`,
+    };
+  }
+
+  const statement = {
+    type: 'kyso.approval.v1',
+    request: 'req_1',
+    documents: [{ document_digest: 'aa'.repeat(32) }],
+  };
+
+  it('comes out at the checkpoint', async () => {
+    expect(await checkProof(await proved(statement), request)).toBe(true);
+  });
+
+  it('is refused when anything in it is another', async () => {
+    const good = await proved(statement);
+    const line = good.line as LedgerLine;
+    const other = '00'.repeat(32);
+    const [first, second] = good.between as [string, string];
+    for (const bad of [
+      await proved({ ...statement, request: 'req_2' }),
+      await proved({ ...statement, type: 'kyso.binding.v1' }),
+      await proved({ ...statement, documents: [{ document_digest: 'bb'.repeat(32) }] }),
+      await proved({ ...statement, documents: [] }),
+      await proved(statement, 'req_2'),
+      { ...good, statement: (await proved({ ...statement, code: 'x' })).statement },
+      { ...good, position: 8 },
+      { ...good, previous: other },
+      { ...good, between: [first] },
+      { ...good, between: [second, first] },
+      { ...good, line: { ...line, kind: 'signing.request.refused' } },
+      { ...good, line: { ...line, actor: 'another' } },
+      { ...good, line: { ...line, at: line.at + 1 } },
+      { ...good, checkpoint: good.checkpoint?.replace('\n9\n', '\n10\n') },
+      { ...good, checkpoint: undefined },
+    ]) {
+      expect(await checkProof(bad, request)).toBe(false);
+    }
+    await expect(checkProof({ ...good, previous: 'no hex' }, request)).rejects.toThrow();
   });
 });

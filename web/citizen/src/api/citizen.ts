@@ -9,6 +9,7 @@ import type {
   DeviceSignatureWire,
   SealedPin,
   Session,
+  SignatureProof,
   SignatureRequest,
 } from './types';
 
@@ -53,12 +54,19 @@ export const changeState = (id: string) => callJson<BindingChange>(`${BINDINGS}/
 
 const REQUESTS = '/v1/citizen/signature-requests';
 
-export const requests = () => callJson<SignatureRequest[]>(`${REQUESTS}?most=100`);
+/** Newest first, those in one of `states` only, after the one called `before`. */
+export const requests = (states: readonly string[], most: number, before?: string) =>
+  callJson<SignatureRequest[]>(
+    `${REQUESTS}?most=${most}&state=${states.join(',')}${before === undefined ? '' : `&before=${before}`}`,
+  );
 export const request = (id: string) => callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}`);
 export const document = (id: string, position: number) =>
   callBytes(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}`);
 export const documentPage = (id: string, position: number, page: number, width: number) =>
   callPicture(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}/pages/${page}?width=${width}`);
+export const signedDocument = (id: string, position: number) =>
+  callBytes(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}/signed`);
+export const proof = (id: string) => callJson<SignatureProof>(`${REQUESTS}/${encodeURIComponent(id)}/proof`);
 export const approve = (id: string, body: ApprovalBody) =>
   callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}/approval`, {
     method: 'POST',

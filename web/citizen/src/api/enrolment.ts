@@ -19,6 +19,20 @@ export interface Ticket {
   id: string;
 }
 
+/** What a phone has once an enrolment is its own. */
+export interface Started {
+  ticket: Ticket;
+  enrolment: Enrolment;
+}
+
+/** A code is on its way, if somebody has an enrolment under way with the number asked for. */
+export interface Resumption {
+  id: string;
+  destination: string;
+  expires_at: number;
+  resend_at: number;
+}
+
 export interface BindingBody {
   statement: string;
   device: DeviceKeyWire;
@@ -33,13 +47,25 @@ export async function begin(choice: {
   campaign?: string;
   plan?: string;
   language: string;
-}): Promise<{ ticket: Ticket; enrolment: Enrolment }> {
-  const { enrolment } = await callJson<{ enrolment: Enrolment }>('/v1/enrolments', {
-    method: 'POST',
-    json: choice,
-  });
+}): Promise<Started> {
+  return started('/v1/enrolments', choice);
+}
+
+async function started(path: string, json: unknown): Promise<Started> {
+  const { enrolment } = await callJson<{ enrolment: Enrolment }>(path, { method: 'POST', json });
   return { ticket: { id: enrolment.id }, enrolment };
 }
+
+const RESUMPTIONS = '/v1/enrolment-resumptions';
+
+export const askToResume = (phone: string) =>
+  callJson<Resumption>(RESUMPTIONS, { method: 'POST', json: { phone } });
+/** From now on only this phone's cookie opens it. An empty `identityNumber`: none is in the dossier yet. */
+export const resume = (id: string, code: string, identityNumber: string) =>
+  started(`${RESUMPTIONS}/${encodeURIComponent(id)}/session`, {
+    code,
+    identity_number: identityNumber === '' ? undefined : identityNumber,
+  });
 
 /** The one that this phone's cookie opens: for a phone that lost what it had kept. */
 export const current = () => callJson<Enrolment>('/v1/enrolments/current');

@@ -200,11 +200,39 @@ export interface Credential {
   id: string;
   state: 'opening' | 'active' | 'suspended' | 'revoked' | 'expired' | 'failed';
   serial?: string | null;
+  /** DER, base64. */
+  certificate?: string | null;
   not_before?: number | null;
   not_after?: number | null;
   /** Absent or null: unlimited. */
   units_left?: number | null;
   pin_locked: boolean;
+}
+
+/** A line of the ledger: the very texts that were hashed. */
+export interface LedgerLine {
+  id: string;
+  kind: string;
+  subject: string;
+  actor: string;
+  /** JSON. */
+  detail: string;
+  at: number;
+}
+
+/** What the citizen approved, and where it stands in the ledger; all but the statement come once the line is sealed. */
+export interface SignatureProof {
+  /** The approval's bytes, base64url. */
+  statement: string;
+  line?: LedgerLine;
+  /** From 1. */
+  position?: number;
+  /** Hash of the line before, hex. */
+  previous?: string;
+  /** Digests of the lines after it that the checkpoint covers too, hex. */
+  between?: string[];
+  /** A signed note. */
+  checkpoint?: string;
 }
 
 interface Digest {

@@ -27,7 +27,7 @@ import {
   wrongOf,
 } from '../ui/parts';
 import { Viewfinder } from '../ui/viewfinder';
-import { FaultAlert, useWork } from '../ui/work';
+import { FaultAlert, isCode, useWork } from '../ui/work';
 
 /** After so long without a code, other ways are offered loudly. */
 const PATIENCE_MS = 20_000;
@@ -217,6 +217,11 @@ export function DetailsScreen() {
       >
         <ErrorSummary errors={errors} name={labelOf} />
         {!isListed && <FaultAlert fault={work.fault} />}
+        {isCode(work.fault, 'person-taken') && (
+          <ButtonLink href="/resume" kind="second">
+            {words.value.resumption.mine}
+          </ButtonLink>
+        )}
         <p>{isEditing ? t.typeText : t.readText}</p>
         {isEditing ? (
           <>

@@ -498,6 +498,9 @@ function Result({ request }: Step) {
           <ButtonLink href="/home" kind={isReturnable(request.return_url) ? 'second' : 'primary'}>
             {words.value.home}
           </ButtonLink>
+          <ButtonLink href={`/history/${request.id}`} kind="plain">
+            {t.record}
+          </ButtonLink>
         </div>
       </Page>
     );

@@ -11,3 +11,4 @@ export {
   SupplementScreen,
   WaitingScreen,
 } from './dossier';
+export { ResumeByPhoneScreen } from './resume';

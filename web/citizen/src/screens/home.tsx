@@ -1,27 +1,26 @@
-/** S20, S23, S26, S29, S30: home, history, lock, checking a file, settings. */
+/** S20 and S26: home, scanning a portal's code, the lock. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import * as citizen from '../api/citizen';
 import { now, Refused } from '../api/client';
 import type { Credential, SignatureRequest } from '../api/types';
 import { pictureOf } from '../camera/picture';
 import { qrReader, type ReadQr } from '../camera/qr';
-import { type Bytes, sha256, toHex } from '../device/bytes';
 import { PasskeyDeclined } from '../device/key';
-import { clock, day, type Language, language, moment, words } from '../messages';
+import { clock, day, words } from '../messages';
 import { go } from '../router';
-import { deviceKey, isBound, markUnbound, withSession } from '../state/session';
-import { bigText, setBigText, setLanguage } from '../state/settings';
+import { isBound, markUnbound, withSession } from '../state/session';
 import { Guilloche } from '../ui/guilloche';
 import { Icon, type IconName } from '../ui/icons';
-import { InstallOffer } from '../ui/install';
-import { Page } from '../ui/page';
-import { Alert, Busy, Button, ButtonLink, Choices, Facts, FileButton, Notice } from '../ui/parts';
+import { CallHelp, Page } from '../ui/page';
+import { Alert, Busy, Button, ButtonLink, FileButton, Notice } from '../ui/parts';
 import { Viewfinder } from '../ui/viewfinder';
 import { FaultAlert, useLook, useWork } from '../ui/work';
 
 /** While the list is looked at. */
 const LIST_MS = 5_000;
+const WAITING = ['pending', 'approved'];
+const WAITING_MOST = 100;
 const DAY_MS = 86_400_000;
 
 /** S20. */
@@ -33,7 +32,9 @@ export function HomeScreen() {
   useLook(
     async () => {
       try {
-        const [own, list] = await withSession(() => Promise.all([citizen.credential(), citizen.requests()]));
+        const [own, list] = await withSession(() =>
+          Promise.all([citizen.credential(), citizen.requests(WAITING, WAITING_MOST)]),
+        );
         setCredential(own);
         setRequests(list);
         setFault(undefined);
@@ -60,7 +61,12 @@ export function HomeScreen() {
       {credential === undefined && fault === undefined && <Busy text={words.value.busy} />}
       {credential !== undefined && <CredentialCard credential={credential} />}
       {(credential?.state === 'suspended' || credential?.pin_locked) && (
-        <Notice kind="warning">{t.resume}</Notice>
+        <>
+          <Notice kind="warning">{credential.pin_locked ? t.pinLockedText : t.resume}</Notice>
+          <ButtonLink href="/unlock" kind="second">
+            {words.value.unlock.title}
+          </ButtonLink>
+        </>
       )}
       <h2>{t.waiting}</h2>
       {requests !== undefined && waiting.length === 0 && <p class="empty">{t.empty}</p>}
@@ -207,79 +213,6 @@ export function ScanScreen() {
   );
 }
 
-/** S23. */
-export function HistoryScreen() {
-  const t = words.value.history;
-  const [list, setList] = useState<SignatureRequest[] | undefined>(undefined);
-  const [open, setOpen] = useState<string | undefined>(undefined);
-  const work = useWork();
-  const load = () => work.run(async () => setList(await withSession(citizen.requests)));
-  useEffect(() => void load(), []);
-  const ended = list?.filter(({ state }) => state !== 'pending' && state !== 'approved');
-  return (
-    <Page title={t.title} back="/home">
-      {work.isBusy && <Busy text={words.value.busy} />}
-      <FaultAlert fault={work.fault} />
-      {work.fault !== undefined && <Button onClick={load}>{words.value.retry}</Button>}
-      {ended !== undefined && <p class="soft">{ended.length === 0 ? t.empty : t.lately}</p>}
-      {ended !== undefined && ended.length > 0 && (
-        <ul class="rows">
-          {ended.map((request) => (
-            <li key={request.id}>
-              <button
-                type="button"
-                aria-expanded={open === request.id}
-                onClick={() => setOpen(open === request.id ? undefined : request.id)}
-              >
-                <span>
-                  <span class={`chip ${request.state}`}>{t.states[request.state]}</span>
-                  <b>{request.kind === 'acceptance' ? words.value.acceptance.asks : request.portal_name}</b>
-                  {request.description !== undefined && <span class="row-text">{request.description}</span>}
-                  <span class="soft">{moment(request.signed_at ?? request.created_at)}</span>
-                </span>
-              </button>
-              {open === request.id && <Details request={request} />}
-            </li>
-          ))}
-        </ul>
-      )}
-    </Page>
-  );
-}
-
-function Details({ request }: { request: SignatureRequest }) {
-  const t = words.value.history;
-  const isSigned = request.state === 'signed' || request.state === 'delivered';
-  return (
-    <div class="details">
-      <Facts
-        of={[
-          [t.requestId, <span class="mono">{request.id}</span>],
-          [words.value.confirm.code, request.code],
-          ...(request.signed_at === undefined ? [] : [[t.signedAt, moment(request.signed_at)] as const]),
-          ...request.documents.map(
-            (document) =>
-              [
-                document.name,
-                <span class="mono" title={t.digest}>
-                  {document.document_digest.value}
-                </span>,
-              ] as const,
-          ),
-        ]}
-      />
-      {isSigned && request.kind !== 'acceptance' && (
-        <>
-          <p>{t.notMeText}</p>
-          <ButtonLink href="/lock" kind="danger" icon="lock">
-            {t.notMe}
-          </ButtonLink>
-        </>
-      )}
-    </div>
-  );
-}
-
 /** S26: no PIN is asked. */
 export function LockScreen() {
   const t = words.value.lock;
@@ -289,7 +222,12 @@ export function LockScreen() {
     return (
       <Page title={words.value.homeScreen.lock}>
         <p>{t.noKey}</p>
-        <ButtonLink href="/">{words.value.home}</ButtonLink>
+        <div class="actions">
+          <CallHelp />
+          <ButtonLink href="/" kind="second">
+            {words.value.home}
+          </ButtonLink>
+        </div>
       </Page>
     );
   }
@@ -300,7 +238,12 @@ export function LockScreen() {
           {t.doneText(clock(lockedAt))}
         </Notice>
         <p>{t.unlockText}</p>
-        <ButtonLink href="/home">{words.value.home}</ButtonLink>
+        <div class="actions">
+          <ButtonLink href="/home">{words.value.home}</ButtonLink>
+          <ButtonLink href="/unlock" kind="second">
+            {words.value.unlock.title}
+          </ButtonLink>
+        </div>
       </Page>
     );
   }
@@ -322,90 +265,6 @@ export function LockScreen() {
           {t.no}
         </ButtonLink>
       </div>
-    </Page>
-  );
-}
-
-/** S29, as far as a phone can without the server: the digest of a file, computed here. */
-export function VerifyScreen() {
-  const t = words.value.verify;
-  const [found, setFound] = useState<{ name: string; digest: string } | undefined>(undefined);
-  const work = useWork();
-  const choose = (file: File | undefined) =>
-    work.run(async () => {
-      if (file !== undefined) {
-        const bytes = new Uint8Array(await new Response(file).arrayBuffer()) as Bytes;
-        setFound({ name: file.name, digest: toHex(await sha256(bytes)) });
-      }
-    });
-  return (
-    <Page title={t.title} back={isBound.value ? '/home' : '/'}>
-      <p>{t.text}</p>
-      <p>{t.digestText}</p>
-      <FaultAlert fault={work.fault} />
-      {found !== undefined && (
-        <section class="panel" role="status">
-          <h2 class="file-name">{found.name}</h2>
-          <Facts of={[[t.digest, <span class="mono">{found.digest}</span>]]} />
-        </section>
-      )}
-      <FileButton label={t.choose} accept="application/pdf,.pdf" kind="primary" onFile={choose} />
-    </Page>
-  );
-}
-
-/** S30. */
-export function SettingsScreen() {
-  const t = words.value.settings;
-  const kind = isBound.value ? deviceKey.value?.wire.kind : undefined;
-  const device =
-    kind === 'webauthn' ? t.devicePasskey : kind === 'webcrypto' ? t.deviceBrowser : t.deviceNone;
-  return (
-    <Page title={t.title} back={isBound.value ? '/home' : '/'}>
-      <Choices<'normal' | 'big'>
-        id="size"
-        legend={t.size}
-        value={bigText.value ? 'big' : 'normal'}
-        onInput={(size) => setBigText(size === 'big')}
-        options={[
-          { value: 'normal', text: t.sizeNormal },
-          { value: 'big', text: t.sizeBig },
-        ]}
-      />
-      <Choices<Language>
-        id="language"
-        legend={t.language}
-        value={language.value}
-        onInput={(chosen) => void setLanguage(chosen)}
-        options={[
-          { value: 'vi', text: 'Tiếng Việt' },
-          { value: 'en', text: 'English' },
-        ]}
-      />
-      <InstallOffer />
-      <h2>{t.device}</h2>
-      <p>{device}</p>
-      {isBound.value && (
-        <div class="actions">
-          <ButtonLink href="/change-device" kind="second" icon="phone">
-            {t.changeDevice}
-          </ButtonLink>
-          <ButtonLink href="/change-pin" kind="second" icon="lock">
-            {t.changePin}
-          </ButtonLink>
-        </div>
-      )}
-    </Page>
-  );
-}
-
-/** S24, until two phones can pass it between them. */
-export function ChangeDevice() {
-  const t = words.value.change;
-  return (
-    <Page title={t.deviceTitle} back={isBound.value ? '/settings' : '/mine'}>
-      <p>{t.deviceText}</p>
-      <ButtonLink href="/">{words.value.home}</ButtonLink>
     </Page>
   );
 }

@@ -129,16 +129,27 @@ export function Mine() {
   return (
     <Page title={t.landing.mine} back="/">
       <p>{t.landing.mineText}</p>
-      <div class="actions">
-        {isUnderWay && <ButtonLink href="/enrol">{t.landing.resume}</ButtonLink>}
-        <ButtonLink href="/change-device" kind={isUnderWay ? 'second' : 'primary'}>
-          {t.change.deviceTitle}
-        </ButtonLink>
-        <ButtonLink href="/" kind="second">
-          {t.home}
-        </ButtonLink>
-      </div>
+      {isUnderWay && <ButtonLink href="/enrol">{t.landing.resume}</ButtonLink>}
+      <ul class="rows">
+        <Way href="/resume" icon="pen" title={t.resumption.mine} text={t.resumption.mineText} />
+        <Way href="/change-device" icon="phone" title={t.landing.moved} text={t.landing.movedText} />
+        <Way href="/lock" icon="lock" title={t.landing.phoneLost} text={t.landing.phoneLostText} />
+      </ul>
     </Page>
+  );
+}
+
+function Way({ href, icon, title, text }: { href: string; icon: IconName; title: string; text: string }) {
+  return (
+    <li>
+      <a href={href} class="way">
+        <Icon name={icon} size={28} />
+        <span>
+          <b>{title}</b>
+          <span class="row-text">{text}</span>
+        </span>
+      </a>
+    </li>
   );
 }
 
@@ -178,7 +189,12 @@ export function Resume({ at }: { at?: string }) {
     return (
       <Page title={t.landing.lost}>
         <p>{t.landing.lostText}</p>
-        <Button onClick={again}>{t.ended.again}</Button>
+        <div class="actions">
+          <ButtonLink href="/resume">{t.resumption.mine}</ButtonLink>
+          <Button kind="second" onClick={again}>
+            {t.ended.again}
+          </Button>
+        </div>
       </Page>
     );
   }

@@ -97,6 +97,17 @@ export async function beginOnce(language: string): Promise<void> {
   seen(started.enrolment);
 }
 
+/** Goes on with one that was begun elsewhere. What was typed here stays only if it was for the same number. */
+export async function takeUp(started: api.Started, phone: string): Promise<Enrolment> {
+  if (draft.value.phone !== phone) {
+    draft.value = EMPTY_DRAFT;
+    change({ phone });
+  }
+  ticket.value = started.ticket;
+  await keep('enrolment', started.ticket);
+  return seen(started.enrolment);
+}
+
 /** Forgets the enrolment: it is complete, or the person begins anew. The cookie first: with it, forgetting here would be in vain. */
 export async function leave(): Promise<void> {
   try {

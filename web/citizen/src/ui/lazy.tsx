@@ -1,20 +1,25 @@
 /** Screens of a script that is loaded when the first of them is shown; without a network, a way to try again. */
 
 import { signal } from '@preact/signals';
-import type { ComponentType } from 'preact';
+import { type ComponentType, createElement } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { words } from '../messages';
 import { Page } from './page';
 import { Alert, Busy, Button } from './parts';
 
+type PropsOf<Screen> = Screen extends (props: infer Props) => unknown ? Props : never;
+
 export interface Lazy<Screens> {
   /** The screen of that name, now or as soon as it is there. */
-  show: (name: keyof Screens) => preact.JSX.Element;
+  show: <Name extends keyof Screens>(
+    name: Name,
+    props?: PropsOf<Screens[Name]> & { key?: string },
+  ) => preact.JSX.Element;
   /** Loads the script before it is needed. */
   prepare: () => void;
 }
 
-export function lazy<Screens extends Record<string, ComponentType>>(
+export function lazy<Screens extends Record<string, ComponentType<never>>>(
   load: () => Promise<Screens>,
 ): Lazy<Screens> {
   const screens = signal<Screens | 'failed' | undefined>(undefined);
@@ -56,13 +61,12 @@ export function lazy<Screens extends Record<string, ComponentType>>(
   };
   return {
     prepare,
-    show: (name) => {
+    show: (name, props) => {
       const found = screens.value;
       if (typeof found !== 'object') {
         return <Waiting />;
       }
-      const Screen = found[name] as ComponentType;
-      return <Screen />;
+      return createElement(found[name] as ComponentType, props ?? {});
     },
   };
 }

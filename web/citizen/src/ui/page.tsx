@@ -99,6 +99,21 @@ function Mark() {
   );
 }
 
+/** The number of whoever helps, as a button; without one, where to find it. */
+export function CallHelp({ kind = 'primary' }: { kind?: 'primary' | 'second' }) {
+  const t = words.value;
+  return support.value === '' ? (
+    <p>{t.noHotline}</p>
+  ) : (
+    <a class={`button ${kind}`} href={`tel:${support.value.replace(/[^0-9+]/g, '')}`}>
+      <Icon name="call" />
+      <span>
+        {t.help} {support.value}
+      </span>
+    </a>
+  );
+}
+
 function Footer() {
   const t = words.value;
   const other = language.value === 'vi' ? 'en' : 'vi';

@@ -242,6 +242,7 @@ export function Choices<T extends string>({
   options,
   error,
   isLegendHidden = false,
+  isRow = false,
 }: {
   id: string;
   legend: string;
@@ -250,9 +251,14 @@ export function Choices<T extends string>({
   options: readonly { value: T; text: string; more?: ComponentChildren }[];
   error?: string;
   isLegendHidden?: boolean;
+  /** Short words beside each other, to narrow a list by. */
+  isRow?: boolean;
 }) {
   return (
-    <fieldset class={error === undefined ? 'field' : 'field wrong'} aria-describedby={error && `${id}-error`}>
+    <fieldset
+      class={`field${error === undefined ? '' : ' wrong'}${isRow ? ' choice-row' : ''}`}
+      aria-describedby={error && `${id}-error`}
+    >
       <legend class={isLegendHidden ? 'hidden' : undefined}>{legend}</legend>
       {error !== undefined && (
         <p class="error" id={`${id}-error`}>

@@ -3,8 +3,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Offline, Refused } from '../api/client';
 import { PasskeyDeclined } from '../device/key';
-import { said, words } from '../messages';
+import { moment, said, words } from '../messages';
 import { Alert } from './parts';
+
+const MOMENT_SECONDS = 90;
 
 export interface Work {
   isBusy: boolean;
@@ -54,11 +56,14 @@ export function FaultAlert({ fault }: { fault: unknown }) {
 export function textOf(fault: unknown): string {
   const t = words.value;
   if (fault instanceof Refused) {
-    const { problem } = fault;
+    const { problem, retryAfterSeconds } = fault;
     if (problem.code === 'code-wrong' && problem.tries_left !== undefined) {
       return t.code.left(problem.tries_left);
     }
-    return said(problem);
+    // A few seconds are counted down where another code is asked for; longer waits are said.
+    return retryAfterSeconds === undefined || retryAfterSeconds < MOMENT_SECONDS
+      ? said(problem)
+      : `${said(problem)} ${t.fault.after(moment(Date.now() + retryAfterSeconds * 1000))}`;
   }
   if (fault instanceof Offline) {
     return t.fault.offline;
