@@ -124,7 +124,7 @@ test('another phone goes on with the enrolment, and the first one is shut out', 
   await lost.page.getByRole('link', { name: 'Làm tiếp hồ sơ đang dở' }).waitFor();
 });
 
-test('a phone that lost everything but knows no number is told what to do', { timeout: 30_000 }, async () => {
+test('a phone that lost everything but knows no number is told what to do', { timeout: 90_000 }, async () => {
   const { page, heading, look } = hand;
   await page.context().clearCookies();
   await page.evaluate(() => indexedDB.deleteDatabase('kyso'));

@@ -526,7 +526,7 @@ export const en: Messages = {
     checking: 'Checking the proof…',
     unsealed: 'Being written into the ledger, which takes a few seconds.',
     unchecked: 'The ledger could not be checked yet. The signature is valid all the same.',
-    mismatch: (id) => `The proof does not fit. Call for help and read the number ${id}.`,
+    mismatch: 'The proof does not fit. Call for help and read the request number above.',
     line: (position) => `This signature is in the ledger, line ${position}.`,
     checked: 'This phone has computed it again: it fits.',
     means: 'The ledger is sealed every second. Once a line is changed or deleted, its seal fits no more.',

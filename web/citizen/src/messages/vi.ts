@@ -524,7 +524,7 @@ export const vi = {
     checking: 'Đang kiểm tra bằng chứng…',
     unsealed: 'Đang ghi vào sổ nhật ký, thường xong trong vài giây.',
     unchecked: 'Chưa kiểm tra được sổ nhật ký. Chữ ký vẫn có hiệu lực.',
-    mismatch: (id: string) => `Bằng chứng không khớp. Gọi hỗ trợ và đọc mã ${id}.`,
+    mismatch: 'Bằng chứng không khớp. Gọi hỗ trợ và đọc mã yêu cầu ở trên.',
     line: (position: number) => `Lần ký này đã ghi vào sổ nhật ký, dòng số ${group(position)}.`,
     checked: 'Điện thoại này đã tự tính lại: khớp.',
     means:

@@ -247,7 +247,7 @@ function Proof({ request }: { request: SignatureRequest }) {
           </Button>
         </>
       )}
-      {found === 'mismatch' && <Alert>{t.mismatch(request.id)}</Alert>}
+      {found === 'mismatch' && <Alert>{t.mismatch}</Alert>}
       {typeof found === 'object' && <Proved proof={found} request={request} />}
     </section>
   );

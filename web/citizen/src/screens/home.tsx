@@ -89,11 +89,13 @@ export function HomeScreen() {
           ))}
         </ul>
       )}
-      <div class="actions">
-        <ButtonLink href="/scan" icon="qr">
-          {t.scan}
-        </ButtonLink>
-      </div>
+      {(credential === undefined || credential.state === 'active') && (
+        <div class="actions">
+          <ButtonLink href="/scan" icon="qr">
+            {t.scan}
+          </ButtonLink>
+        </div>
+      )}
       <nav class="tiles" aria-label={t.title}>
         <Tile href="/history" icon="history" text={t.history} />
         <Tile href="/verify" icon="shield" text={t.verify} />
