@@ -38,6 +38,7 @@ try {
     console.error(
       `heading: ${await engine.run('document.querySelector("h1") && document.querySelector("h1").innerText')}`,
     );
+    console.error(await engine.run('document.body.innerText'));
     console.error(engine.complaints.join('\n'));
   }
   console.error(error);
@@ -275,7 +276,11 @@ async function start(path) {
           const unseen = documents.filter((one) => one.querySelector('.done-mark') === null);
           unseen.forEach((one) => {
             const next = one.querySelectorAll('.page-turn button')[1];
-            if (next && one.querySelector('img') && next.getAttribute('aria-disabled') !== 'true') next.click();
+            const picture = one.querySelector('img');
+            if (!next || !picture || !picture.complete || picture.naturalWidth === 0) return;
+            // One look later, so that the page has heard that its picture is there.
+            if (picture.dataset.looked === undefined) picture.dataset.looked = '';
+            else if (next.getAttribute('aria-disabled') !== 'true') next.click();
           });
           return documents.length > 0 && unseen.length === 0;
         })()`),
