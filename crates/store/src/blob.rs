@@ -123,18 +123,26 @@ impl SealedBlobs {
                     std::fs::metadata("/proc/self").map_or(about.uid(), |process| process.uid());
                 if about.mode() & 0o077 != 0 {
                     return Err(Error::DataKey {
-                        reason: format!("mode {:o}, want 600", about.mode() & 0o777),
+                        reason: format!(
+                            "{} has mode {:04o}, which lets others in; chmod 600",
+                            key_file.display(),
+                            about.mode() & 0o777
+                        ),
                     });
                 }
                 if about.uid() != ours {
                     return Err(Error::DataKey {
-                        reason: format!("owned by {}, we are {ours}", about.uid()),
+                        reason: format!(
+                            "{} is owned by user {}, we are {ours}",
+                            key_file.display(),
+                            about.uid()
+                        ),
                     });
                 }
                 let bytes =
                     std::fs::read(key_file).map_err(file_error("the data key cannot be read"))?;
                 key = bytes.try_into().map_err(|bytes: Vec<u8>| Error::DataKey {
-                    reason: format!("{} bytes, want 32", bytes.len()),
+                    reason: format!("{} has {} bytes, want 32", key_file.display(), bytes.len()),
                 })?;
             }
             Err(source) => {

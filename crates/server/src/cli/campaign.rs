@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use kyso_registration::Error;
 use kyso_registration::campaign::{self, Allowance, Desk};
 use serde::Deserialize;
 use time::format_description::well_known::Rfc3339;
@@ -81,7 +82,13 @@ impl Campaign {
         match self {
             Self::Add { file } => add(&platform, &file).await?,
             Self::End { code } => {
-                platform.registration.end_campaign(&code, "cli").await?;
+                let ended = platform.registration.end_campaign(&code, "cli").await;
+                ended.map_err(|error| match error {
+                    Error::NotFound { .. } => Failure(format!(
+                        "there is no campaign {code}; `kyso campaign list` lists them"
+                    )),
+                    other => other.into(),
+                })?;
                 console::done(&format!("campaign {code} ended"));
             }
             Self::List => {
@@ -110,7 +117,12 @@ impl Campaign {
 async fn add(platform: &Platform, path: &std::path::Path) -> Result<(), Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure(format!("cannot read {}: {error}", path.display())))?;
-    let file: File = toml::from_str(&text)?;
+    let file: File = toml::from_str(&text).map_err(|error| {
+        Failure(format!(
+            "{} is no file of plans and campaigns; docs/samples/campaign.toml is an example\n{error}",
+            path.display()
+        ))
+    })?;
     for entry in file.plan {
         platform.registration.add_plan(&entry.plan(), "cli").await?;
         console::done(&format!("plan {}", entry.code));

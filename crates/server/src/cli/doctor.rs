@@ -310,7 +310,7 @@ async fn examine_callers(platform: &Platform) -> Finding {
     let officers = platform.registration.officers().await;
     match (portals, officers) {
         (Ok(portals), Ok(officers)) => {
-            let message = format!("{} portals, {} officers", portals.len(), officers.len());
+            let message = format!("portals: {}, officers: {}", portals.len(), officers.len());
             match (portals.is_empty(), officers.is_empty()) {
                 (_, true) => warn(
                     "people",

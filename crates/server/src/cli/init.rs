@@ -111,8 +111,8 @@ impl Init {
             return Ok(());
         }
         Err(Failure(format!(
-            "{} is there already with other values than {} asks for; nothing was changed. Edit the file, or remove it \
-             if no ceremony has been held",
+            "{} is there already and says otherwise for {}; nothing was changed. Edit the file, or remove it if no ceremony \
+             has been held",
             path.display(),
             other.join(" and ")
         )))

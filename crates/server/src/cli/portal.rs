@@ -51,8 +51,10 @@ pub enum Portal {
         #[arg(long = "to")]
         to: Vec<String>,
     },
-    /// From where a SmartCA client may ask, beside the network it signed from, where a transaction is: its status call names no
-    /// portal, so an id that can be guessed is not answered to everybody. Replaces what was set; nothing given: only that network.
+    /// From where a SmartCA client may ask how a transaction goes, beside the network it signed from.
+    ///
+    /// The status call names no portal, so an id that can be guessed is not answered to everybody. What is given replaces what
+    /// was set; with nothing given only the network it signed from may ask.
     Network {
         /// `ptl_…` or the client id.
         portal: String,
