@@ -284,6 +284,14 @@ async fn said(program: &str, arguments: &[String]) -> Option<(String, bool)> {
     Some((words, output.status.success()))
 }
 
+/// The command as a shell takes it: what holds a space stands in quotes.
 fn command(program: &str, arguments: &[String]) -> String {
-    format!("{program} {}", arguments.join(" "))
+    let typed = arguments.iter().map(|argument| {
+        if argument.contains(' ') {
+            format!(" '{argument}'")
+        } else {
+            format!(" {argument}")
+        }
+    });
+    program.to_owned() + &typed.collect::<String>()
 }

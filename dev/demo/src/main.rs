@@ -651,8 +651,8 @@ async fn judge(
         let crl = fetch_crl(&client, directory).await?;
         std::fs::write(directory.join("issuing-crl.pem"), pem("X509 CRL", &crl))?;
     }
-    let (verdicts, absent) =
-        judges::all(signed, directory, options.python.as_deref(), &provider.url).await?;
+    let asked = judges::all(signed, directory, options.python.as_deref(), &provider.url);
+    let (verdicts, absent) = stage.meanwhile("the judges read the file", asked).await?;
     let mut accepted = true;
     for verdict in &verdicts {
         let sign = if verdict.accepts {
@@ -713,8 +713,8 @@ async fn prove(stage: &Stage, provider: &Provider) -> Result<(), Failure> {
                 let words = provider.run(&["verify-store"]).await?;
                 let ledger = words
                     .lines()
-                    .find(|line| line.contains("ledger"))
-                    .unwrap_or_default();
+                    .find(|line| line.contains("the ledger is"))
+                    .ok_or("kyso verify-store said nothing about the ledger")?;
                 Ok(((), ledger.trim_start_matches(['✓', ' ']).to_owned()))
             },
         )

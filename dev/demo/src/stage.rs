@@ -50,15 +50,8 @@ impl Stage {
         title: &str,
         work: impl Future<Output = Result<(T, String), Failure>>,
     ) -> Result<T, Failure> {
-        let spinner = ProgressBar::new_spinner().with_message(title.to_owned());
-        spinner.set_style(
-            ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}")
-                .unwrap_or(ProgressStyle::default_spinner()),
-        );
-        spinner.enable_steady_tick(Duration::from_millis(120));
         let began = Instant::now();
-        let outcome = work.await;
-        spinner.finish_and_clear();
+        let outcome = self.meanwhile(title, work).await;
         let took = readable(began.elapsed());
         match outcome {
             Ok((value, note)) => {
@@ -73,6 +66,19 @@ impl Stage {
                 Err(failure)
             }
         }
+    }
+
+    /// A moving line while something works, which leaves nothing behind.
+    pub async fn meanwhile<T>(&self, title: &str, work: impl Future<Output = T>) -> T {
+        let spinner = ProgressBar::new_spinner().with_message(title.to_owned());
+        spinner.set_style(
+            ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}")
+                .unwrap_or(ProgressStyle::default_spinner()),
+        );
+        spinner.enable_steady_tick(Duration::from_millis(120));
+        let outcome = work.await;
+        spinner.finish_and_clear();
+        outcome
     }
 
     /// Something somebody else said, in their own words.
