@@ -5,6 +5,7 @@
 //! take over the caller's tasks; COMMIT, which waits for the disk by design, has a thread of its own ([`crate::writer`]).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,21 @@ pub(crate) struct Connect {
 
 /// A connection. The mutex is never locked: SQLite's connection may be sent but not shared, and through `&mut` it need not be.
 #[derive(Debug)]
-pub(crate) struct Connection(Mutex<rusqlite::Connection>);
+pub(crate) struct Connection {
+    held: Mutex<rusqlite::Connection>,
+    /// By the text of the statement. Statements name their columns, so a schema that moves on changes no shape.
+    shapes: HashMap<Box<str>, Arc<Shape>>,
+    /// Shapes to keep.
+    shapes_max: usize,
+}
+
+/// What SQLite says of a statement, asked once: it answers by comparing names.
+#[derive(Debug)]
+struct Shape {
+    columns: Arc<[String]>,
+    /// Which `$n` each of SQLite's parameters is, from 0: it numbers names as they come.
+    arguments: Vec<Option<usize>>,
+}
 
 impl Connect {
     pub(crate) fn open(&self) -> sqlx::Result<Connection> {
@@ -51,13 +66,43 @@ impl Connect {
         if let Some(pages) = self.pages_max {
             connection.execute_batch(&format!("PRAGMA max_page_count = {pages}"))?;
         }
-        Ok(Connection(Mutex::new(connection)))
+        Ok(Connection {
+            held: Mutex::new(connection),
+            shapes: HashMap::new(),
+            shapes_max: self.statements,
+        })
     }
 }
 
 impl Connection {
     fn get(&mut self) -> &mut rusqlite::Connection {
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        self.held.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The statement with its arguments bound.
+    fn bound(
+        &mut self,
+        sql: &str,
+        args: &[Value],
+    ) -> rusqlite::Result<(rusqlite::CachedStatement<'_>, Arc<Shape>)> {
+        let connection = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut statement = connection.prepare_cached(sql)?;
+        let shape = match self.shapes.get(sql) {
+            Some(shape) => shape.clone(),
+            None => {
+                if self.shapes.len() >= self.shapes_max {
+                    self.shapes.clear();
+                }
+                let shape = Arc::new(Shape::of(&statement));
+                self.shapes.insert(sql.into(), shape.clone());
+                shape
+            }
+        };
+        for (index, argument) in shape.arguments.iter().enumerate() {
+            let value = argument.and_then(|number| args.get(number));
+            statement.raw_bind_parameter(index + 1, value.unwrap_or(&Value::Null))?;
+        }
+        Ok((statement, shape))
     }
 
     /// The first `most` rows.
@@ -67,16 +112,32 @@ impl Connection {
         args: &[Value],
         most: usize,
     ) -> sqlx::Result<Vec<Row>> {
-        rows(self.get(), sql, args, most).map_err(in_sqlx)
+        self.rows(sql, args, most).map_err(in_sqlx)
+    }
+
+    fn rows(&mut self, sql: &str, args: &[Value], most: usize) -> rusqlite::Result<Vec<Row>> {
+        let (mut statement, shape) = self.bound(sql, args)?;
+        let mut found = Vec::new();
+        let mut rows = statement.raw_query();
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
+            let values = (0..shape.columns.len())
+                .map(|index| row.get_ref(index).map(value_of))
+                .collect::<rusqlite::Result<_>>()?;
+            found.push(Row(Driver::Sqlite {
+                columns: shape.columns.clone(),
+                values,
+            }));
+        }
+        Ok(found)
     }
 
     /// How many rows it changed.
     pub(crate) fn execute(&mut self, sql: &str, args: &[Value]) -> sqlx::Result<u64> {
-        let connection = self.get();
-        let changed = connection.prepare_cached(sql).and_then(|mut statement| {
-            bind(&mut statement, args)?;
-            statement.raw_execute()
-        });
+        let changed = self
+            .bound(sql, args)
+            .and_then(|(mut statement, _)| statement.raw_execute());
         changed.map(|changed| changed as u64).map_err(in_sqlx)
     }
 
@@ -113,45 +174,21 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
         .is_some_and(|code| code & 0xff == 5)
 }
 
-fn rows(
-    connection: &rusqlite::Connection,
-    sql: &str,
-    args: &[Value],
-    most: usize,
-) -> rusqlite::Result<Vec<Row>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let columns: Arc<[String]> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    bind(&mut statement, args)?;
-    let mut found = Vec::new();
-    let mut rows = statement.raw_query();
-    while found.len() < most
-        && let Some(row) = rows.next()?
-    {
-        let values = (0..columns.len())
-            .map(|index| row.get_ref(index).map(value_of))
-            .collect::<rusqlite::Result<_>>()?;
-        found.push(Row(Driver::Sqlite {
-            columns: columns.clone(),
-            values,
-        }));
+impl Shape {
+    fn of(statement: &rusqlite::Statement<'_>) -> Self {
+        let number = |index| {
+            let name = statement.parameter_name(index)?;
+            name.get(1..)?.parse::<usize>().ok()?.checked_sub(1)
+        };
+        Self {
+            columns: statement
+                .column_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            arguments: (1..=statement.parameter_count()).map(number).collect(),
+        }
     }
-    Ok(found)
-}
-
-fn bind(statement: &mut rusqlite::Statement<'_>, args: &[Value]) -> rusqlite::Result<()> {
-    for index in 1..=statement.parameter_count() {
-        // `$n` is a name to SQLite, which numbers names as they come.
-        let number = statement
-            .parameter_name(index)
-            .and_then(|name| name.get(1..)?.parse::<usize>().ok());
-        let value = number.and_then(|number| args.get(number.checked_sub(1)?));
-        statement.raw_bind_parameter(index, value.unwrap_or(&Value::Null))?;
-    }
-    Ok(())
 }
 
 /// What SQLite holds; the outer error names a type that is none of ours.
