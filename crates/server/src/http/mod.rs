@@ -275,28 +275,27 @@ fn protect(router: Router, app: &App) -> Router {
             HeaderValue::from_static(value),
         )
     };
-    router
-        .layer(DefaultBodyLimit::max(server.body_bytes_max))
-        .layer(
-            ServiceBuilder::new()
-                .layer(HandleErrorLayer::new(overloaded))
-                .load_shed()
-                .layer(GlobalConcurrencyLimitLayer::new(server.concurrency_max))
-                .timeout(Duration::from_secs(server.request_seconds_max)),
-        )
-        .layer(middleware::from_fn(receive::layer))
-        .layer(middleware::from_fn(measure))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(sca::shape))
-        .layer(header("x-content-type-options", "nosniff"))
-        .layer(header("x-frame-options", "DENY"))
-        .layer(header("referrer-policy", "no-referrer"))
+    // Outermost first, and one layer for the router: it boxes each that it is given for every request.
+    let layers = ServiceBuilder::new()
+        .layer(middleware::from_fn(correlation::layer))
+        .layer(header("cache-control", "no-store"))
         .layer(header(
             "content-security-policy",
             "default-src 'none'; frame-ancestors 'none'",
         ))
-        .layer(header("cache-control", "no-store"))
-        .layer(middleware::from_fn(correlation::layer))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("x-frame-options", "DENY"))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(middleware::from_fn(sca::shape))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(measure))
+        .layer(middleware::from_fn(receive::layer))
+        .layer(HandleErrorLayer::new(overloaded))
+        .load_shed()
+        .layer(GlobalConcurrencyLimitLayer::new(server.concurrency_max))
+        .timeout(Duration::from_secs(server.request_seconds_max))
+        .layer(DefaultBodyLimit::max(server.body_bytes_max));
+    router.layer(layers)
 }
 
 async fn overloaded(error: BoxError) -> Problem {
