@@ -198,8 +198,15 @@ impl Registration {
             }
             Task::Accept { enrolment } => self.accept(enrolment, job.attempts).await,
             Task::Expire => {
-                self.expire().await?;
-                self.erase_photos().await?;
+                // Once failed for good it would never sweep again.
+                for swept in [self.expire().await, self.erase_photos().await] {
+                    if let Err(error) = swept {
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "a sweep did not end and is made again"
+                        );
+                    }
+                }
                 Ok(After::Again { in_ms: SWEEP_MS })
             }
             // The server sends these itself.
@@ -245,14 +252,22 @@ impl Registration {
         .await?;
         tx.commit().await?;
         for id in due {
-            match self.state(&id).await? {
-                State::Started | State::Supplement => self.expire_one(&id).await?,
-                State::Approved | State::Certified | State::Accepting => {
-                    self.advance(&id).await?;
-                    self.fail(&id, "not-accepted-in-time").await?;
-                }
-                _ => {}
+            // One that cannot be ended keeps no other from its end.
+            if let Err(error) = self.end_due(&id).await {
+                tracing::error!(enrolment = %id, error = &error as &dyn std::error::Error, "what is due could not be ended and is tried again");
             }
+        }
+        Ok(())
+    }
+
+    async fn end_due(&self, id: &EnrolmentId) -> Result<()> {
+        match self.state(id).await? {
+            State::Started | State::Supplement => self.expire_one(id).await?,
+            State::Approved | State::Certified | State::Accepting => {
+                self.advance(id).await?;
+                self.fail(id, "not-accepted-in-time").await?;
+            }
+            _ => {}
         }
         Ok(())
     }

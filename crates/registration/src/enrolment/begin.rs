@@ -512,7 +512,7 @@ async fn repaired(tx: &mut Tx, row: &Enrolment, fields: &[&'static str]) -> Resu
     Ok(())
 }
 
-async fn void_contract(tx: &mut Tx, row: &Enrolment) -> Result<()> {
+pub(super) async fn void_contract(tx: &mut Tx, row: &Enrolment) -> Result<()> {
     if table::void_contract(tx, &row.id).await? > 0 {
         line(
             "registration.contract.voided",

@@ -8,14 +8,15 @@
 //! Guessing and pumping are bounded as for the first code, in counters of their own: five tries a code, five codes an hour and
 //! number. The provider's budget is charged by the worker, only for a code that is sent: numbers nobody has use none of it up.
 //!
-//! Who takes a number over and knows the identity number would get token and code of a first binding both. So after the citizen
-//! has handed in, a resumption is an alarm on every contact, and no phone is bound for
+//! Who takes a number over and knows the identity number would get token and code of a first binding both. So before the citizen
+//! has handed in, a resumption takes back the photo of the face and the contract: whoever goes on is photographed, and an officer
+//! compares. After that, a resumption is an alarm on every contact, and no phone is bound for
 //! [`crate::RegistrationConfig::resumption_rest_ms`].
 
 use super::code::{ACTIVATION, DIGITS, HOUR_MS};
 use super::device::{enqueue, notify};
 use super::table::{self, Resumption};
-use super::{CodeToSend, ResumptionView, Started, view};
+use super::{CodeToSend, Kind, ResumptionView, Started, State, begin, view};
 use crate::citizen::{Channel, masked, read_phone};
 use crate::ledger::line;
 use crate::task::Event;
@@ -194,6 +195,14 @@ impl Registration {
             "citizen",
         )
         .record(&mut tx);
+        // What is not handed in yet may be all genuine, and would be handed in by whoever is here now.
+        if row.state == State::Started
+            && table::withdraw_photo(&mut tx, &enrolment, Kind::Face).await?
+        {
+            let subject = enrolment.to_string();
+            line("registration.evidence.withdrawn", &subject, "system").record(&mut tx);
+            begin::void_contract(&mut tx, &row).await?;
+        }
         notify(&mut tx, &row, Event::Resumed);
         let view = view(&mut tx, &enrolment).await?;
         tx.commit().await?;

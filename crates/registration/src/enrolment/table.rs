@@ -250,12 +250,17 @@ const EVIDENCE: &str = "-- evidence_in_force
 SELECT id, kind, version, blob_id, sha256, media_type, width, height, created_at
 FROM evidence WHERE enrolment_id = $1 AND superseded_at IS NULL ORDER BY kind";
 
+// Also of takes that are in force no more.
+const EVIDENCE_VERSION: &str = "-- evidence_version
+SELECT COALESCE(MAX(version), 0) AS version FROM evidence WHERE enrolment_id = $1 AND kind = $2";
+
 const EVIDENCE_SUPERSEDE: &str = "-- evidence_supersede
 UPDATE evidence SET superseded_at = $2, blob_id = NULL WHERE id = $1 AND superseded_at IS NULL";
 
 const EVIDENCE_TO_ERASE: &str = "-- evidence_to_erase
 SELECT e.id AS enrolment_id, v.id, v.blob_id FROM enrolment e JOIN evidence v ON v.enrolment_id = e.id
-WHERE e.state IN ('rejected', 'abandoned', 'expired') AND e.ended_at <= $1 AND v.blob_id IS NOT NULL LIMIT 200";
+WHERE (e.state IN ('rejected', 'abandoned', 'expired') OR (e.state = 'failed' AND e.credential_id IS NULL))
+AND e.ended_at <= $1 AND v.blob_id IS NOT NULL LIMIT 200";
 
 const EVIDENCE_ERASE: &str = "-- evidence_erase
 UPDATE evidence SET blob_id = NULL WHERE id = $1 AND blob_id IS NOT NULL";
@@ -363,6 +368,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     RESUMABLE,
     SET_SESSION,
     EVIDENCE,
+    EVIDENCE_VERSION,
     EVIDENCE_SUPERSEDE,
     EVIDENCE_TO_ERASE,
     EVIDENCE_ERASE,
@@ -984,6 +990,25 @@ pub(crate) async fn erase_photo(tx: &mut Tx, id: &EvidenceId, blob: &BlobId) -> 
     Ok(tx.delete_blob(blob).await?)
 }
 
+/// The photo in force is so no more, and only its digest stays; `false` if there is none.
+pub(crate) async fn withdraw_photo(
+    tx: &mut Tx,
+    enrolment: &EnrolmentId,
+    kind: Kind,
+) -> Result<bool> {
+    let photos = evidence(tx, enrolment).await?;
+    let Some(photo) = photos.iter().find(|photo| photo.view.kind == kind) else {
+        return Ok(false);
+    };
+    let values = [(&photo.id).into(), tx.now().into()];
+    tx.change("evidence", 1, EVIDENCE_SUPERSEDE, &values)
+        .await?;
+    if let Some(blob) = &photo.blob {
+        tx.delete_blob(blob).await?;
+    }
+    Ok(true)
+}
+
 /// Stores a take; of the one before only the digest stays. Returns its version.
 pub(crate) async fn add_evidence(
     tx: &mut Tx,
@@ -992,17 +1017,11 @@ pub(crate) async fn add_evidence(
 ) -> Result<i64> {
     let now = tx.now();
     let kind = new.kind.as_str();
-    let before = evidence(tx, enrolment).await?;
-    let before = before.iter().find(|photo| photo.view.kind == new.kind);
-    let version = before.map_or(1, |photo| photo.view.version + 1);
-    if let Some(photo) = before {
-        let values = [(&photo.id).into(), now.into()];
-        tx.change("evidence", 1, EVIDENCE_SUPERSEDE, &values)
-            .await?;
-        if let Some(blob) = &photo.blob {
-            tx.delete_blob(blob).await?;
-        }
-    }
+    withdraw_photo(tx, enrolment, new.kind).await?;
+    let last = tx
+        .one(EVIDENCE_VERSION, &[enrolment.into(), kind.into()])
+        .await?;
+    let version = last.int("version")? + 1;
     let values = [
         new.id.into(),
         enrolment.into(),

@@ -1,7 +1,7 @@
 //! Photos: what is taken in, how it is kept, who sees it.
 
 use kyso_registration::Error;
-use kyso_registration::enrolment::{ImageFault, Kind, Step};
+use kyso_registration::enrolment::{ImageFault, Kind, State, Step};
 use kyso_registration::ra::OfficerRole;
 
 use crate::office::{DAY, Office, photo};
@@ -11,6 +11,7 @@ crate::everywhere!(
     a_new_take_replaces_the_old_one_and_only_its_digest_stays,
     a_photo_waits_for_a_proved_phone,
     photos_go_when_an_enrolment_ended_without_a_credential,
+    photos_go_when_an_opening_failed_before_there_was_a_credential,
     what_is_no_plain_picture_is_refused,
     an_officer_sees_a_photo_and_the_look_is_recorded,
 );
@@ -131,6 +132,24 @@ async fn photos_go_when_an_enrolment_ended_without_a_credential(office: Office) 
         .await;
     assert!(other.is_ok());
     office.check().await;
+}
+
+async fn photos_go_when_an_opening_failed_before_there_was_a_credential(office: Office) {
+    let officer = office.officer(&[OfficerRole::Vetter]).await;
+    let person = office.begin().await;
+    office.hand_in(&person).await;
+    office.approve(&officer, &person.id).await;
+    let edited = "-- test_edit\nUPDATE enrolment SET full_name = 'Kẻ Gian' WHERE id = $1";
+    let mut tx = office.store.write().await.unwrap();
+    tx.execute(edited, &[(&person.id).into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    office.registration.recover().await.unwrap();
+    office.work().await;
+    assert_eq!(office.show(&person).await.state, State::Failed);
+    let held = blobs(&office).await;
+    office.advance(31 * DAY);
+    office.work().await;
+    assert_eq!(blobs(&office).await, held - 3);
 }
 
 async fn blobs(office: &Office) -> i64 {

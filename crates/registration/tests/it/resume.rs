@@ -1,7 +1,7 @@
 //! Back to an enrolment: by the number that was proved and a fresh code, by nobody else, and without telling who is known here.
 
 use kyso_registration::citizen::Channel;
-use kyso_registration::enrolment::{Start, State};
+use kyso_registration::enrolment::{Kind, Start, State, Step};
 use kyso_registration::{Budget, Error, ResumptionId};
 
 use crate::office::{DAY, Office, Person};
@@ -17,6 +17,8 @@ crate::everywhere!(
     closed_numbers_are_refused,
     numbers_nobody_has_use_up_no_budget,
     no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed,
+    who_resumes_what_is_not_handed_in_is_photographed_again,
+    one_row_that_does_not_read_keeps_no_other_from_its_end,
 );
 
 async fn entered(office: &Office) -> Person {
@@ -435,7 +437,7 @@ async fn no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed(office:
         office.finish(person).await;
         assert_eq!(office.show(person).await.state, State::Complete);
     }
-    // What was resumed before it was handed in rests not.
+    // What was resumed before there was anything to hand in rests not.
     let begun = entered(&office).await;
     let asked = ask(&office, &begun.owner.phone).await;
     let code = code_of(&office, &asked).await.unwrap();
@@ -448,4 +450,54 @@ async fn no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed(office:
     office.certify(&begun).await;
     office.finish(&begun).await;
     office.check().await;
+}
+
+async fn who_resumes_what_is_not_handed_in_is_photographed_again(office: Office) {
+    let person = office.begin().await;
+    office.activate(&person).await;
+    office.fill_in(&person).await;
+    let asked = ask(&office, &person.owner.phone).await;
+    let code = code_of(&office, &asked).await.unwrap();
+    let number = Some(person.owner.identity_number.as_str());
+    let resumed = office.registration.resume(&asked, &code, number).await;
+    resumed.unwrap();
+    let next = office.next(&person).await;
+    assert!(next.contains(&"photo:face".to_owned()), "{next:?}");
+    assert!(!next.contains(&"photo:front".to_owned()), "{next:?}");
+    assert!(matches!(
+        office.registration.submit(&person.id).await,
+        Err(Error::StepsMissing { missing })
+            if missing.contains(&Step::Photo(Kind::Face)) && missing.contains(&Step::Contract)
+    ));
+    let lines = office.ledger(&person.id).await;
+    for line in [
+        "registration.evidence.withdrawn",
+        "registration.contract.voided",
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{lines:?}");
+    }
+    // Photographed and signed anew it goes on.
+    office.photos(&person).await;
+    office.sign_contract(&person).await;
+    office.registration.submit(&person.id).await.unwrap();
+    office.check().await;
+}
+
+async fn one_row_that_does_not_read_keeps_no_other_from_its_end(office: Office) {
+    let broken = entered(&office).await;
+    let other = entered(&office).await;
+    let edited =
+        "-- test_edit\nUPDATE enrolment SET birth_date = 'x', touched_at = 0 WHERE id = $1";
+    let mut tx = office.store.write().await.unwrap();
+    tx.execute(edited, &[(&broken.id).into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    office.registration.recover().await.unwrap();
+    office.advance(31 * DAY);
+    office.work().await;
+    assert_eq!(office.show(&other).await.state, State::Expired);
+    // And it sweeps on.
+    let late = entered(&office).await;
+    office.advance(31 * DAY);
+    office.work().await;
+    assert_eq!(office.show(&late).await.state, State::Expired);
 }
