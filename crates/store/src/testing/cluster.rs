@@ -107,24 +107,26 @@ impl Cluster {
     /// Kills every process of the server at once, as a power cut would.
     pub fn kill(&mut self) {
         let own = self.own.as_mut().expect("a cluster of our own");
-        let first = std::fs::read_to_string(own.folder.path().join("data/postmaster.pid"))
-            .expect("a running server");
-        let first = first.lines().next().unwrap_or_default().to_owned();
-        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children"))
-            .unwrap_or_default();
-        // A child may have ended meanwhile; then there is nothing to kill.
-        let _ = Command::new("kill")
-            .arg("-9")
-            .arg(first)
-            .args(children.split_whitespace())
-            .stderr(Stdio::null())
-            .status();
+        let data = own.folder.path().join("data");
+        // Until none is left: one that was just being started would hold the memory that the next server wants for itself.
+        loop {
+            let processes = processes_in(&data);
+            if processes.is_empty() {
+                break;
+            }
+            // One may have ended meanwhile; then there is nothing to kill.
+            let _ = Command::new("kill")
+                .arg("-9")
+                .args(processes)
+                .stderr(Stdio::null())
+                .status();
+        }
         if let Some(mut pipe) = own.keeper.stdin.take() {
             pipe.write_all(b"keep").expect("the keeper listens");
         }
         own.keeper.wait().expect("the keeper ends with the server");
         // The next server would ask whether a process of that number lives, and on a busy machine another may.
-        let _ = std::fs::remove_file(own.folder.path().join("data/postmaster.pid"));
+        let _ = std::fs::remove_file(data.join("postmaster.pid"));
     }
 
     /// Starts the server again.
@@ -132,6 +134,18 @@ impl Cluster {
         let own = self.own.as_mut().expect("a cluster of our own");
         own.keeper = start_server(&own.bin, own.folder.path());
     }
+}
+
+/// The numbers of the processes that live in this folder, as each of PostgreSQL's does.
+fn processes_in(folder: &Path) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").expect("processes are listed");
+    processes
+        .filter_map(|process| {
+            let process = process.ok()?;
+            let lives = std::fs::read_link(process.path().join("cwd")).ok()?;
+            (lives == folder).then(|| process.file_name().to_string_lossy().into_owned())
+        })
+        .collect()
 }
 
 impl Drop for Own {
