@@ -40,6 +40,9 @@ pub enum Task {
         event: Event,
         /// Of which round of vetting: the same event may happen again after a supplement.
         round: i64,
+        /// `sms` or `email` of an alarm, which each channel is told for itself; none: by one that works.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     /// Put the provider's seal on a signed contract.
     SealContract {
@@ -156,7 +159,11 @@ impl Task {
                 enrolment,
                 event,
                 round,
-            } => format!("{enrolment}:{}:{round}", event.as_str()),
+                channel,
+            } => {
+                let channel = channel.as_deref().unwrap_or("any");
+                format!("{enrolment}:{}:{round}:{channel}", event.as_str())
+            }
             Task::SealContract { contract } => contract.to_string(),
             Task::OpenCredential { enrolment } | Task::Accept { enrolment } => {
                 enrolment.to_string()

@@ -34,6 +34,8 @@ const LEASE_MS: i64 = 60_000;
 const SLEEP: Duration = Duration::from_secs(5);
 /// Messages on their way at the same time.
 const MESSAGES_MAX: usize = 16;
+/// What outbound says of a channel that the configuration does not have.
+const NO_CHANNEL: &str = "channel-not-configured";
 /// Tries of one message before it is given up: about two days.
 const MESSAGE_TRIES_MAX: i64 = 100;
 
@@ -386,8 +388,14 @@ impl Worker {
                 enrolment, nonce, ..
             }) => self.send_device_code(&enrolment, &nonce, &job).await?,
             Some(RegistrationTask::Notify {
-                enrolment, event, ..
-            }) => self.notify(&enrolment, event, &job).await?,
+                enrolment,
+                event,
+                channel,
+                ..
+            }) => {
+                self.notify(&enrolment, event, channel.as_deref(), &job)
+                    .await?
+            }
             _ => Delivery::Refused("task-unknown"),
         };
         metrics::counter!("kyso_messages_total", "outcome" => delivery.label()).increment(1);
@@ -488,12 +496,12 @@ impl Worker {
         Ok(self.outbound.send(&letter).await)
     }
 
-    /// Tells the citizen by the channel that is known to work, or by the other one where that is not configured; an alarm
-    /// by both.
+    /// Tells the citizen by the channel that is known to work, or by the other one where that does not; with `only`, by that one.
     async fn notify(
         &self,
         enrolment: &EnrolmentId,
         event: Event,
+        only: Option<&str>,
         job: &Job,
     ) -> Result<Delivery, Error> {
         let notice = self.platform.registration.notice(enrolment, event).await?;
@@ -507,9 +515,12 @@ impl Worker {
         } else {
             [by_sms, by_mail]
         };
-        let mut delivery = Delivery::Unreachable("channel-not-configured");
+        let mut delivery = Delivery::Refused("channel-gone");
         let hotline = self.platform.loaded.config.provider.hotline.as_str();
-        for (channel, destination) in ways.into_iter().flatten() {
+        let ways = ways.into_iter().flatten();
+        for (channel, destination) in
+            ways.filter(|(channel, _)| only.is_none_or(|only| only == channel.as_str()))
+        {
             let letter = Letter {
                 channel,
                 destination,
@@ -518,14 +529,14 @@ impl Worker {
                 variables: &[("reference", &notice.reference), ("hotline", hotline)],
                 reference: &job.id.to_string(),
             };
-            let sent = self.outbound.send(&letter).await;
-            // One way that worked is enough to be done; the other is not tried again for its sake.
-            if delivery != Delivery::Accepted {
-                delivery = sent;
-            }
-            if delivery == Delivery::Accepted && !event.is_alarm() {
+            delivery = self.outbound.send(&letter).await;
+            if delivery == Delivery::Accepted {
                 break;
             }
+        }
+        // An alarm's other channel has a job of its own; for one that this provider does not have there is nothing to wait for.
+        if only.is_some() && delivery == Delivery::Unreachable(NO_CHANNEL) {
+            delivery = Delivery::Refused(NO_CHANNEL);
         }
         Ok(delivery)
     }

@@ -608,14 +608,31 @@ pub(crate) fn enqueue(tx: &mut Tx, task: &Task) {
 
 /// Puts a message to the citizen into the transaction.
 pub(crate) fn notify(tx: &mut Tx, row: &Enrolment, event: Event) {
-    enqueue(
-        tx,
-        &Task::Notify {
-            enrolment: row.id,
-            event,
-            round: row.round,
-        },
-    );
+    let channels = match event.is_alarm() {
+        // Each for itself: one that works says nothing about the other, and may be in a stranger's hands.
+        true => [
+            Some(Channel::Sms),
+            row.email.is_some().then_some(Channel::Email),
+        ]
+        .into_iter()
+        .flatten()
+        .map(Some)
+        .collect(),
+        false => vec![None],
+    };
+    for channel in channels {
+        let channel = channel.map(|channel: Channel| channel.as_str().to_owned());
+        let (enrolment, round) = (row.id, row.round);
+        enqueue(
+            tx,
+            &Task::Notify {
+                enrolment,
+                event,
+                round,
+                channel,
+            },
+        );
+    }
 }
 
 fn credential_of(row: &Enrolment) -> Option<CredentialId> {

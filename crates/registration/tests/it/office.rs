@@ -468,7 +468,7 @@ impl Office {
         }
     }
 
-    /// Messages that wait to be sent, as `event`, and sends them.
+    /// Messages that wait to be sent, as `event` or, of an alarm, `event by channel`, and sends them.
     pub async fn messages(&self) -> Vec<String> {
         let mut events = Vec::new();
         for job in self
@@ -478,11 +478,15 @@ impl Office {
             .unwrap()
         {
             if let Some(Task::Notify {
-                enrolment, event, ..
+                enrolment,
+                event,
+                channel,
+                ..
             }) = Task::read(&job.payload)
             {
                 let notice = self.registration.notice(&enrolment, event).await.unwrap();
-                events.push(notice.event.as_str().to_owned());
+                let event = notice.event.as_str();
+                events.push(channel.map_or(event.to_owned(), |by| format!("{event} by {by}")));
             }
             let mut tx = self.store.write().await.unwrap();
             tx.finish(&job).await.unwrap();
