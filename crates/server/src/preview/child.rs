@@ -1,7 +1,8 @@
 //! Both ends of the pipe to the process that draws: the same program, started anew with `render PAGE WIDTH`.
 //!
 //! It gets the file on standard input and answers on standard output with a line `media-type pages`, then the picture; or with an
-//! exit code. It has no configuration, no environment and nothing open, and whatever ends it means that there is no picture.
+//! exit code. It has no configuration, no environment but a word to its allocator ([`RESERVE`]) and nothing open, and whatever ends
+//! it means that there is no picture.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -19,6 +20,9 @@ use super::{Error, Page, Refusal, confine};
 const WORD: &str = "render";
 /// Longer than its own seconds of processor time take on a busy machine.
 const TIME_MAX: Duration = Duration::from_secs(30);
+/// The child's only variable: how much of the address space the allocator takes at a time, in KiB. Left alone it reserves a gibibyte
+/// before the process is confined to one, and whether a page can be drawn depends on where in memory that came to lie.
+pub const RESERVE: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "65536");
 /// A picture of the most pixels that is not compressed at all.
 const ANSWER_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
@@ -71,6 +75,7 @@ pub async fn draw(pdf: &[u8], page: usize, width: u32) -> Result<Result<Page, Re
     let mut child = Command::new(program()?)
         .args([WORD, &page.to_string(), &width.to_string()])
         .env_clear()
+        .env(RESERVE.0, RESERVE.1)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,8 +1,9 @@
 //! Pages as pictures: of what the citizen signs, of nothing else, and by a process that a hostile file gains nothing in.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
+use kyso_server::preview::child::RESERVE;
 use reqwest::Response;
 
 use crate::harness::{Citizen, World, client, dossier, until};
@@ -194,13 +195,7 @@ async fn a_hostile_page_has_no_picture_and_nobody_else_waits_for_it() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn who_draws_has_given_up_everything_before_a_byte_of_the_file_is_read() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kyso"))
-        .args(["render", "1", "360"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let child = who_draws("360");
     let about = |file: &str| {
         std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap_or_default()
     };
@@ -226,10 +221,39 @@ async fn who_draws_has_given_up_everything_before_a_byte_of_the_file_is_read() {
     assert_eq!(most("Max open files"), "3");
     assert!(most("Max cpu time").parse::<u64>().unwrap() <= 10);
     assert!(most("Max address space").parse::<u64>().unwrap() <= 1 << 30);
+    // The bound on memory is for the document: the allocator has not reserved it all beforehand.
+    let status = about("status");
+    let held = status.lines().find(|line| line.starts_with("VmSize:"));
+    let held: u64 = held
+        .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .unwrap();
+    assert!(held < 1 << 19, "{held} KiB before the first byte");
+    // Small, and so large that the allocator has to map more.
+    for child in [child, who_draws("4000")] {
+        let said = drawn(child);
+        assert!(said.status.success(), "{:?}", said.status);
+        assert!(said.stdout.starts_with(b"image/"));
+    }
+}
+
+/// The process that draws the first page so wide, as the server starts it.
+fn who_draws(width: &str) -> Child {
+    let (name, value) = RESERVE;
+    Command::new(env!("CARGO_BIN_EXE_kyso"))
+        .args(["render", "1", width])
+        .env_clear()
+        .env(name, value)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// What it answers when it is given a dossier.
+fn drawn(mut child: Child) -> Output {
     let mut input = child.stdin.take().unwrap();
     input.write_all(&dossier(1)).unwrap();
     drop(input);
-    let said = child.wait_with_output().unwrap();
-    assert!(said.status.success(), "{:?}", said.status);
-    assert!(said.stdout.starts_with(b"image/"));
+    child.wait_with_output().unwrap()
 }
