@@ -20,8 +20,8 @@
 //! - one approval has at most one set of signatures; asking again returns the same bytes (I2, I7);
 //! - the failure count of a credential is durable before its PIN is compared: at most one approval
 //!   of a credential is in flight, named in the credential's row (`attempt`);
-//! - the key row that the keystore authenticates carries a version; the ledger has the same
-//!   version, so an older row put back is refused;
+//! - the key row that the keystore authenticates carries a version; the ledger has a line for each,
+//!   so an older row put back is refused by every worker, whatever it remembers;
 //! - one person has one live credential, one device one account.
 //!
 //! Standards: EN 419 241-1 (sole control, signature activation), Standard Webhooks (delivery).
@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kyso_authority::Authority;
 use kyso_keystore::{CitizenKey, Keystore};
-use kyso_store::{Job, SealedBlobs, Store, ledger};
+use kyso_store::{Job, SealedBlobs, Store};
 
 use request::{Gathering, Waiting};
 use task::{Done, Task};
@@ -144,7 +144,7 @@ pub(crate) struct Inner {
     pub(crate) config: SigningConfig,
     /// The latest instant this process has acted on.
     latest: AtomicI64,
-    /// Versions of key rows this process wrote or found right: saves asking the ledger each time.
+    /// Versions of key rows this process wrote: what it remembers even if their lines were deleted.
     versions: Mutex<HashMap<CredentialId, i64>>,
     pub(crate) waiting: Waiting,
     pub(crate) gathering: Gathering,
@@ -359,30 +359,46 @@ impl Inner {
         *known = version.max(*known);
     }
 
-    /// Whether a key row that was read is the newest one: this process knows it, or the ledger says so. `false` is a row that
-    /// another worker has replaced since it was read.
+    /// Whether a key row that was read is the newest one, as far as this process remembers: it may be believed only where it is
+    /// raised in a transaction that asks the ledger. `false` is a row that another worker has replaced since it was read.
     ///
     /// # Errors
-    /// [`Error::KeyRolledBack`] when the row that is in the table now is older than what was recorded.
+    /// [`Error::KeyRolledBack`] when the row that is in the table now is older than what is remembered.
+    pub(crate) async fn is_newest_known(
+        &self,
+        credential: CredentialId,
+        key: &CitizenKey,
+    ) -> Result<bool> {
+        match self.known_version(credential) {
+            Some(known) if known > credential::table::version(key) => {
+                self.moved_to(credential, known).await
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Whether a key row that was read is the newest one: this process remembers no later one, and the ledger has none.
+    ///
+    /// # Errors
+    /// As [`Inner::is_newest_known`].
     pub(crate) async fn is_newest_key(
         &self,
         credential: CredentialId,
         key: &CitizenKey,
     ) -> Result<bool> {
         let row = credential::table::version(key);
-        let known = self.known_version(credential);
-        if known == Some(row) {
-            return Ok(true);
+        if !self.is_newest_known(credential, key).await? {
+            return Ok(false);
         }
-        let recorded = match known {
-            Some(known) if known > row => known,
-            _ => self.recorded_version(credential).await?,
-        };
-        if recorded <= row {
-            self.key_is(credential, row);
-            return Ok(true);
+        match credential::table::is_replaced(&self.store, credential, row).await? {
+            true => self.moved_to(credential, row + 1).await,
+            false => Ok(true),
         }
-        // A row and its ledger line come in one commit, so a row read after the line is at least as new.
+    }
+
+    /// A row and its ledger line come in one commit, so a row read after the line is at least as new: `false`, or somebody put an
+    /// older one back.
+    async fn moved_to(&self, credential: CredentialId, recorded: i64) -> Result<bool> {
         match credential::table::key(&self.store, credential).await? {
             Some(now) if credential::table::version(&now) < recorded => Err(rolled_back(
                 credential,
@@ -391,22 +407,6 @@ impl Inner {
             )),
             _ => Ok(false),
         }
-    }
-
-    /// The newest version of a key row that the ledger has, among all its lines about it: whoever can append lines would fill
-    /// any window of the last ones.
-    pub(crate) async fn recorded_version(&self, credential: CredentialId) -> Result<i64> {
-        let subject = credential.to_string();
-        let mut newest = 0;
-        ledger::each_of_kind(&self.store, &subject, credential::KEY_CHANGED, |line| {
-            let version = line
-                .detail
-                .get("version")
-                .and_then(|version| version.as_i64());
-            newest = newest.max(version.unwrap_or(0));
-        })
-        .await?;
-        Ok(newest)
     }
 
     fn known_version(&self, credential: CredentialId) -> Option<i64> {

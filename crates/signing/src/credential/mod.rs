@@ -417,15 +417,24 @@ pub(crate) fn record(
     });
 }
 
-/// The ledger line that goes with every change of a key row: with it, an older row put back is found out.
+/// The ledger line that goes with every change of a key row: with it, an older row put back is found out. Each version is a
+/// subject of its own, so that whether a row was replaced is one look into an index, however many lines there are, whoever
+/// appended them, and whatever the clocks of the nodes said.
 pub(crate) fn record_key(tx: &mut Tx, credential: CredentialId, key: &CitizenKey, why: &str) {
     let detail = detail([
         ("version", json!(key.version())),
         ("failures", json!(key.failures())),
         ("why", json!(why)),
     ]);
-    record(tx, KEY_CHANGED, credential, "system", detail);
+    tx.record(Event {
+        kind: "signing.credential.key",
+        subject: &key_subject(credential, table::version(key)),
+        actor: "system",
+        detail,
+    });
 }
 
-/// Kind of the ledger lines that carry a key row's version.
-pub(crate) const KEY_CHANGED: &str = "signing.credential.key";
+/// What the ledger calls one version of a credential's key row: `cred_…#7`.
+pub(crate) fn key_subject(credential: CredentialId, version: i64) -> String {
+    format!("{credential}#{version}")
+}

@@ -6,6 +6,7 @@ use kyso_keystore::{BackendName, CitizenKey, Consent, PooledKey};
 use kyso_pki::algorithm::KeyAlgorithm;
 use kyso_store::{BlobId, Row, Store, Tx, Value};
 
+use super::key_subject;
 use super::state::{
     Binding, BindingIntention, BindingPurpose, BindingState, Credential, CredentialState, Opening,
 };
@@ -49,6 +50,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     REFUSE_PENDING_BINDINGS,
     IS_FREE,
     RAISE_MANY,
+    KEY_RECORDED,
     SETTLE_MANY,
     STORE_KEY_MANY,
     RELEASE,
@@ -183,6 +185,9 @@ FROM (VALUES ($1, $2, COALESCE($3, (SELECT key_row FROM credential WHERE FALSE))
 WHERE credential.id = v.column1 AND credential.key_version = v.column5
     AND (credential.attempt IS NULL OR credential.attempt = v.column2) AND credential.state IN ('opening', 'active')
 RETURNING id";
+
+const KEY_RECORDED: &str = "-- credential.key_recorded
+SELECT id FROM ledger_entry WHERE subject = $1 LIMIT 1";
 
 const SETTLE_MANY: &str = "-- credential.settle_many
 UPDATE credential SET key_row = v.column3, key_version = v.column4, attempt = NULL, units_left = credential.units_left - v.column6
@@ -448,6 +453,9 @@ pub(crate) async fn bind_key(
 }
 
 /// The raised row of an attempt that `owner` makes, in place of `before`; refused while another attempt is on its way.
+///
+/// # Errors
+/// [`Error::KeyRolledBack`] if the ledger has a line of the row after `before`.
 pub(crate) async fn raise_one(
     tx: &mut Tx,
     id: CredentialId,
@@ -462,7 +470,24 @@ pub(crate) async fn raise_one(
         version(before).into(),
         owner.into(),
     ];
-    Ok(tx.execute(RAISE_ONE, &args).await? == 1)
+    if tx.execute(RAISE_ONE, &args).await? != 1 {
+        return Ok(false);
+    }
+    let next = key_subject(id, version(before) + 1);
+    // The row is ours: nobody replaces it meanwhile.
+    match tx.optional(KEY_RECORDED, &[next.into()]).await? {
+        Some(_) => Err(crate::rolled_back(id, version(before), version(before) + 1)),
+        None => Ok(true),
+    }
+}
+
+/// Whether the ledger knows a row after this version.
+pub(crate) async fn is_replaced(store: &Store, id: CredentialId, version: i64) -> Result<bool> {
+    let next = key_subject(id, version + 1);
+    Ok(store
+        .optional(KEY_RECORDED, &[next.into()])
+        .await?
+        .is_some())
 }
 
 /// The row after an attempt whose PIN was wrong, in place of the raised one.

@@ -29,7 +29,7 @@ use super::table::Work;
 use super::*;
 use crate::billing;
 use crate::credential::table::{self as credential_table, KeyChange};
-use crate::credential::{record as record_credential, record_key};
+use crate::credential::{key_subject, record as record_credential, record_key};
 use crate::task::{Done, News, TriedFor};
 
 /// Operations a batch has at the keystore at once: enough for every core or session, few enough for its queue.
@@ -297,7 +297,7 @@ impl Requests {
             key,
         } in judged
         {
-            let end = match self.inner.is_newest_key(work.credential, &key).await {
+            let end = match self.inner.is_newest_known(work.credential, &key).await {
                 Ok(true) => None,
                 Ok(false) => Some(READ_AGAIN),
                 Err(error @ Error::KeyRolledBack { .. }) => {
@@ -356,54 +356,71 @@ impl Requests {
 
     async fn raise_all(
         &self,
-        begun: Vec<(Begun, i64)>,
+        mut begun: Vec<(Begun, i64)>,
         ended: &mut Vec<Ended>,
     ) -> Result<Vec<Begun>> {
-        if begun.is_empty() {
-            return Ok(Vec::new());
-        }
-        let changes: Vec<KeyChange<'_>> = begun
-            .iter()
-            .map(|(begun, before)| KeyChange {
-                credential: begun.work.credential,
-                request: begun.work.id.to_string(),
-                before: *before,
-                key: &begun.raised,
-            })
-            .collect();
-        let mut tx = self.inner.store.write().await?;
-        let raised = credential_table::raise_many(&mut tx, &changes).await?;
-        drop(changes);
-        let (raised, missed): (Vec<_>, Vec<_>) = begun
-            .into_iter()
-            .partition(|(begun, _)| raised.contains(&begun.work.credential));
-        if !raised.is_empty() {
-            let ids: Vec<RequestId> = raised.iter().map(|(begun, _)| begun.work.id).collect();
-            table::reserve_many(&mut tx, &ids).await?;
-            for (begun, before) in &raised {
-                // A row raised before a crash is on record already.
-                if credential_table::version(&begun.raised) != *before {
-                    record_key(&mut tx, begun.work.credential, &begun.raised, "raised");
-                }
+        while !begun.is_empty() {
+            let changes: Vec<KeyChange<'_>> = begun
+                .iter()
+                .map(|(begun, before)| KeyChange {
+                    credential: begun.work.credential,
+                    request: begun.work.id.to_string(),
+                    before: *before,
+                    key: &begun.raised,
+                })
+                .collect();
+            let mut tx = self.inner.store.write().await?;
+            let raised = credential_table::raise_many(&mut tx, &changes).await?;
+            drop(changes);
+            let next: Vec<(RequestId, String)> = begun
+                .iter()
+                .filter(|(begun, _)| raised.contains(&begun.work.credential))
+                .map(|(begun, before)| {
+                    let next = key_subject(begun.work.credential, before + 1);
+                    (begun.work.id, next)
+                })
+                .collect();
+            let reserved = table::reserve_many(&mut tx, &next).await?;
+            if reserved.len() < next.len() {
+                // Nothing of this is kept; the others begin again without those.
+                drop(tx);
+                let (newest, older) = begun.into_iter().partition(|(begun, _)| {
+                    !raised.contains(&begun.work.credential) || reserved.contains(&begun.work.id)
+                });
+                begun = newest;
+                ended.extend(older.into_iter().map(older_row));
+                continue;
             }
-            tx.commit().await?;
+            let (raised, missed): (Vec<_>, Vec<_>) = begun
+                .into_iter()
+                .partition(|(begun, _)| raised.contains(&begun.work.credential));
+            if !raised.is_empty() {
+                for (begun, before) in &raised {
+                    // A row raised before a crash is on record already.
+                    if credential_table::version(&begun.raised) != *before {
+                        record_key(&mut tx, begun.work.credential, &begun.raised, "raised");
+                    }
+                }
+                tx.commit().await?;
+            }
+            for (begun, _) in missed {
+                // Another attempt was faster, or the credential was held this moment.
+                ended.push(Ended {
+                    claimed: begun.claimed,
+                    work: Some(begun.work),
+                    end: READ_AGAIN,
+                });
+            }
+            let raised: Vec<Begun> = raised.into_iter().map(|(begun, _)| begun).collect();
+            for begun in &raised {
+                self.inner.key_is(
+                    begun.work.credential,
+                    credential_table::version(&begun.raised),
+                );
+            }
+            return Ok(raised);
         }
-        for (begun, _) in missed {
-            // Another attempt was faster, or the credential was held this moment.
-            ended.push(Ended {
-                claimed: begun.claimed,
-                work: Some(begun.work),
-                end: READ_AGAIN,
-            });
-        }
-        let raised: Vec<Begun> = raised.into_iter().map(|(begun, _)| begun).collect();
-        for begun in &raised {
-            self.inner.key_is(
-                begun.work.credential,
-                credential_table::version(&begun.raised),
-            );
-        }
-        Ok(raised)
+        Ok(Vec::new())
     }
 
     /// Compares the tries that the rows still are raised for although their requests end without a signature: the keystore was
@@ -838,6 +855,19 @@ fn judge(work: &Work, now: i64) -> Result<(Activation, CitizenKey), Unfit> {
     match &work.attempt {
         Some(owner) if *owner != work.id.to_string() => Err(Unfit::AttemptInFlight),
         _ => Ok((activation, key)),
+    }
+}
+
+/// The ledger has a line of the row after the one this request began with.
+fn older_row((begun, before): (Begun, i64)) -> Ended {
+    let error = crate::rolled_back(begun.work.credential, before, before + 1);
+    tracing::error!(credential = %begun.work.credential, %error, "the key row of {} is refused", begun.work.credential);
+    Ended {
+        claimed: begun.claimed,
+        work: Some(begun.work),
+        end: End::Failed {
+            code: "key-row-refused",
+        },
     }
 }
 

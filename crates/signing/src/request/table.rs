@@ -160,8 +160,10 @@ SELECT d.request_id, d.state, d.name, d.format, d.digest_algorithm, d.document_d
 FROM (VALUES ($1)) AS v JOIN signature_document d ON d.request_id = v.column1 ORDER BY d.request_id, d.position";
 
 const RESERVE_MANY: &str = "-- request.reserve_many
-UPDATE signature_document SET state = 'reserved' FROM (VALUES ($1)) AS v
-WHERE signature_document.request_id = v.column1 AND signature_document.state IN ('prepared', 'reserved')";
+UPDATE signature_document SET state = 'reserved' FROM (VALUES ($1, $2)) AS v
+WHERE signature_document.request_id = v.column1 AND signature_document.state IN ('prepared', 'reserved')
+    AND NOT EXISTS (SELECT 1 FROM ledger_entry l WHERE l.subject = v.column2)
+RETURNING request_id";
 
 const SIGN_MANY: &str = "-- request.sign_many
 UPDATE signature_request SET state = 'signed', signed_at = v.column2, ended_at = v.column2, sealed_pin = NULL
@@ -716,11 +718,22 @@ pub(crate) async fn work(store: &Store, ids: &[RequestId]) -> Result<HashMap<Req
     Ok(works)
 }
 
-/// Each document of these requests is about to be signed.
-pub(crate) async fn reserve_many(tx: &mut Tx, ids: &[RequestId]) -> Result<()> {
-    let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![id.into()]).collect();
-    tx.execute_many(RESERVE_MANY, &rows).await?;
-    Ok(())
+/// Reserves the documents of these requests, each behind what the ledger would call the row after the one that its key row was
+/// read as. Those that were reserved: of the others that line is there, so an older key row was put back. The rows are raised
+/// before, in the same transaction, so that nobody replaces them meanwhile.
+pub(crate) async fn reserve_many(
+    tx: &mut Tx,
+    requests: &[(RequestId, String)],
+) -> Result<HashSet<RequestId>> {
+    let rows: Vec<Vec<Value>> = requests
+        .iter()
+        .map(|(id, next)| vec![id.into(), next.into()])
+        .collect();
+    let reserved = tx.all_many(RESERVE_MANY, &[], &rows).await?;
+    reserved
+        .iter()
+        .map(|row| Ok(row.id("request_id")?))
+        .collect()
 }
 
 /// These requests are signed; how many were approved until now.

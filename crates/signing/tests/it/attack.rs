@@ -21,6 +21,7 @@ everywhere!(
     a_digest_stated_as_previewed_is_refused,
     an_approval_by_the_old_device_after_a_device_change_is_refused,
     a_key_row_edited_swapped_or_rolled_back_is_refused,
+    an_older_key_row_is_refused_by_a_worker_that_knows_it_as_the_newest,
     a_web_role_that_writes_rows_at_will_obtains_no_signature,
     a_row_changed_between_approval_and_signing_is_refused,
     a_web_role_that_shows_one_document_and_has_another_signed_obtains_no_signature,
@@ -436,7 +437,7 @@ async fn a_key_row_edited_swapped_or_rolled_back_is_refused(office: Office) {
         let detail = serde_json::json!({ "version": honest.1, "failures": 0, "why": "reset" });
         tx.record(kyso_store::Event {
             kind: "signing.credential.key",
-            subject: &credential.to_string(),
+            subject: &format!("{credential}#{}", honest.1),
             actor: "system",
             detail: detail.as_object().unwrap().clone(),
         });
@@ -462,6 +463,71 @@ async fn a_key_row_edited_swapped_or_rolled_back_is_refused(office: Office) {
         "{:?}",
         verified.broken
     );
+}
+
+async fn an_older_key_row_is_refused_by_a_worker_that_knows_it_as_the_newest(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let credential = phone.credential.id;
+    // This worker wrote the row; the other is another process: its own memory, also of tries.
+    let older = key_row(&office, credential).await;
+    let (other, other_keys) = (office.another_node().await, office.other_keys());
+    let guess = async |pin: &str| {
+        let view = office.digests(&portal, &phone, 1).await;
+        let approval = phone.approve_with_pin(&view, pin);
+        approve(&office, &phone, &view, approval).await.unwrap();
+        view
+    };
+
+    // A try of the PIN: the other worker compares it, and this one has not heard.
+    let first = guess("314159").await;
+    office.work_with(&other, &other_keys).await;
+    let returned = office.signing.requests.view(first.id).await.unwrap();
+    assert_eq!(returned.state, RequestState::Pending);
+    let tried = key_row(&office, credential).await;
+    let changes = office.key_changes(credential).await;
+    put_key_row(&office, credential, &older).await;
+    let second = guess("141421").await;
+    office.work().await;
+    failed_with(&office, &second, "key-row-refused").await;
+    assert_eq!(office.key_changes(credential).await, changes);
+
+    // An approval that was used: the other worker signs with it, and everything that says so is undone but the ledger.
+    put_key_row(&office, credential, &tried).await;
+    let used = guess(PIN).await;
+    let sql = "-- test.sealed_pin\nSELECT sealed_pin FROM signature_request WHERE id = $1";
+    let approved = office.store.one(sql, &[used.id.into()]).await.unwrap();
+    let pin = approved.bytes("sealed_pin").unwrap();
+    office.work_with(&other, &other_keys).await;
+    let signed = office.signing.requests.view(used.id).await.unwrap();
+    assert_eq!(signed.state, RequestState::Signed);
+    let newest = key_row(&office, credential).await;
+    put_key_row(&office, credential, &tried).await;
+    let mut tx = office.store.write().await.unwrap();
+    let undo = [
+        "-- test.undo_debit\nDELETE FROM debit WHERE request_id = $1",
+        "-- test.undo_signature\nUPDATE signature_document SET state = 'prepared', signature = NULL WHERE request_id = $1",
+    ];
+    for sql in undo {
+        tx.change("any", 1, sql, &[used.id.into()]).await.unwrap();
+    }
+    let sql = "-- test.undo_request
+UPDATE signature_request SET state = 'approved', signed_at = NULL, ended_at = NULL, sealed_pin = $2 WHERE id = $1";
+    tx.change("any", 1, sql, &[used.id.into(), pin.into()])
+        .await
+        .unwrap();
+    let now = tx.now();
+    let job = serde_json::json!({ "sign": { "request": used.id, "credential": credential } });
+    tx.enqueue("signing.sign", &used.id.to_string(), &job, now);
+    tx.commit().await.unwrap();
+    office.work().await;
+    failed_with(&office, &used, "key-row-refused").await;
+
+    // With its newest row the credential signs on.
+    put_key_row(&office, credential, &newest).await;
+    let view = office.digests(&portal, &phone, 1).await;
+    office.sign(&phone, &view).await;
+    assert_signed(&office, view.id).await;
 }
 
 async fn a_web_role_that_writes_rows_at_will_obtains_no_signature(office: Office) {
@@ -982,17 +1048,11 @@ async fn pins_guessed_over_many_requests_in_parallel_reach_the_comparison_five_t
         }
         office.advance(25);
     }
-    let lines = kyso_store::ledger::tail(
-        &office.store,
-        &phone.credential.id.to_string(),
-        Some("signing.credential.key"),
-        1000,
-    )
-    .await
-    .unwrap();
-    let compared = lines
+    let compared = office
+        .key_changes(phone.credential.id)
+        .await
         .iter()
-        .filter(|line| matches!(line.detail["why"].as_str(), Some("wrong-pin" | "reset")))
+        .filter(|why| matches!(why.as_str(), "wrong-pin" | "reset"))
         .count();
     // One comparison was the acceptance's.
     assert_eq!(compared - 1, 5);

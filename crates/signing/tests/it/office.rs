@@ -37,6 +37,7 @@ pub struct Office {
     pub signing: Signing,
     pub approval_key: ApprovalKey,
     pub key_folder: PathBuf,
+    keys_config: KeystoreConfig,
     citizens: AtomicU32,
 }
 
@@ -82,19 +83,14 @@ impl Office {
             .ceremony(&software, &plan(), &|_| {})
             .await
             .expect("the ceremony is held");
+        let mut keys_config = software_config(&key_folder);
         let keys = match token {
             None => software,
             Some(token) => {
                 drop(software);
-                Keystore::open(KeystoreConfig {
-                    default_backend: BackendName::Pkcs11,
-                    software: Some(SoftwareConfig {
-                        directory: key_folder.clone(),
-                    }),
-                    pkcs11: Some(token),
-                    queue: 256,
-                })
-                .expect("the token opens")
+                keys_config.default_backend = BackendName::Pkcs11;
+                keys_config.pkcs11 = Some(token);
+                Keystore::open(keys_config.clone()).expect("the token opens")
             }
         };
         let approval_key = keys
@@ -109,6 +105,7 @@ impl Office {
             signing,
             approval_key,
             key_folder,
+            keys_config,
             citizens: AtomicU32::new(1),
         }
     }
@@ -116,6 +113,11 @@ impl Office {
     /// The same provider as another node sees it: its own connections, its own memory, the same rows and keys.
     pub async fn another_node(&self) -> Signing {
         node(self.database.another_node().await)
+    }
+
+    /// The same keys as another process opens them: it remembers no try.
+    pub fn other_keys(&self) -> Keystore {
+        Keystore::open(self.keys_config.clone()).expect("the keystore opens again")
     }
 
     /// The same provider with a pool of so many RSA pairs.
@@ -236,11 +238,15 @@ impl Office {
     }
 
     pub async fn work_as(&self, node: &Signing) -> Vec<Done> {
+        self.work_with(node, &self.keys).await
+    }
+
+    pub async fn work_with(&self, node: &Signing, keys: &Keystore) -> Vec<Done> {
         let mut done = Vec::new();
         loop {
             let jobs = self.store.claim(task::KINDS, 64, 30_000).await.unwrap();
             if !jobs.is_empty() {
-                done.extend(node.work(&self.keys, jobs).await.expect("the worker works"));
+                done.extend(node.work(keys, jobs).await.expect("the worker works"));
                 continue;
             }
             match self.store.next_due(task::KINDS).await.unwrap() {
@@ -254,6 +260,23 @@ impl Office {
     pub async fn check(&self) {
         let verified = self.signing.verify().await.unwrap();
         assert!(verified.broken.is_empty(), "{:?}", verified.broken);
+    }
+
+    /// Why each version of a credential's key row came to be, as the ledger has it, oldest first.
+    pub async fn key_changes(&self, credential: kyso_signing::CredentialId) -> Vec<String> {
+        let mut changes = Vec::new();
+        for version in 1.. {
+            let subject = format!("{credential}#{version}");
+            let lines = kyso_store::ledger::tail(&self.store, &subject, None, 100);
+            let lines = lines.await.unwrap();
+            if lines.is_empty() {
+                break;
+            }
+            let why =
+                |line: kyso_store::ledger::Entry| line.detail["why"].as_str().unwrap().to_owned();
+            changes.extend(lines.into_iter().rev().map(why));
+        }
+        changes
     }
 
     /// Kinds of the ledger lines about a thing, oldest first.
@@ -282,15 +305,18 @@ pub fn with_pool(store: Store, pool_size: usize) -> Signing {
 }
 
 pub fn software_keys(folder: &Path) -> Keystore {
-    Keystore::open(KeystoreConfig {
+    Keystore::open(software_config(folder)).expect("the software keystore opens")
+}
+
+fn software_config(folder: &Path) -> KeystoreConfig {
+    KeystoreConfig {
         default_backend: BackendName::Software,
         software: Some(SoftwareConfig {
             directory: folder.to_owned(),
         }),
         pkcs11: None,
         queue: 256,
-    })
-    .expect("the software keystore opens")
+    }
 }
 
 /// The data key of every provider of the tests.

@@ -306,30 +306,6 @@ pub async fn tail(
         .collect()
 }
 
-/// Shows every entry of a subject and a kind, oldest first, a page at a time: for what no number of later entries may hide.
-///
-/// # Errors
-/// What the database says.
-pub async fn each_of_kind(
-    store: &Store,
-    subject: &str,
-    kind: &str,
-    mut each: impl FnMut(&Entry),
-) -> Result<()> {
-    let mut after = String::new();
-    loop {
-        let args: [Value; 4] = [subject.into(), (&after).into(), kind.into(), BATCH.into()];
-        let page = store.all(table::OF_KIND_AFTER, &args).await?;
-        for row in &page {
-            each(&table::read_entry(row)?);
-        }
-        match page.last() {
-            Some(last) => after = last.text("id")?,
-            None => return Ok(()),
-        }
-    }
-}
-
 /// How far the checkpoints are behind.
 ///
 /// # Errors

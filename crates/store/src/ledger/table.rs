@@ -56,10 +56,6 @@ pub(super) const TAIL_OF_KIND: &str = "-- store.ledger.tail_of_kind
 SELECT id, kind, subject, actor, detail, at, position, hash FROM ledger_entry
 WHERE subject = $1 AND kind = $3 ORDER BY id DESC LIMIT $2";
 
-pub(super) const OF_KIND_AFTER: &str = "-- store.ledger.of_kind_after
-SELECT id, kind, subject, actor, detail, at, position, hash FROM ledger_entry
-WHERE subject = $1 AND id > $2 AND kind = $3 ORDER BY id LIMIT $4";
-
 pub(super) const COUNT_OF_KIND: &str = "-- store.ledger.count_of_kind
 SELECT COUNT(id) AS entries FROM ledger_entry WHERE kind = $1";
 
@@ -77,7 +73,6 @@ pub(crate) const STATEMENTS: &[&str] = &[
     CHECKPOINTS_AFTER,
     TAIL,
     TAIL_OF_KIND,
-    OF_KIND_AFTER,
     COUNT_OF_KIND,
 ];
 
