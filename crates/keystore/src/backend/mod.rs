@@ -5,6 +5,7 @@
 
 pub(crate) mod files;
 pub(crate) mod pkcs11;
+mod rsa;
 pub(crate) mod software;
 pub(crate) mod threads;
 

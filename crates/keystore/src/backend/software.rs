@@ -29,14 +29,15 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    self, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, KeyPair, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, KeyPair, RsaKeyPair,
 };
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use kyso_pki::public_key::PublicKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::activation::hpke;
+use crate::backend::rsa::RsaPrivateKey;
 use crate::backend::threads::Opener;
 use crate::backend::{BackendName, Fault, MacKey, Vault, files, random};
 use crate::error::{Error, Result};
@@ -69,7 +70,7 @@ struct Resident {
 }
 
 enum Private {
-    Rsa(RsaKeyPair),
+    Rsa(RsaPrivateKey),
     Ecdsa(EcdsaKeyPair),
 }
 
@@ -138,12 +139,13 @@ impl Software {
 
     fn unwrap(&self, key: &WrappedKey) -> Result<Private> {
         let pkcs8 = unwrap(&self.wrapping_key, &key.wrapped)?;
-        // Both parsers check the key's consistency (RSA_check_key, EC_KEY_check_key): a wrong one could leak a factor.
-        match signing_curve(key.algorithm) {
-            None => RsaKeyPair::from_pkcs8(&pkcs8).map(Private::Rsa),
-            Some(curve) => EcdsaKeyPair::from_pkcs8(curve, &pkcs8).map(Private::Ecdsa),
-        }
-        .map_err(|_| primitive("a wrapped key"))
+        let private = match signing_curve(key.algorithm) {
+            None => RsaPrivateKey::from_authentic_pkcs8(&pkcs8).map(Private::Rsa),
+            Some(curve) => EcdsaKeyPair::from_pkcs8(curve, &pkcs8)
+                .ok()
+                .map(Private::Ecdsa),
+        };
+        private.ok_or(primitive("a wrapped key"))
     }
 }
 
@@ -264,21 +266,16 @@ impl Vault for Arc<Software> {
 
 impl Private {
     fn sign(&self, algorithm: SignatureAlgorithm, digest: &Digest) -> Result<Vec<u8>> {
-        let digest =
-            digest::Digest::import_less_safe(digest.value(), digest_of(digest.algorithm()))
-                .map_err(|_| primitive("a digest"))?;
         match self {
-            Private::Rsa(pair) => {
-                let padding = rsa_padding(algorithm).ok_or(primitive("an RSA padding"))?;
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign_digest(padding, &digest, &mut signature)
-                    .map_err(|_| primitive("an RSA signature"))?;
-                Ok(signature)
+            Private::Rsa(key) => key
+                .sign(algorithm, digest)
+                .ok_or(primitive("an RSA signature")),
+            Private::Ecdsa(pair) => {
+                digest::Digest::import_less_safe(digest.value(), digest_of(digest.algorithm()))
+                    .and_then(|digest| pair.sign_digest(&digest))
+                    .map(|signature| signature.as_ref().to_vec())
+                    .map_err(|_| primitive("an ECDSA signature"))
             }
-            Private::Ecdsa(pair) => pair
-                .sign_digest(&digest)
-                .map(|signature| signature.as_ref().to_vec())
-                .map_err(|_| primitive("an ECDSA signature")),
         }
     }
 }
@@ -490,18 +487,6 @@ fn signing_curve(algorithm: KeyAlgorithm) -> Option<&'static EcdsaSigningAlgorit
         KeyAlgorithm::P384 => Some(&ECDSA_P384_SHA384_ASN1_SIGNING),
         _ => None,
     }
-}
-
-fn rsa_padding(algorithm: SignatureAlgorithm) -> Option<&'static dyn RsaEncoding> {
-    Some(match algorithm {
-        SignatureAlgorithm::RsaPkcs1Sha256 => &signature::RSA_PKCS1_SHA256,
-        SignatureAlgorithm::RsaPkcs1Sha384 => &signature::RSA_PKCS1_SHA384,
-        SignatureAlgorithm::RsaPkcs1Sha512 => &signature::RSA_PKCS1_SHA512,
-        SignatureAlgorithm::RsaPssSha256 => &signature::RSA_PSS_SHA256,
-        SignatureAlgorithm::RsaPssSha384 => &signature::RSA_PSS_SHA384,
-        SignatureAlgorithm::RsaPssSha512 => &signature::RSA_PSS_SHA512,
-        SignatureAlgorithm::EcdsaSha256 | SignatureAlgorithm::EcdsaSha384 => return None,
-    })
 }
 
 fn digest_of(algorithm: DigestAlgorithm) -> &'static digest::Algorithm {
