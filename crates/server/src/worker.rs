@@ -61,8 +61,9 @@ pub async fn run(
         tracing::error!(%error, "worker could not prepare; it goes on and tries with each job");
     }
     let mut loops = JoinSet::new();
-    // Several loops sign, so that the cores sign while other batches read and commit.
-    for family in [&Family::ALL[..], &[Family::Signing; 3]].concat() {
+    let batches = worker.platform.loaded.config.signing.batches;
+    let more = std::iter::repeat_n(Family::Signing, batches.saturating_sub(1));
+    for family in Family::ALL.into_iter().chain(more) {
         let (worker, stop) = (worker.clone(), stop.clone());
         loops.spawn(async move { worker.keep_working_on(family, stop).await });
     }

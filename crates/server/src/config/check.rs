@@ -58,6 +58,12 @@ impl Config {
                 "write sqlite://FILE or postgres://USER@HOST/NAME",
             );
         }
+        if self.signing.batch == 0 {
+            faults.add("signing", "batch", "choose at least 1");
+        }
+        if !(1..=16).contains(&self.signing.batches) {
+            faults.add("signing", "batches", "choose 1 to 16");
+        }
     }
 
     fn check_keys(&self, faults: &mut Faults) {

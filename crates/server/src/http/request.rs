@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Place, RequestView, Signer};
+use kyso_signing::RequestId;
+use kyso_signing::request::{Idempotency, NewDocument, NewRequest, Place, Signer};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -163,32 +164,44 @@ pub async fn show_signature_request(
     Query(wait): Query<Wait>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
+    let may_wait = wait.wait == 0 || hold(&app, &portal, id, wait.wait.min(25)).await?;
+    let requests = &app.platform.signing.requests;
+    let answer = Json(RequestWire::from(requests.of_portal(&portal, &id).await?));
+    let soon = [(header::RETRY_AFTER, "2")];
+    Ok(match may_wait {
+        true => answer.into_response(),
+        false => (soon, answer).into_response(),
+    })
+}
+
+/// Returns when the request has moved, or after these seconds; `false` if there is no room to wait, or no longer.
+async fn hold(
+    app: &App,
+    portal: &kyso_signing::portal::Portal,
+    id: RequestId,
+    seconds: u64,
+) -> Result<bool, Problem> {
     let requests = &app.platform.signing.requests;
     let mut listener = requests.listen(id);
-    let mut view = requests.of_portal(&portal, &id).await?;
-    if wait.wait == 0 || view.state.is_final() {
-        return Ok(Json(RequestWire::from(view)).into_response());
+    let began = requests.state_of_portal(portal, &id).await?;
+    if began.is_final() {
+        return Ok(true);
     }
     let Some(_place) = app.waits.enter(portal.id, true) else {
         metrics::counter!("kyso_http_waits_refused_total").increment(1);
-        return Ok(come_again(view));
+        return Ok(false);
     };
-    let state = view.state;
-    let until = app.platform.store.now() + i64::try_from(wait.wait.min(25)).unwrap_or(25) * 1000;
-    while view.state == state && app.platform.store.now() < until {
+    let until = tokio::time::Instant::now() + Duration::from_secs(seconds);
+    while tokio::time::Instant::now() < until {
         if *app.stopped.borrow() {
-            return Ok(come_again(view));
+            return Ok(false);
         }
         listener.wait(LOOK_AGAIN).await;
-        view = requests.of_portal(&portal, &id).await?;
+        if requests.state_of_portal(portal, &id).await? != began {
+            break;
+        }
     }
-    Ok(Json(RequestWire::from(view)).into_response())
-}
-
-/// The request as it is, to whoever would have waited.
-fn come_again(view: RequestView) -> Response {
-    let soon = [(header::RETRY_AFTER, "2")];
-    (soon, Json(RequestWire::from(view))).into_response()
+    Ok(true)
 }
 
 /// The signed PDF: the bytes that were sent, with the signature appended.

@@ -199,11 +199,15 @@ fn config_check_names_every_fault_and_every_missing_file() {
     operator.succeeds(&["init"]);
     assert_eq!(operator.answers(&["config", "check"]).0, Some(0));
     let write = |text: &str| std::fs::write(operator.path("kyso.toml"), text).unwrap();
-    write("[keystore]\ncitizen_algorithm = \"rsa-1024\"\n[log]\nfilter = \"info,x=loud\"\n");
+    write(
+        "[keystore]\ncitizen_algorithm = \"rsa-1024\"\n[log]\nfilter = \"info,x=loud\"\n[signing]\nbatches = 0\n",
+    );
     let (code, said) = operator.answers(&["config", "check"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("keystore.citizen_algorithm") && said.contains("log.filter"),
+        said.contains("keystore.citizen_algorithm")
+            && said.contains("log.filter")
+            && said.contains("signing.batches"),
         "{said}"
     );
     write("[mail]\nhost = \"mail.example.vn\"\nuser = \"kyso\"\npassword_file = \"nowhere\"\n");

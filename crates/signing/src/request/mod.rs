@@ -268,6 +268,20 @@ impl Requests {
             .ok_or(NO_REQUEST)
     }
 
+    /// How far the request is, for whoever looks often.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn state_of_portal(
+        &self,
+        portal: &Portal,
+        request: &RequestId,
+    ) -> Result<RequestState> {
+        table::state_of_portal(&self.inner.store, portal.id, *request)
+            .await?
+            .ok_or(NO_REQUEST)
+    }
+
     /// The signed document: the original bytes with the signature appended. Always the same bytes. A portal without a webhook
     /// has its result delivered by this.
     ///

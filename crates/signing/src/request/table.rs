@@ -23,6 +23,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     INSERT_DOCUMENT,
     VIEW,
     VIEW_OF_PORTAL,
+    STATE_OF_PORTAL,
     VIEW_OF_CREDENTIAL,
     LIST,
     DOCUMENTS,
@@ -72,6 +73,9 @@ const VIEW_OF_PORTAL: &str = "-- request.view_of_portal
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
     r.signature_algorithm, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
 FROM signature_request r JOIN portal p ON p.id = r.portal_id WHERE r.id = $1 AND r.portal_id = $2";
+
+const STATE_OF_PORTAL: &str = "-- request.state_of_portal
+SELECT state FROM signature_request WHERE id = $1 AND portal_id = $2";
 
 const VIEW_OF_CREDENTIAL: &str = "-- request.view_of_credential
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
@@ -320,6 +324,17 @@ pub(crate) async fn view_of_portal(
         .optional(VIEW_OF_PORTAL, &[id.into(), portal.into()])
         .await?;
     complete(store, "", row).await
+}
+
+pub(crate) async fn state_of_portal(
+    store: &Store,
+    portal: PortalId,
+    id: RequestId,
+) -> Result<Option<RequestState>> {
+    let row = store
+        .optional(STATE_OF_PORTAL, &[id.into(), portal.into()])
+        .await?;
+    row.map(|row| state(&row)).transpose()
 }
 
 pub(crate) async fn view_of_credential(
