@@ -630,10 +630,10 @@ pub async fn seal(platform: &Platform, keys: &Keystore) -> Result<(), Error> {
     };
     platform.keep_origin().await?;
     let note_key = platform.note_key().await?;
-    let key = keys.service(&service.label).await?;
+    let key = &keys.service(&service.label).await?;
     ledger::seal(&platform.store, &note_key, |note| async move {
         let digest = Digest::of(DigestAlgorithm::Sha256, &note);
-        keys.sign_for_service(&key, SignatureAlgorithm::EcdsaSha256, digest)
+        keys.sign_for_service(key, SignatureAlgorithm::EcdsaSha256, digest)
             .await
     })
     .await?;

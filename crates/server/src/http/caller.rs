@@ -145,6 +145,13 @@ impl App {
             .map_err(|seconds| Problem::new("rate-limited").retry_after(seconds))
     }
 
+    /// Spends one of a device's proofs.
+    pub(super) fn spend_proof(&self, device: kyso_signing::DeviceId) -> Result<(), Problem> {
+        self.proofs
+            .take(caller_of(device), self.platform.store.now())
+            .map_err(|seconds| Problem::new("rate-limited").retry_after(seconds))
+    }
+
     /// The token that a caller presents; what stands in the header counts before what a browser keeps.
     fn token(&self, jar: Jar, parts: &Parts) -> Result<String, Problem> {
         bearer(&parts.headers)

@@ -501,6 +501,7 @@ pub async fn show_own_signature_proof(
     citizen: Citizen,
     Path(id): Path<String>,
 ) -> Result<Json<ProofWire>, Problem> {
+    app.spend_proof(citizen.session.device)?;
     let requests = &app.platform.signing.requests;
     let proof = requests.proof(&citizen.session, &parse_id(&id)?).await?;
     Ok(Json(proof.into()))

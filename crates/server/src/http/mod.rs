@@ -61,6 +61,8 @@ pub struct App {
     /// Sessions of our own application.
     cookies: cookie::Cookies,
     limiter: Arc<rate::Limiter>,
+    /// Proofs out of the ledger, by device: each reads thousands of lines.
+    proofs: Arc<rate::Limiter>,
     /// OCSP answers signed for one question alone: of one network, and overall.
     ocsp: Arc<[rate::Limiter; 2]>,
     proxies: Arc<client::Proxies>,
@@ -104,6 +106,7 @@ impl App {
                 server.rate_per_second,
                 server.rate_burst,
             )),
+            proofs: Arc::new(rate::Limiter::new(1, PROOFS_AT_ONCE)),
             ocsp: Arc::new(ocsp),
             room: Arc::new(tokio::sync::Semaphore::new(
                 server.bodies_bytes_max.max(server.body_bytes_max) / 1024 + 1,
@@ -118,6 +121,9 @@ impl App {
         }
     }
 }
+
+/// Proofs that one device may ask for at once; then one a second.
+const PROOFS_AT_ONCE: u32 = 20;
 
 /// The public router and the operator's (metrics and health) for the role of the platform.
 pub fn routers(

@@ -220,6 +220,12 @@ pub const ENTRIES: &[Entry] = &[
         "Too many requests; wait as long as Retry-After says.",
     ),
     entry(
+        "proof-unavailable",
+        409,
+        "Chưa lập được bằng chứng cho lần ký này. Gọi hỗ trợ.",
+        "This line of the ledger has no short way to a signed checkpoint; ask support.",
+    ),
+    entry(
         "conflict",
         409,
         "Dữ liệu vừa thay đổi. Tải lại rồi thử lại.",

@@ -87,6 +87,15 @@ async fn looks_back(world: World) {
         }
     }
     is_proved(&world, &one, request).await;
+    // Proofs are dear: a device has few of them, and everything else as before.
+    let mut proofs = 0;
+    while get(&world, &one, &proof).await.is_ok() {
+        proofs += 1;
+        assert!(proofs <= 60, "a device asks for as many proofs as it likes");
+    }
+    let refused = get(&world, &one, &proof).await.unwrap_err();
+    assert_eq!(refused.code(), "rate-limited");
+    list(&world, &one, "most=2").await;
     world.finish().await;
 }
 
@@ -94,9 +103,10 @@ async fn looks_back(world: World) {
 async fn is_proved(world: &World, citizen: &Citizen, request: &str) {
     let path = format!("/v1/citizen/signature-requests/{request}/proof");
     let proof = loop {
-        let proof = get(world, citizen, &path).await.unwrap();
-        if proof["position"].is_number() {
-            break proof;
+        match get(world, citizen, &path).await {
+            Ok(proof) if proof["position"].is_number() => break proof,
+            Ok(_) => {}
+            Err(refused) => assert_eq!(refused.code(), "rate-limited"),
         }
         tokio::task::yield_now().await;
     };

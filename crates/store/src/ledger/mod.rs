@@ -20,7 +20,8 @@
 //!
 //! # Known limits
 //!
-//! What is recorded and not yet sealed can still be edited unseen: keep the interval short.
+//! What is recorded and not yet sealed can still be edited unseen: keep the interval short. While the sealing key is away the
+//! chain grows by [`CHECKPOINT_MAX`] entries only.
 
 mod note;
 mod proof;
@@ -198,10 +199,14 @@ pub struct Lag {
 /// Entries sealed in one transaction.
 const BATCH: u32 = 1024;
 
+/// Entries that one checkpoint adds, at most: how far a line is from its checkpoint, and so what its proof costs.
+const CHECKPOINT_MAX: i64 = 4 * BATCH as i64;
+
 const BEFORE_FIRST: [u8; 32] = [0; 32];
 
 /// Orders and chains what is unsealed, has the new head signed (no transaction is open meanwhile), keeps the checkpoint and
-/// publishes it. `sign` gets the note's text and returns the signature's bytes.
+/// publishes it; after an outage as often as there are [`CHECKPOINT_MAX`] entries. `sign` gets the note's text and returns the
+/// signature's bytes.
 ///
 /// # Errors
 /// [`Error::Sign`]; [`Error::LedgerBehind`] and [`Error::LedgerForked`] if the published checkpoint says that this is an old
@@ -209,7 +214,7 @@ const BEFORE_FIRST: [u8; 32] = [0; 32];
 pub async fn seal<F, E>(
     store: &Store,
     key: &NoteKey,
-    sign: impl FnOnce(Vec<u8>) -> F,
+    mut sign: impl FnMut(Vec<u8>) -> F,
 ) -> Result<Sealed>
 where
     F: Future<Output = std::result::Result<Vec<u8>, E>>,
@@ -217,27 +222,51 @@ where
 {
     key.check()?;
     check_published(store).await?;
+    let mut sealed = Sealed {
+        entries: 0,
+        checkpoint: None,
+    };
+    loop {
+        let entries = chain_up_to_a_checkpoint(store).await?;
+        crate::failpoint!("store.ledger.chained");
+        let checkpoint = cover(store, key, &mut sign).await?;
+        sealed.entries += entries;
+        sealed.checkpoint = checkpoint.or(sealed.checkpoint);
+        if entries < CHECKPOINT_MAX.unsigned_abs() {
+            return Ok(sealed);
+        }
+    }
+}
 
-    // Step 1. Chain, a batch per transaction. Another node may be at it: then it does the rest.
+/// A batch per transaction, until nothing is left or a checkpoint has to come first.
+async fn chain_up_to_a_checkpoint(store: &Store) -> Result<u64> {
     let mut entries = 0;
     loop {
         match chain(store).await {
-            Ok(0) => break,
+            Ok(0) => return Ok(entries),
             Ok(count) => entries += count,
+            // Another node is at it: it does the rest.
             Err(Error::Conflict { .. } | Error::Constraint { .. } | Error::Contended { .. }) => {
-                break;
+                return Ok(entries);
             }
             Err(error) => return Err(error),
         }
     }
-    crate::failpoint!("store.ledger.chained");
+}
 
-    // Step 2. Is there anything no checkpoint covers? (Also what a crash left between these steps.)
+/// A checkpoint over what is chained, if there is none yet.
+async fn cover<F, E>(
+    store: &Store,
+    key: &NoteKey,
+    sign: impl FnOnce(Vec<u8>) -> F,
+) -> Result<Option<Checkpoint>>
+where
+    F: Future<Output = std::result::Result<Vec<u8>, E>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // Also what a crash left between chaining and signing.
     let Some(head) = store.optional(table::HEAD, &[]).await? else {
-        return Ok(Sealed {
-            entries,
-            checkpoint: None,
-        });
+        return Ok(None);
     };
     let (size, head) = (head.int("position")?, table::read_hash(&head.text("hash")?));
     let last = store
@@ -247,13 +276,10 @@ where
         .transpose()?;
     if let Some(last) = last.filter(|last| last.size >= size) {
         published::publish(store, last.size, &last.note).await?;
-        return Ok(Sealed {
-            entries,
-            checkpoint: None,
-        });
+        return Ok(None);
     }
 
-    // Step 3. Sign, keep, publish; in this order, so that what is published is in the database.
+    // Sign, keep, publish; in this order, so that what is published is in the database.
     let claim = Claim {
         origin: key.name.clone(),
         size,
@@ -274,11 +300,7 @@ where
     tx.commit().await?;
     crate::failpoint!("store.ledger.signed");
     published::publish(store, size, &note).await?;
-    let checkpoint = (kept == 1).then_some(Checkpoint { size, head, note });
-    Ok(Sealed {
-        entries,
-        checkpoint,
-    })
+    Ok((kept == 1).then_some(Checkpoint { size, head, note }))
 }
 
 /// The entries of a subject, newest first; `kind` narrows it.
@@ -329,8 +351,9 @@ pub async fn count(store: &Store, kind: &str) -> Result<i64> {
         .int("entries")
 }
 
-/// Gives the next unsealed entries their positions and hashes. The unique index on positions and the guard on `position IS
-/// NULL` make sure that of two nodes one fails.
+/// Gives the next unsealed entries their positions and hashes, but none that would be further than [`CHECKPOINT_MAX`] from the last
+/// checkpoint: while the key is away they wait. The unique index on positions and the guard on `position IS NULL` make sure
+/// that of two nodes one fails.
 async fn chain(store: &Store) -> Result<u64> {
     let mut tx = store.write().await?;
     let head = tx.optional(table::HEAD, &[]).await?;
@@ -338,8 +361,11 @@ async fn chain(store: &Store) -> Result<u64> {
         Some(row) => (row.int("position")?, table::read_hash(&row.text("hash")?)),
         None => (0, BEFORE_FIRST),
     };
+    let covered = tx.optional(table::LAST_CHECKPOINT, &[]).await?;
+    let covered = covered.map_or(Ok(0), |row| row.int("size"))?;
+    let room = (covered + CHECKPOINT_MAX - position).clamp(0, BATCH.into());
     let mut rows = Vec::new();
-    for row in tx.all(table::UNSEALED, &[BATCH.into()]).await? {
+    for row in tx.all(table::UNSEALED, &[room.into()]).await? {
         let entry = table::read_stored(&row)?;
         position += 1;
         hash = entry.hash_at(position, &hash);

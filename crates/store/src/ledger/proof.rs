@@ -4,11 +4,8 @@
 //! Of the lines in between it gives digests only: they are about others.
 
 use super::table::{self, read_checkpoint, read_hash, read_stored};
-use super::{BATCH, BEFORE_FIRST};
+use super::{BATCH, BEFORE_FIRST, CHECKPOINT_MAX};
 use crate::{Error, Result, Store};
-
-/// Lines between one and its checkpoint, at most; only after an outage of the sealing are there more.
-const BETWEEN_MAX: usize = 16 * BATCH as usize;
 
 /// A line as it was hashed: texts, not what they mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +77,12 @@ async fn place(store: &Store, position: i64) -> Result<Option<Place>> {
             read_hash(&before.text("hash")?)
         }
     };
-    let expected = usize::try_from(checkpoint.size - position).unwrap_or(usize::MAX);
-    if expected > BETWEEN_MAX {
+    // An older build put more between two checkpoints after an outage.
+    let expected = checkpoint.size - position;
+    if expected > CHECKPOINT_MAX {
         return Err(Error::LedgerProof { position });
     }
+    let expected = usize::try_from(expected).unwrap_or(0);
     let mut between = Vec::with_capacity(expected);
     while between.len() < expected {
         let read = i64::try_from(between.len()).unwrap_or(i64::MAX);

@@ -32,6 +32,7 @@ crate::on_both![
     a_signing_failure_leaves_a_chain_that_is_signed_later,
     the_tail_of_a_subject_is_newest_first,
     a_line_is_led_to_the_first_checkpoint_that_covers_it,
+    after_an_outage_of_the_key_no_line_is_far_from_its_checkpoint,
 ];
 
 fn key() -> NoteKey {
@@ -686,4 +687,43 @@ async fn a_line_is_led_to_the_first_checkpoint_that_covers_it(database: Database
         positions.push(place.position);
     }
     assert_eq!(positions, [3, 4]);
+}
+
+async fn after_an_outage_of_the_key_no_line_is_far_from_its_checkpoint(database: Database) {
+    let store = &database.store;
+    let mut tx = store.write().await.unwrap();
+    tx.record(Event {
+        kind: "k",
+        subject: "one",
+        actor: "system",
+        detail: Default::default(),
+    });
+    tx.commit().await.unwrap();
+    record(store, 0..9_999).await;
+    let key = key();
+    for _ in 0..3 {
+        let failed = ledger::seal(store, &key, |_| async {
+            Err(std::io::Error::other("away"))
+        });
+        assert!(matches!(failed.await, Err(Error::Sign(_))));
+        let report = verify(store, None).await;
+        assert_eq!((report.sealed, report.unsealed), (4_096, 5_904));
+    }
+    while ledger::lag(store).await.unwrap().entries > 0 {
+        seal(store).await.unwrap();
+    }
+    let report = verify(store, None).await;
+    assert_eq!((report.sealed, report.checkpoints), (10_000, 3));
+    let proof = ledger::prove(store, "one", "k").await.unwrap().unwrap();
+    assert_eq!(proof.place.unwrap().between.len(), 4_095);
+
+    // What an older build left behind says so.
+    database
+        .tamper("DELETE FROM ledger_checkpoint WHERE size < 10000")
+        .await;
+    let far = ledger::prove(store, "one", "k").await;
+    assert!(
+        matches!(far, Err(Error::LedgerProof { position: 1 })),
+        "{far:?}"
+    );
 }
