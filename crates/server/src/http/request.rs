@@ -164,7 +164,7 @@ pub async fn show_signature_request(
     Query(wait): Query<Wait>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let may_wait = wait.wait == 0 || hold(&app, &portal, id, wait.wait.min(25)).await?;
+    let may_wait = wait.wait == 0 || hold(&app, &portal, id, wait.wait.min(25) as i64).await?;
     let requests = &app.platform.signing.requests;
     let answer = Json(RequestWire::from(requests.of_portal(&portal, &id).await?));
     let soon = [(header::RETRY_AFTER, "2")];
@@ -179,7 +179,7 @@ async fn hold(
     app: &App,
     portal: &kyso_signing::portal::Portal,
     id: RequestId,
-    seconds: u64,
+    seconds: i64,
 ) -> Result<bool, Problem> {
     let requests = &app.platform.signing.requests;
     let mut listener = requests.listen(id);
@@ -191,8 +191,9 @@ async fn hold(
         metrics::counter!("kyso_http_waits_refused_total").increment(1);
         return Ok(false);
     };
-    let until = tokio::time::Instant::now() + Duration::from_secs(seconds);
-    while tokio::time::Instant::now() < until {
+    let now = || app.platform.store.now();
+    let until = now() + seconds * 1000;
+    while now() < until {
         if *app.stopped.borrow() {
             return Ok(false);
         }
