@@ -13,6 +13,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use kyso_store::failpoint;
 use tokio::sync::oneshot;
 
 use super::*;
@@ -101,6 +102,7 @@ impl Requests {
 
     /// The requests whose approval was stored.
     async fn store_approvals(&self, checked: &[&Checked]) -> Result<HashSet<RequestId>> {
+        failpoint!("signing.approve.before-store");
         let mut tx = self.inner.store.write().await?;
         let stored = table::approve_many(&mut tx, checked).await?;
         for one in checked {
@@ -124,6 +126,7 @@ impl Requests {
             );
         }
         tx.commit().await?;
+        failpoint!("signing.approve.after-store");
         for request in &stored {
             self.inner.waiting.moved(*request);
         }

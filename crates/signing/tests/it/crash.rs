@@ -7,9 +7,11 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use kyso_keystore::{DeviceSignature, SealedPin};
 use kyso_signing::credential::BindingState;
+use kyso_signing::device::Session;
 use kyso_signing::portal::{NewPortal, Scopes};
-use kyso_signing::request::{RequestState, RequestView};
+use kyso_signing::request::{Approval, RequestState, RequestView};
 use kyso_signing::{KeyAlgorithm, task};
 use kyso_store::{Clock, Options, Store};
 
@@ -82,6 +84,7 @@ on_both_databases!(
     rows_that_do_not_agree_cost_their_own_request_only,
     while_a_slow_keystore_signs_nobody_else_begins_its_jobs,
     a_keystore_with_a_full_queue_costs_time_and_nothing_else,
+    approvals_that_could_not_be_stored_together_are_stored_by_each_alone,
 );
 
 /// The body of the victim: works once on what is due, or opens one credential.
@@ -109,6 +112,19 @@ async fn victim() {
                 now + 86_400_000,
             );
             signing.credentials.open(&keys, &opening).await.unwrap();
+        }
+        Some(("approve", file)) => {
+            let approvals: Vec<Sent> =
+                serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            // One thread: all are queued before the first is stored.
+            let mut calls = tokio::task::JoinSet::new();
+            for sent in approvals {
+                let requests = signing.requests.clone();
+                calls.spawn(async move { sent.approve(&requests).await });
+            }
+            while let Some(approved) = calls.join_next().await {
+                assert_eq!(approved.unwrap(), RequestState::Approved);
+            }
         }
         Some(("pool", _)) => {
             let credentials = with_pool(store.clone(), POOL).credentials;
@@ -138,6 +154,98 @@ async fn victim() {
             signing.work(&keys, jobs).await.unwrap();
         }
     }
+}
+
+/// An approval on its way to the victim.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Sent {
+    device: String,
+    credential: String,
+    citizen: String,
+    expires_at: i64,
+    request: String,
+    /// Statement, signature, and the two parts of the sealed PIN.
+    bytes: [Vec<u8>; 4],
+}
+
+impl Sent {
+    fn of(phone: &Phone, view: &RequestView) -> Sent {
+        let (session, approval) = (phone.session(), phone.approve(view));
+        let DeviceSignature::WebCrypto { signature } = approval.signature else {
+            unreachable!()
+        };
+        let pin = approval.sealed_pin;
+        Sent {
+            device: session.device.to_string(),
+            credential: session.credential.to_string(),
+            citizen: session.citizen.clone(),
+            expires_at: session.expires_at,
+            request: view.id.to_string(),
+            bytes: [approval.statement, signature, pin.enc, pin.ciphertext],
+        }
+    }
+
+    async fn approve(self, requests: &kyso_signing::Requests) -> RequestState {
+        let session = Session {
+            device: self.device.parse().unwrap(),
+            credential: self.credential.parse().unwrap(),
+            citizen: self.citizen,
+            expires_at: self.expires_at,
+        };
+        let [statement, signature, enc, ciphertext] = self.bytes;
+        let approval = Approval {
+            statement,
+            signature: DeviceSignature::WebCrypto { signature },
+            sealed_pin: SealedPin { enc, ciphertext },
+        };
+        let request = self.request.parse().unwrap();
+        let view = requests.approve(&session, &request, approval).await;
+        view.unwrap().state
+    }
+}
+
+async fn approvals_that_could_not_be_stored_together_are_stored_by_each_alone(office: Office) {
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phones = [
+        office.citizen().await,
+        office.citizen().await,
+        office.citizen().await,
+    ];
+    // Nothing was stored; and everything was, but nobody heard it.
+    for place in [
+        "signing.approve.before-store",
+        "signing.approve.after-store",
+    ] {
+        let mut views = Vec::new();
+        let mut approvals = Vec::new();
+        for phone in &phones {
+            let view = office.digests(&portal, phone, 1).await;
+            approvals.push(Sent::of(phone, &view));
+            views.push(view);
+        }
+        let file = office.database.folder.path().join("approvals.json");
+        std::fs::write(&file, serde_json::to_vec(&approvals).unwrap()).unwrap();
+        let act = format!("approve:{}", file.display());
+        let mut command = victim_of(&office, &format!("{place}#1:error"), &act);
+        let output: Output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{place}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        office.work().await;
+        for view in views {
+            assert_signed(&office, view.id).await;
+            let lines = office.ledger(&view.id).await;
+            let approved = lines
+                .iter()
+                .filter(|kind| *kind == "signing.request.approved");
+            assert_eq!(approved.count(), 1, "{place}");
+        }
+    }
+    office.check().await;
 }
 
 fn victim_of(office: &Office, failpoint: &str, act: &str) -> Command {
