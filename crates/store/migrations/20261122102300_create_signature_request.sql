@@ -54,7 +54,8 @@ CREATE UNIQUE INDEX signature_request_tran_code ON signature_request (tran_code)
 -- one acceptance on its way or done per credential
 CREATE UNIQUE INDEX signature_request_one_acceptance ON signature_request (credential_id) WHERE kind = 'acceptance' AND state IN ('pending', 'approved', 'signed', 'delivered');
 CREATE INDEX signature_request_of_credential ON signature_request (credential_id, id);
-CREATE INDEX signature_request_pending ON signature_request (credential_id) WHERE state = 'pending';
+-- what waits for its citizen or for the worker: the home screen, looked at every few seconds
+CREATE INDEX signature_request_waiting ON signature_request (credential_id) WHERE ended_at IS NULL;
 CREATE INDEX signature_request_ending ON signature_request (expires_at) WHERE state = 'pending';
 CREATE INDEX signature_request_transaction_ending ON signature_request (ended_at) WHERE transaction_live;
 

@@ -395,7 +395,8 @@ impl Requests {
         })
     }
 
-    /// A refusal is a ledger entry in its own transaction: one, however often the very same approval is sent again.
+    /// A refusal is a ledger entry in its own transaction: one, however often the very same approval is sent again, and
+    /// [`REFUSALS_MAX`] of a request at most; the last of them says that it is the last.
     async fn record_refused_approval(
         &self,
         session: &Session,
@@ -414,19 +415,24 @@ impl Requests {
             _ => return Ok(()),
         };
         let statement = hex::encode(chance::sha256(&approval.statement));
-        let refusal = detail([("code", json!(code)), ("statement", json!(statement))]);
+        let mut refusal = detail([("code", json!(code)), ("statement", json!(statement))]);
         let subject = request.to_string();
-        let last = ledger::tail(
-            &self.inner.store,
-            &subject,
-            Some(APPROVAL_REFUSED),
-            REFUSALS_READ,
-        )
-        .await?;
-        if last.iter().any(|line| line.detail == refusal) {
+        let kind = Some(APPROVAL_REFUSED);
+        // What is sent over and over costs nobody a write.
+        let told = ledger::tail(&self.inner.store, &subject, kind, REFUSALS_MAX).await?;
+        if is_told(&told, &refusal) {
             return Ok(());
         }
         let mut tx = self.inner.store.write().await?;
+        // Two refusals of a request come one after the other.
+        table::hold(&mut tx, request).await?;
+        let told = ledger::tail_in(&mut tx, &subject, kind, REFUSALS_MAX).await?;
+        if is_told(&told, &refusal) {
+            return Ok(());
+        }
+        if told.len() + 1 == REFUSALS_MAX as usize {
+            refusal.insert("last".to_owned(), json!(true));
+        }
         record(
             &mut tx,
             APPROVAL_REFUSED,
@@ -529,8 +535,18 @@ pub(crate) const APPROVED: &str = "signing.request.approved";
 /// Kind of the ledger lines about approvals that were refused.
 const APPROVAL_REFUSED: &str = "signing.request.approval-refused";
 
-/// The last refusals of a request among which the same one is looked for.
-const REFUSALS_READ: u32 = 16;
+/// Refused approvals of a request that the ledger keeps: whoever holds a phone may send as many as they like.
+const REFUSALS_MAX: u32 = 16;
+
+/// Whether the ledger needs no line about this refusal: it has one, or all that it keeps of the request.
+fn is_told(told: &[ledger::Entry], refusal: &serde_json::Map<String, serde_json::Value>) -> bool {
+    told.len() >= REFUSALS_MAX as usize
+        || told.iter().any(|line| {
+            refusal
+                .iter()
+                .all(|(name, value)| line.detail.get(name) == Some(value))
+        })
+}
 
 const NO_REQUEST: Error = Error::NotFound {
     what: "signature request",

@@ -37,7 +37,7 @@ pub use published::{accept_restored, check_published, published};
 pub(crate) use table::{INSERT, STATEMENTS, row};
 pub use verify::verify;
 
-use crate::{Error, Result, Store, Value};
+use crate::{Error, Result, Store, Tx, Value};
 use note::Claim;
 
 crate::typed_id!(
@@ -313,19 +313,33 @@ pub async fn tail(
     kind: Option<&str>,
     most: u32,
 ) -> Result<Vec<Entry>> {
+    let (sql, args) = tail_of(subject, kind, most);
+    let rows = store.all(sql, &args).await?;
+    rows.iter().map(table::read_entry).collect()
+}
+
+/// As [`tail`], within a transaction: for who writes a line only if there is none like it.
+///
+/// # Errors
+/// What the database says.
+pub async fn tail_in(
+    tx: &mut Tx,
+    subject: &str,
+    kind: Option<&str>,
+    most: u32,
+) -> Result<Vec<Entry>> {
+    let (sql, args) = tail_of(subject, kind, most);
+    let rows = tx.all(sql, &args).await?;
+    rows.iter().map(table::read_entry).collect()
+}
+
+fn tail_of(subject: &str, kind: Option<&str>, most: u32) -> (&'static str, Vec<Value>) {
     let mut args: Vec<Value> = vec![subject.into(), most.into()];
     args.extend(kind.map(Value::from));
-    let sql = if kind.is_some() {
-        table::TAIL_OF_KIND
-    } else {
-        table::TAIL
-    };
-    store
-        .all(sql, &args)
-        .await?
-        .iter()
-        .map(table::read_entry)
-        .collect()
+    match kind {
+        Some(_) => (table::TAIL_OF_KIND, args),
+        None => (table::TAIL, args),
+    }
 }
 
 /// How far the checkpoints are behind.
