@@ -8,7 +8,7 @@ use crate::driver::{Connection, meaning, repeat_values, sqlite_index_name, state
 use crate::id::TypedId;
 use crate::readers::Reader;
 use crate::store::check_arguments;
-use crate::writer::Turn;
+use crate::writer::{After, Turn};
 use crate::{Error, Event, Result, Row, Rule, Store, Value, jobs, ledger};
 
 /// An open transaction. Dropped without [`commit`](Tx::commit), it never happened.
@@ -24,6 +24,7 @@ pub struct Tx {
     failed: bool,
     pub(crate) events: Vec<Vec<Value>>,
     pub(crate) jobs: Vec<jobs::Asked>,
+    after: After,
 }
 
 #[derive(Debug)]
@@ -146,13 +147,35 @@ impl Tx {
         self.events.push(row);
     }
 
-    /// Makes it durable.
+    /// Has something short done as soon as this is durable: somebody to be told who waits for it. It is done also when whoever
+    /// commits goes away meanwhile.
+    pub fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.after.push(then);
+    }
+
+    /// Makes it durable, and wakes who waits for its jobs. Goes on when its caller goes away.
     ///
     /// # Errors
     /// [`Error::Aborted`] if a statement failed before. [`Error::Unavailable`] leaves open whether it happened.
-    pub async fn commit(mut self) -> Result<()> {
+    pub async fn commit(self) -> Result<()> {
         self.alive()?;
         crate::failpoint!("store.commit.before");
+        match &self.connection {
+            // Several round trips; who has gone away after one would leave it to chance whether the rest happens.
+            Held::Postgres(_) if self.writes => {
+                let ended = tokio::spawn(self.end()).await;
+                ended.map_err(|gone| Error::Unavailable {
+                    during: "commit",
+                    source: gone.into(),
+                })??;
+            }
+            _ => self.end().await?,
+        }
+        crate::failpoint!("store.commit.after");
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<()> {
         if !self.events.is_empty() {
             let events = std::mem::take(&mut self.events);
             self.execute_many(ledger::INSERT, &events).await?;
@@ -161,21 +184,20 @@ impl Tx {
         if !kinds.is_empty() {
             let rows = jobs::rows(&self.store, std::mem::take(&mut self.jobs), self.now);
             self.execute_many(jobs::ENQUEUE, &rows).await?;
+            let store = self.store.clone();
+            self.after.push(move || store.0.bell.ring(&kinds));
         }
         match self.connection {
-            Held::SqliteWrite(turn) => turn.commit().await?,
+            Held::SqliteWrite(turn) => turn.commit(self.after).await,
             // A snapshot ends when its reader goes back.
-            Held::SqliteRead(_) => {}
-            Held::Postgres(transaction) => transaction
-                .commit()
-                .await
-                .map_err(|error| meaning(error, "commit"))?,
+            Held::SqliteRead(_) => Ok(()),
+            Held::Postgres(transaction) => {
+                let ended = transaction.commit().await;
+                ended.map_err(|error| meaning(error, "commit"))?;
+                self.after.run();
+                Ok(())
+            }
         }
-        if !kinds.is_empty() {
-            self.store.0.bell.ring(&kinds);
-        }
-        crate::failpoint!("store.commit.after");
-        Ok(())
     }
 
     pub(crate) fn sqlite_write(store: Store, turn: Turn) -> Tx {
@@ -203,6 +225,7 @@ impl Tx {
             failed: false,
             events: Vec::new(),
             jobs: Vec::new(),
+            after: After::default(),
         }
     }
 

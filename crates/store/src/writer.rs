@@ -51,8 +51,35 @@ struct State {
     /// None before the first use, after a failure, and once closed.
     connection: Option<Connection>,
     open: bool,
-    group: Vec<oneshot::Sender<Outcome>>,
+    group: Vec<Member>,
     closed: bool,
+}
+
+/// Who waits for the commit of a group, and what follows it even if they have gone away.
+#[derive(Debug)]
+struct Member {
+    ear: oneshot::Sender<Outcome>,
+    after: After,
+}
+
+/// What is done as soon as a commit is durable, also when its caller has gone away. Short: the next writer waits.
+#[derive(Default)]
+pub(crate) struct After(Vec<Box<dyn FnOnce() + Send>>);
+
+impl After {
+    pub(crate) fn push(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.0.push(Box::new(then));
+    }
+
+    pub(crate) fn run(self) {
+        self.0.into_iter().for_each(|then| then());
+    }
+}
+
+impl std::fmt::Debug for After {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "After({})", self.0.len())
+    }
 }
 
 /// What the members of a group hear. One error, many ears.
@@ -135,8 +162,11 @@ impl Writer {
             }
             state.open = false;
             for member in members {
+                if outcome.is_ok() {
+                    member.after.run();
+                }
                 // A member whose caller has gone away does not listen.
-                let _ = member.send(outcome.clone());
+                let _ = member.ear.send(outcome.clone());
             }
         });
     }
@@ -145,8 +175,11 @@ impl Writer {
         let mut state = self.state.clone().lock_owned().await;
         state.closed = true;
         if state.open {
-            let (sender, done) = oneshot::channel();
-            state.group.push(sender);
+            let (ear, done) = oneshot::channel();
+            state.group.push(Member {
+                ear,
+                after: After::default(),
+            });
             Writer::commit_group(state);
             let _ = done.await;
             state = self.state.clone().lock_owned().await;
@@ -163,15 +196,15 @@ impl Turn {
             .expect("invariant: a begun turn has a connection")
     }
 
-    /// Durable when it returns.
-    pub(crate) async fn commit(mut self) -> Result<()> {
+    /// Durable when it returns; `after` is done then, or if its caller has gone away by then.
+    pub(crate) async fn commit(mut self, after: After) -> Result<()> {
         if !self.first
             && let Err(error) = run(self.state(), "RELEASE member")
         {
             return Err(meaning(error, "commit")); // dropping the turn breaks the group
         }
-        let (sender, receiver) = oneshot::channel();
-        self.state().group.push(sender);
+        let (ear, receiver) = oneshot::channel();
+        self.state().group.push(Member { ear, after });
         let is_alone = self.first && self.writer.waiting.load(Ordering::SeqCst) == 0;
         if let Some(state) = self.state.take() {
             if is_alone {
@@ -320,7 +353,7 @@ mod tests {
         turn.connection()
             .script("CREATE TABLE t (n INTEGER, filler BLOB)")
             .unwrap();
-        turn.commit().await.unwrap();
+        turn.commit(After::default()).await.unwrap();
         (file, writer)
     }
 
@@ -359,14 +392,14 @@ mod tests {
                     let mut turn = writer.begin().await?;
                     let joined = !turn.first;
                     insert(&mut turn, n, 1)?;
-                    turn.commit().await.map(|()| joined)
+                    turn.commit(After::default()).await.map(|()| joined)
                 })
             })
             .collect();
         while writer.waiting.load(Ordering::SeqCst) < 5 {
             tokio::task::yield_now().await;
         }
-        first.commit().await.unwrap();
+        first.commit(After::default()).await.unwrap();
         for other in others {
             assert!(
                 other.await.unwrap().unwrap(),
@@ -388,7 +421,7 @@ mod tests {
                 tokio::spawn(async move {
                     let mut turn = writer.begin().await?;
                     insert(&mut turn, n, 20_000)?;
-                    turn.commit().await
+                    turn.commit(After::default()).await
                 })
             })
             .collect();
@@ -410,7 +443,7 @@ mod tests {
         let mut turn = writer.begin().await.unwrap();
         turn.connection().script("DELETE FROM t").unwrap();
         insert(&mut turn, 7, 1).unwrap();
-        turn.commit().await.unwrap();
+        turn.commit(After::default()).await.unwrap();
         assert_eq!(stored(&writer).await, [7]);
         end(file, writer).await;
     }
@@ -428,7 +461,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         // The first passes the connection on and waits; then both callers go away.
-        let waits = tokio::spawn(first.commit());
+        let waits = tokio::spawn(first.commit(After::default()));
         let second = second.await.unwrap().unwrap();
         waits.abort();
         assert!(waits.await.unwrap_err().is_cancelled());

@@ -482,9 +482,9 @@ impl Requests {
         if to != RequestState::Withdrawn {
             webhook::announce(&mut tx, view.id, view.portal).await?;
         }
-        tx.commit().await?;
-        self.inner.waiting.moved(view.id);
-        Ok(())
+        let (inner, request) = (self.inner.clone(), view.id);
+        tx.after_commit(move || inner.waiting.moved(request));
+        Ok(tx.commit().await?)
     }
 
     async fn embed(&self, view: &RequestView, position: usize) -> Result<Vec<u8>> {

@@ -17,6 +17,7 @@ everywhere!(
     what_waits_is_found_without_reading_the_history,
     refused_approvals_are_recorded_once_each_and_sixteen_of_a_request_at_most,
     an_approval_whose_caller_went_away_is_stored,
+    who_waits_hears_of_a_refusal_whose_caller_went_away,
 );
 
 async fn the_same_approval_sent_twice_is_one_and_another_is_a_conflict(office: Office) {
@@ -404,4 +405,28 @@ async fn an_approval_whose_caller_went_away_is_stored(office: Office) {
     assert_eq!(again.unwrap().state, RequestState::Approved);
     office.work().await;
     crate::sign::assert_signed(&office, view.id).await;
+}
+
+async fn who_waits_hears_of_a_refusal_whose_caller_went_away(office: Office) {
+    if office.store.engine() != kyso_store::Engine::Sqlite {
+        // There the call waits at every step, and is not committing after the first.
+        return;
+    }
+    let portal = office.portal("P", Scopes::ALL).await;
+    let phone = office.citizen().await;
+    let view = office.digests(&portal, &phone, 1).await;
+    let requests = &office.signing.requests;
+    let mut listener = requests.listen(view.id);
+    let mut calling = Box::pin(requests.refuse(phone.session(), &view.id, "not-me"));
+    tokio::select! {
+        biased;
+        _ = &mut calling => {}
+        () = std::future::ready(()) => {}
+    }
+    drop(calling);
+    let long = std::time::Duration::from_secs(60);
+    let moved = tokio::time::timeout(long / 2, listener.wait(long)).await;
+    assert!(moved.is_ok());
+    let ended = requests.view(view.id).await.unwrap();
+    assert_eq!(ended.state, RequestState::Refused);
 }

@@ -154,18 +154,30 @@ async fn say(pool: PgPool, ring: Arc<Notify>, untold: Arc<Mutex<BTreeSet<String>
     loop {
         ring.notified().await;
         let kinds = std::mem::take(&mut *untold.lock().unwrap_or_else(PoisonError::into_inner));
-        let words: Vec<&str> = std::iter::once(node.as_str())
-            .chain(kinds.iter().map(String::as_str))
-            .collect();
-        if let Ok(mut connection) = pool.acquire().await
-            && let Err(error) = Connection::Postgres(&mut connection)
-                .all(RING.into_sql_str(), &[words.join(" ").into()])
-                .await
-        {
-            tracing::debug!(%error, "other nodes were not woken");
+        let mut rest = REST;
+        if let Err(error) = tell(&pool, &node, &kinds).await {
+            if pool.is_closed() {
+                return;
+            }
+            tracing::debug!(%error, "other nodes are woken later");
+            let mut untold = untold.lock().unwrap_or_else(PoisonError::into_inner);
+            untold.extend(kinds);
+            ring.notify_one();
+            rest = AGAIN;
         }
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(rest).await;
     }
+}
+
+async fn tell(pool: &PgPool, node: &str, kinds: &BTreeSet<String>) -> sqlx::Result<()> {
+    let words: Vec<&str> = std::iter::once(node)
+        .chain(kinds.iter().map(String::as_str))
+        .collect();
+    let mut connection = pool.acquire().await?;
+    Connection::Postgres(&mut connection)
+        .all(RING.into_sql_str(), &[words.join(" ").into()])
+        .await
+        .map(drop)
 }
 
 async fn hear(pool: PgPool, here: Arc<watch::Sender<Rung>>, node: String) {

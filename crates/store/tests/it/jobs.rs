@@ -24,7 +24,9 @@ crate::on_both![
     a_lease_in_hand_does_not_end_before_it_is_let_go,
     a_lease_that_was_taken_over_is_not_extended,
     many_are_finished_at_once_or_none,
-    a_commit_wakes_the_worker_here_and_on_the_other_node,
+    a_commit_wakes_the_worker_here_and_on_the_other_node_of_its_own_kinds_only,
+    a_commit_whose_caller_went_away_wakes_the_worker,
+    what_another_node_could_not_be_told_it_is_told_later,
     the_next_due_job_tells_how_long_to_sleep,
     the_backlog_says_what_waits_and_since_when,
 ];
@@ -462,31 +464,110 @@ async fn many_are_finished_at_once_or_none(database: Database) {
     assert_eq!(claim_one(store).await.key, "9");
 }
 
-async fn a_commit_wakes_the_worker_here_and_on_the_other_node(database: Database) {
-    let other = database.another_node().await;
-    let mut here = database.store.wake(&["sign"]);
-    let mut there = other.wake(&["sign"]);
-    // The listener of the other node may still be connecting: ask until it hears, a second one at most.
-    let long = Duration::from_secs(10);
-    enqueue(&database.store, "sign", "a", START).await;
-    let waited = tokio::time::timeout(Duration::from_secs(5), here.wait(long)).await;
-    assert!(waited.is_ok(), "woken at once in this process");
-    if database.store.engine() == kyso_store::Engine::Postgres {
-        let waiting = tokio::spawn(async move { there.wait(long).await });
-        for n in 0..200 {
-            enqueue(&database.store, "sign", &n.to_string(), START).await;
-            if waiting.is_finished() {
-                return;
-            }
-            tokio::task::yield_now().await;
+/// Longer than any test waits.
+const LONG: Duration = Duration::from_secs(600);
+
+async fn hears(wake: &mut kyso_store::Wake) -> bool {
+    let heard = tokio::time::timeout(Duration::from_secs(10), wake.wait(LONG));
+    heard.await.is_ok()
+}
+
+/// Whether it was rung already.
+async fn was_rung(wake: &mut kyso_store::Wake) -> bool {
+    let rung = tokio::time::timeout(Duration::from_millis(1), wake.wait(LONG));
+    rung.await.is_ok()
+}
+
+/// Asks at one node until the other hears: the listener may still be connecting, after which it wakes everybody, once.
+async fn listens(from: &Store, to: &Store) {
+    let mut probe = to.wake(&["probe"]);
+    loop {
+        enqueue(from, "probe", "a", START).await;
+        let heard = tokio::time::timeout(Duration::from_millis(50), probe.wait(LONG));
+        if heard.await.is_ok() {
+            return;
         }
-        tokio::time::timeout(Duration::from_secs(5), waiting)
-            .await
-            .expect("the other node hears")
-            .unwrap();
-    } else {
-        there.wait(Duration::from_millis(1)).await;
     }
+}
+
+async fn a_commit_wakes_the_worker_here_and_on_the_other_node_of_its_own_kinds_only(
+    database: Database,
+) {
+    let store = &database.store;
+    let other = database.another_node().await;
+    let is_shared = store.engine() == kyso_store::Engine::Postgres;
+    if is_shared {
+        listens(&other, store).await;
+        listens(store, &other).await;
+    }
+    let (mut here, mut deaf) = (store.wake(&["sign"]), store.wake(&["deliver"]));
+    enqueue(store, "sign", "a", START).await;
+    assert!(hears(&mut here).await, "woken at once in this process");
+    assert!(!was_rung(&mut deaf).await);
+    if !is_shared {
+        return;
+    }
+    let (mut there, mut deaf) = (other.wake(&["sign"]), other.wake(&["deliver"]));
+    enqueue(store, "sign", "b", START).await;
+    assert!(hears(&mut there).await, "the other node hears");
+    assert!(!was_rung(&mut deaf).await, "of its own kinds only");
+
+    // Nobody knows what was missed while nobody listened.
+    database
+        .tamper("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
+        .await;
+    assert!(hears(&mut deaf).await, "once it listens again");
+}
+
+async fn a_commit_whose_caller_went_away_wakes_the_worker(database: Database) {
+    let store = &database.store;
+    if store.engine() == kyso_store::Engine::Postgres {
+        listens(&database.another_node().await, store).await;
+    }
+    let mut here = store.wake(&["sign"]);
+    let mut tx = store.write().await.unwrap();
+    tx.enqueue("sign", "a", &json!({}), START);
+    let mut committing = Box::pin(tx.commit());
+    tokio::select! {
+        biased;
+        _ = &mut committing => {}
+        () = std::future::ready(()) => {}
+    }
+    drop(committing);
+    assert!(hears(&mut here).await);
+    claim_one(store).await;
+}
+
+async fn what_another_node_could_not_be_told_it_is_told_later(database: Database) {
+    if database.store.engine() != kyso_store::Engine::Postgres {
+        return;
+    }
+    let options = kyso_store::Options {
+        clock: database.clock.clone(),
+        connections: 2,
+        wait_ms: 500,
+        ..kyso_store::Options::default()
+    };
+    let store = Store::open_with(&database.url, options).await.unwrap();
+    listens(&store, &database.store).await;
+    // Both connections are taken when the ring is due: one before, and one as soon as the commit gives it back.
+    let mut there = database.store.wake(&["sign"]);
+    let first = store.read().await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    tx.enqueue("sign", "a", &json!({}), START);
+    let mut queued = Box::pin(store.read());
+    tokio::select! {
+        biased;
+        _ = &mut queued => panic!("there is no third connection"),
+        () = std::future::ready(()) => {}
+    }
+    let (committed, second) = tokio::join!(tx.commit(), queued);
+    committed.unwrap();
+    let second = second.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(700), there.wait(LONG));
+    assert!(early.await.is_err(), "nobody could be told");
+    drop((first, second));
+    assert!(hears(&mut there).await);
 }
 
 async fn the_next_due_job_tells_how_long_to_sleep(database: Database) {
