@@ -332,8 +332,8 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         "pin-locked",
         423,
-        "Đã khóa vì nhập sai mã PIN 5 lần. Gọi hỗ trợ để mở lại.",
-        "The key is locked after five wrong PINs.",
+        "Đã khóa vì nhập sai mã PIN 5 lần. Gọi hỗ trợ để được cấp chữ ký mới.",
+        "The key is locked for good after five wrong PINs. Support can help you to a new signature.",
     ),
     entry(
         "pin-weak",
@@ -885,8 +885,8 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
     ),
     (
         "pin-locked",
-        "Đã khóa vì nhập sai mã PIN 5 lần. Gọi hỗ trợ để mở lại.",
-        "The key is locked after five wrong PINs.",
+        "Đã khóa vì nhập sai mã PIN 5 lần. Gọi hỗ trợ để được cấp chữ ký mới.",
+        "The key is locked for good after five wrong PINs. Support can help you to a new signature.",
     ),
     (
         "pin-unreadable",
