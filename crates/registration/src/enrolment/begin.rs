@@ -324,9 +324,15 @@ impl Registration {
         let Some(code) = row.campaign_code.as_deref().filter(|_| !row.has_place) else {
             return Ok(());
         };
-        if row.activated_channel != Some(Channel::Sms)
-            || table::places_of_phone(tx, row).await? >= self.config().places_per_phone
-        {
+        let Some(phone) = row.phone.as_deref() else {
+            return Ok(());
+        };
+        if row.activated_channel != Some(Channel::Sms) {
+            return Ok(());
+        }
+        // Counted one after the other, also on PostgreSQL and through other campaigns: who comes second waits for the first's commit.
+        table::take_turn(tx, &secret::subject("places", phone)).await?;
+        if table::places_of_phone(tx, row).await? >= self.config().places_per_phone {
             return Ok(());
         }
         campaign::take_place(tx, code).await?;

@@ -813,6 +813,12 @@ pub(crate) async fn allow(
     Ok(Err(since.unwrap_or(now) + window_ms))
 }
 
+/// Nobody else takes a turn at this until the commit.
+pub(crate) async fn take_turn(tx: &mut Tx, subject: &str) -> Result<()> {
+    // A window of no length: nothing is counted, and its row is locked.
+    allow(tx, subject, 1, 0).await.map(drop)
+}
+
 pub(crate) async fn forget_allowances(tx: &mut Tx, before: i64) -> Result<u64> {
     Ok(tx.execute(ALLOW_FORGET, &[before.into()]).await?)
 }

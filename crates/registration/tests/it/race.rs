@@ -15,6 +15,7 @@ crate::everywhere!(
     one_person_racing_on_two_nodes_hands_in_once,
     the_last_place_of_a_campaign_is_won_once,
     the_last_place_is_won_once_by_those_who_hand_in,
+    one_telephone_number_that_comes_at_once_holds_three_places,
     two_beginnings_of_one_person_leave_one,
     one_device_has_one_account,
     one_device_racing_for_two_accounts_gets_one,
@@ -201,6 +202,52 @@ async fn the_last_place_is_won_once_by_those_who_hand_in(office: Office) {
     })
     .await;
     assert_eq!((won, office.taken("vuon-lai").await), (3, 3));
+    office.check().await;
+}
+
+async fn one_telephone_number_that_comes_at_once_holds_three_places(mut office: Office) {
+    office.with_rules(|rules| rules.codes_per_destination_hour = 100);
+    let nodes = [office.registration.clone(), office.another_node().await];
+    // Through two campaigns, whose own rows keep nobody of the other waiting.
+    let drives = ["vuon-lai", "song-lam"];
+    for drive in drives {
+        office.campaign(drive, Some(100)).await;
+    }
+    let mut most = 0;
+    for _ in 0..4 {
+        let phone = office.person().phone;
+        let mut paying = Vec::new();
+        for at in 0..8 {
+            let owner = NewOwner {
+                phone: phone.clone(),
+                ..office.person()
+            };
+            let start = Start {
+                campaign: Some(drives[at / 2 % 2]),
+                ..Start::default()
+            };
+            let person = office.begin_as(owner, start).await;
+            office.activate(&person).await;
+            office
+                .registration
+                .set_owner(&person.id, &person.owner)
+                .await
+                .unwrap();
+            paying.push((nodes[at % 2].clone(), person.id));
+        }
+        let paying: Vec<_> = paying
+            .into_iter()
+            .map(|(node, id)| tokio::spawn(async move { node.pay(&id).await.map(drop) }))
+            .collect();
+        for one in paying {
+            one.await.unwrap().unwrap();
+        }
+        most += 3;
+        assert_eq!(
+            office.taken(drives[0]).await + office.taken(drives[1]).await,
+            most
+        );
+    }
     office.check().await;
 }
 
