@@ -97,7 +97,7 @@ pub struct RegistrationConfig {
     pub codes_per_person_hour: i64,
     /// Codes per phone number or address and hour, whoever asks. Default 5.
     pub codes_per_destination_hour: i64,
-    /// Codes per calling network and hour. Default 60.
+    /// Codes per calling network and hour. Default 600.
     pub codes_per_network_hour: i64,
     /// How long no phone is bound after an enrolment that was handed in was resumed. Default 24 hours.
     pub resumption_rest_ms: i64,
@@ -154,7 +154,7 @@ impl Default for RegistrationConfig {
             code_tries: 5,
             codes_per_person_hour: 5,
             codes_per_destination_hour: 5,
-            codes_per_network_hour: 60,
+            codes_per_network_hour: 600,
             resumption_rest_ms: DAY,
             sms_budget: Budget {
                 minute: 120,

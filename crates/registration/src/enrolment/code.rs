@@ -3,7 +3,9 @@
 //! What bounds guessing: five tries a code, counted durably before anything is compared; fifteen tries an hour per
 //! enrolment; so a thief of a session has 15 of a million an hour. What bounds SMS pumping: codes an hour per enrolment
 //! and per destination and per calling network, codes a minute, an hour and a day in all, in counters that decide races; and
-//! ranges of numbers that are sent none. Codes of first bindings have a budget of their own, which nobody unapproved can spend. Who is refused keeps the code on its way; notices about a dossier are not counted, nobody can ask for them.
+//! ranges of numbers that are sent none. Codes of first bindings have a budget of their own, which nobody unapproved can spend.
+//! Who is refused has used nothing up, of their network's codes neither, and keeps the code on its way; so an enrolment costs its
+//! neighbours behind one address no more than its own codes. Notices about a dossier are not counted, nobody can ask for them.
 
 use kyso_store::Tx;
 
@@ -22,12 +24,17 @@ pub(super) const ACTIVATION: &str = "activation";
 pub(super) const DEVICE: &str = "device";
 
 impl Registration {
-    /// Sends a new activation code; the one before is void.
+    /// Sends a new activation code; the one before is void. `network` is where the caller is.
     ///
     /// # Errors
     /// [`Error::Fields`] when the contact this channel needs is not known or its range is sent no code, [`Error::CodeTooSoon`],
     /// [`Error::CodeLimit`], [`Error::MessageBudget`], [`Error::EnrolmentState`].
-    pub async fn request_code(&self, id: &EnrolmentId, channel: Channel) -> Result<CodeView> {
+    pub async fn request_code(
+        &self,
+        id: &EnrolmentId,
+        channel: Channel,
+        network: &str,
+    ) -> Result<CodeView> {
         let config = self.config();
         let mut tx = self.store().write().await?;
         let row = lock_open(&mut tx, id).await?;
@@ -50,8 +57,6 @@ impl Registration {
             table::end_code(&mut tx, &live, "void").await?;
         }
         self.check_prefix(channel, &destination)?;
-        self.allow_message(&mut tx, id, channel, &destination, ACTIVATION)
-            .await?;
         let code_id: CodeId = tx.id();
         let context = code_id.to_string();
         let (code, salt) = (secret::digits(DIGITS), secret::bytes());
@@ -80,6 +85,9 @@ impl Registration {
             .with("code", context)
             .with("channel", channel.as_str())
             .record(&mut tx);
+        self.allow_code(&mut tx, id, &destination).await?;
+        self.allow_network(&mut tx, network).await?;
+        self.spend_budget(&mut tx, channel, ACTIVATION).await?;
         let live = table::live_code(&mut tx, id)
             .await?
             .ok_or(Error::CodeNone)?;
@@ -100,18 +108,15 @@ impl Registration {
         Ok(())
     }
 
-    /// Uses one of the messages with a code that this enrolment and this destination may be sent in an hour, and one of the
-    /// provider's.
+    /// Uses one of the codes that this enrolment and this destination may be sent in an hour.
     ///
     /// # Errors
-    /// [`Error::CodeLimit`], [`Error::MessageBudget`].
-    pub(super) async fn allow_message(
+    /// [`Error::CodeLimit`].
+    pub(super) async fn allow_code(
         &self,
         tx: &mut Tx,
         id: &EnrolmentId,
-        channel: Channel,
         destination: &str,
-        purpose: &str,
     ) -> Result<()> {
         let config = self.config();
         let limits = [
@@ -130,29 +135,27 @@ impl Registration {
                 .await?
                 .map_err(|at| Error::CodeLimit { at, now })?;
         }
-        self.spend_budget(tx, channel, purpose).await
+        Ok(())
     }
 
-    /// Uses one of the codes that whoever calls from this network may ask for in an hour. The doors that are open to everybody
-    /// ask it first, so that one caller does not use up what the provider sends.
+    /// Uses one of the codes that whoever calls from this network may ask for in an hour, at the doors that are open to everybody:
+    /// one caller does not use up what the provider sends. After every other reason to refuse, because neighbours share it.
     ///
     /// # Errors
     /// [`Error::CodeLimit`].
-    pub async fn allow_network(&self, network: &str) -> Result<()> {
-        let mut tx = self.store().write().await?;
-        let now = tx.now();
+    pub(super) async fn allow_network(&self, tx: &mut Tx, network: &str) -> Result<()> {
         let (subject, most) = (
             secret::subject("network", network),
             self.config().codes_per_network_hour,
         );
-        table::allow(&mut tx, &subject, most, HOUR_MS)
+        let now = tx.now();
+        table::allow(tx, &subject, most, HOUR_MS)
             .await?
-            .map_err(|at| Error::CodeLimit { at, now })?;
-        Ok(tx.commit().await?)
+            .map_err(|at| Error::CodeLimit { at, now })
     }
 
-    /// Uses one of the codes for this purpose that the provider sends in a minute, an hour and a day. Last before the commit:
-    /// everybody who asks writes these rows.
+    /// Uses one of the codes for this purpose that the provider sends in a minute, an hour and a day. After everything else is
+    /// written: everybody who asks waits for these rows until the commit.
     pub(super) async fn spend_budget(
         &self,
         tx: &mut Tx,

@@ -92,8 +92,6 @@ impl Registration {
             }
         }
         let (channel, destination) = contact(&row)?;
-        self.allow_message(&mut tx, id, channel, &destination, code::DEVICE)
-            .await?;
         table::set_device_code(&mut tx, id).await?;
         enqueue(
             &mut tx,
@@ -110,6 +108,8 @@ impl Registration {
         )
         .with("channel", channel.as_str())
         .record(&mut tx);
+        self.allow_code(&mut tx, id, &destination).await?;
+        self.spend_budget(&mut tx, channel, code::DEVICE).await?;
         tx.commit().await?;
         Ok(DeviceChallenge {
             nonce,

@@ -23,11 +23,12 @@ use crate::task::Event;
 use crate::{Error, Registration, Result, ResumptionId, Task, secret};
 
 impl Registration {
-    /// Sends a code to whoever has an enrolment under way with this telephone number; answers the same if nobody has.
+    /// Sends a code to whoever has an enrolment under way with this telephone number; answers the same if nobody has. `network` is
+    /// where the caller is.
     ///
     /// # Errors
     /// [`Error::Fields`] for what is no number or one of a closed range, [`Error::CodeTooSoon`], [`Error::CodeLimit`].
-    pub async fn ask_to_resume(&self, phone: &str) -> Result<ResumptionView> {
+    pub async fn ask_to_resume(&self, phone: &str, network: &str) -> Result<ResumptionView> {
         let config = self.config();
         let phone = read_phone(phone).map_err(|code| Error::field("phone", code))?;
         self.check_prefix(Channel::Sms, &phone)?;
@@ -66,6 +67,7 @@ impl Registration {
         table::allow(&mut tx, &number, config.codes_per_destination_hour, HOUR_MS)
             .await?
             .map_err(|at| Error::CodeLimit { at, now })?;
+        self.allow_network(&mut tx, network).await?;
         tx.commit().await?;
         Ok(ResumptionView {
             id,

@@ -1,7 +1,7 @@
 //! Activation codes: five tries, five minutes, forty-five seconds, and what stops pumping.
 
 use kyso_registration::citizen::Channel;
-use kyso_registration::{Budget, Error};
+use kyso_registration::{Budget, Error, Registration};
 
 use crate::office::{DAY, Office, Person};
 
@@ -13,6 +13,7 @@ crate::everywhere!(
     codes_are_limited_an_hour_per_person_and_per_destination,
     the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day,
     one_network_asks_for_so_many_codes_an_hour,
+    who_is_refused_uses_up_nothing_of_their_neighbours,
     nodes_racing_for_the_last_message_send_one,
     a_closed_range_of_numbers_is_sent_no_code,
     wrong_tries_are_limited_an_hour_whatever_the_codes,
@@ -30,7 +31,7 @@ async fn asked(office: &Office) -> Person {
         .unwrap();
     office
         .registration
-        .request_code(&person.id, Channel::Sms)
+        .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
         .await
         .unwrap();
     person
@@ -136,7 +137,7 @@ async fn the_next_code_waits_forty_five_seconds_and_voids_the_one_before(office:
     let (_, first) = office.code_of(&person).await;
     match office
         .registration
-        .request_code(&person.id, Channel::Sms)
+        .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
         .await
     {
         Err(Error::CodeTooSoon { at, now }) => {
@@ -147,7 +148,7 @@ async fn the_next_code_waits_forty_five_seconds_and_voids_the_one_before(office:
     office.advance(45_000);
     office
         .registration
-        .request_code(&person.id, Channel::Sms)
+        .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
         .await
         .unwrap();
     let (_, second) = office.code_of(&person).await;
@@ -170,7 +171,7 @@ async fn codes_are_limited_an_hour_per_person_and_per_destination(office: Office
         office.advance(46_000);
         office
             .registration
-            .request_code(&person.id, Channel::Sms)
+            .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
             .await
             .unwrap();
     }
@@ -178,7 +179,7 @@ async fn codes_are_limited_an_hour_per_person_and_per_destination(office: Office
     assert!(matches!(
         office
             .registration
-            .request_code(&person.id, Channel::Sms)
+            .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
             .await,
         Err(Error::CodeLimit { .. })
     ));
@@ -192,14 +193,14 @@ async fn codes_are_limited_an_hour_per_person_and_per_destination(office: Office
     assert!(matches!(
         office
             .registration
-            .request_code(&other.id, Channel::Sms)
+            .request_code(&other.id, Channel::Sms, crate::office::NETWORK)
             .await,
         Err(Error::CodeLimit { .. })
     ));
     office.advance(3_600_000);
     office
         .registration
-        .request_code(&other.id, Channel::Sms)
+        .request_code(&other.id, Channel::Sms, crate::office::NETWORK)
         .await
         .unwrap();
 }
@@ -219,7 +220,10 @@ async fn the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day(mut office:
             .set_contact(&person.id, &person.owner.phone, &person.owner.email)
             .await
             .unwrap();
-        let asked = office.registration.request_code(&person.id, channel).await;
+        let asked = office
+            .registration
+            .request_code(&person.id, channel, crate::office::NETWORK)
+            .await;
         (person, asked.map(drop))
     };
     let refused_until = async |wait: i64| match ask(Channel::Sms).await.1 {
@@ -237,7 +241,7 @@ async fn the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day(mut office:
     office.advance(45_000);
     let again = office
         .registration
-        .request_code(&first.id, Channel::Sms)
+        .request_code(&first.id, Channel::Sms, crate::office::NETWORK)
         .await;
     assert!(matches!(again, Err(Error::MessageBudget { .. })));
     let (_, code) = office.code_of(&first).await;
@@ -260,12 +264,33 @@ async fn the_provider_sends_so_many_codes_a_minute_an_hour_and_a_day(mut office:
 async fn one_network_asks_for_so_many_codes_an_hour(mut office: Office) {
     office.with_rules(|rules| rules.codes_per_network_hour = 3);
     let nodes = [office.registration.clone(), office.another_node().await];
-    let asked: Vec<_> = (0..8)
-        .map(|number| {
-            let node = nodes[number % 2].clone();
-            tokio::spawn(async move { node.allow_network("192.0.2.1").await })
+    let person = async || {
+        let person = office.begin().await;
+        office
+            .registration
+            .set_contact(&person.id, &person.owner.phone, "")
+            .await
+            .unwrap();
+        person
+    };
+    // Through both doors that are open to everybody.
+    let ask = |node: &Registration, person: Person, number: usize, network: &'static str| {
+        let node = node.clone();
+        tokio::spawn(async move {
+            if number.is_multiple_of(2) {
+                let asked = node.request_code(&person.id, Channel::Sms, network).await;
+                asked.map(drop)
+            } else {
+                let asked = node.ask_to_resume(&person.owner.phone, network).await;
+                asked.map(drop)
+            }
         })
-        .collect();
+    };
+    let mut asked = Vec::new();
+    for number in 0..8 {
+        let node = &nodes[number / 2 % 2];
+        asked.push(ask(node, person().await, number, "192.0.2.7"));
+    }
     let mut allowed = 0;
     for one in asked {
         match one.await.unwrap() {
@@ -276,17 +301,61 @@ async fn one_network_asks_for_so_many_codes_an_hour(mut office: Office) {
     }
     assert_eq!(allowed, 3);
     // Another one asks as if nothing were.
-    office
-        .registration
-        .allow_network("192.0.2.2")
-        .await
-        .unwrap();
+    for number in 0..2 {
+        let asked = ask(&nodes[0], person().await, number, "192.0.2.8");
+        asked.await.unwrap().unwrap();
+    }
     office.advance(3_600_000);
-    office
-        .registration
-        .allow_network("192.0.2.1")
-        .await
-        .unwrap();
+    let asked = ask(&nodes[0], person().await, 0, "192.0.2.7");
+    asked.await.unwrap().unwrap();
+}
+
+async fn who_is_refused_uses_up_nothing_of_their_neighbours(mut office: Office) {
+    office.with_rules(|rules| rules.codes_per_network_hour = 8);
+    let network = "192.0.2.7";
+    // "Send again", and again: too soon, and from the sixth on too many.
+    let person = office.begin().await;
+    let ask = async |person: &Person| {
+        let asked = office
+            .registration
+            .request_code(&person.id, Channel::Sms, network);
+        asked.await.map(drop)
+    };
+    assert!(matches!(ask(&person).await, Err(Error::Fields(_))));
+    let contact = async |person: &Person| {
+        office
+            .registration
+            .set_contact(&person.id, &person.owner.phone, "")
+            .await
+            .unwrap();
+    };
+    contact(&person).await;
+    let (mut sent, mut refused) = (0, 0);
+    for _ in 0..30 {
+        match ask(&person).await {
+            Ok(()) => sent += 1,
+            Err(Error::CodeTooSoon { .. } | Error::CodeLimit { .. }) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+        office.advance(23_000);
+    }
+    assert_eq!((sent, refused), (5, 25));
+    // The same at the door for whoever comes back.
+    for _ in 0..4 {
+        let asked = office
+            .registration
+            .ask_to_resume("0866123456", network)
+            .await
+            .map(drop);
+        assert!(matches!(asked, Ok(()) | Err(Error::CodeTooSoon { .. })));
+    }
+    // What is left is for whoever is behind the same address: two of eight.
+    for is_sent in [true, true, false] {
+        let neighbour = office.begin().await;
+        contact(&neighbour).await;
+        let asked = ask(&neighbour).await;
+        assert_eq!(asked.is_ok(), is_sent, "{asked:?}");
+    }
 }
 
 async fn nodes_racing_for_the_last_message_send_one(mut office: Office) {
@@ -304,7 +373,11 @@ async fn nodes_racing_for_the_last_message_send_one(mut office: Office) {
     let asked: Vec<_> = asked
         .into_iter()
         .map(|(node, id)| {
-            tokio::spawn(async move { node.request_code(&id, Channel::Sms).await.map(drop) })
+            tokio::spawn(async move {
+                node.request_code(&id, Channel::Sms, crate::office::NETWORK)
+                    .await
+                    .map(drop)
+            })
         })
         .collect();
     let mut sent = 0;
@@ -334,7 +407,7 @@ async fn a_closed_range_of_numbers_is_sent_no_code(mut office: Office) {
             .unwrap();
         let asked = office
             .registration
-            .request_code(&person.id, Channel::Sms)
+            .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
             .await;
         match asked {
             Err(Error::Fields(errors)) => assert_eq!(
@@ -353,7 +426,7 @@ async fn a_closed_range_of_numbers_is_sent_no_code(mut office: Office) {
         .unwrap();
     office
         .registration
-        .request_code(&person.id, Channel::Email)
+        .request_code(&person.id, Channel::Email, crate::office::NETWORK)
         .await
         .unwrap();
 }
@@ -377,7 +450,7 @@ async fn wrong_tries_are_limited_an_hour_whatever_the_codes(office: Office) {
         office.advance(46_000);
         office
             .registration
-            .request_code(&person.id, Channel::Sms)
+            .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
             .await
             .unwrap();
     }
@@ -432,7 +505,7 @@ async fn email_needs_an_address(office: Office) {
     let person = office.begin().await;
     let refused = office
         .registration
-        .request_code(&person.id, Channel::Sms)
+        .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
         .await;
     assert!(matches!(refused, Err(Error::Fields(errors)) if errors[0].field == "phone"));
     office
@@ -442,7 +515,7 @@ async fn email_needs_an_address(office: Office) {
         .unwrap();
     let refused = office
         .registration
-        .request_code(&person.id, Channel::Email)
+        .request_code(&person.id, Channel::Email, crate::office::NETWORK)
         .await;
     assert!(
         matches!(refused, Err(Error::Fields(errors)) if (errors[0].field, errors[0].code) == ("email", "needed-for-channel"))

@@ -164,7 +164,7 @@ async fn a_try_of_a_code_counts_though_nobody_heard_the_answer(office: Office) {
         .unwrap();
     office
         .registration
-        .request_code(&person.id, Channel::Sms)
+        .request_code(&person.id, Channel::Sms, crate::office::NETWORK)
         .await
         .unwrap();
     let (_, code) = office.code_of(&person).await;

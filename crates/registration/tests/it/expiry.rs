@@ -67,7 +67,11 @@ async fn expired_codes_and_old_counters_are_wiped(office: Office) {
         .unwrap();
     office
         .registration
-        .request_code(&person.id, kyso_registration::citizen::Channel::Sms)
+        .request_code(
+            &person.id,
+            kyso_registration::citizen::Channel::Sms,
+            crate::office::NETWORK,
+        )
         .await
         .unwrap();
     let count = async |sql| {
@@ -81,8 +85,8 @@ async fn expired_codes_and_old_counters_are_wiped(office: Office) {
     };
     let blobs = "-- test_blobs\nSELECT COUNT(1) AS found FROM blob WHERE id IN (SELECT salt_blob FROM activation_code) OR id IN (SELECT code_blob FROM activation_code)";
     let counters = "-- test_counters\nSELECT COUNT(1) AS found FROM allowance";
-    // the person's, the number's, and the provider's minute, hour and day
-    assert_eq!((count(blobs).await, count(counters).await), (2, 5));
+    // the person's, the number's, the network's, and the provider's minute, hour and day
+    assert_eq!((count(blobs).await, count(counters).await), (2, 6));
     let before = count("-- test_all\nSELECT COUNT(1) AS found FROM blob").await;
     office.registration.recover().await.unwrap();
     office.advance(2 * DAY + 1);

@@ -30,6 +30,8 @@ use kyso_store::testing::Database;
 use kyso_store::{SealedBlobs, Store};
 
 pub const PIN: &str = "271828";
+/// Where everybody calls from.
+pub const NETWORK: &str = "192.0.2.1";
 pub const DAY: i64 = 86_400_000;
 
 /// One provider on a database and a keystore of its own.
@@ -285,7 +287,7 @@ impl Office {
             .await
             .unwrap();
         self.registration
-            .request_code(&person.id, channel)
+            .request_code(&person.id, channel, crate::office::NETWORK)
             .await
             .unwrap();
         let (id, code) = self.code_of(person).await;

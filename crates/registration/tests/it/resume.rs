@@ -33,7 +33,12 @@ async fn entered(office: &Office) -> Person {
 }
 
 async fn ask(office: &Office, phone: &str) -> ResumptionId {
-    office.registration.ask_to_resume(phone).await.unwrap().id
+    office
+        .registration
+        .ask_to_resume(phone, crate::office::NETWORK)
+        .await
+        .unwrap()
+        .id
 }
 
 /// The code as the sender reads it; `None` if there is nobody to send it to.
@@ -64,7 +69,7 @@ async fn a_fresh_code_opens_the_enrolment_here_and_nowhere_else(office: Office) 
     let number = person.owner.identity_number.as_str();
     let asked = office
         .registration
-        .ask_to_resume(&person.owner.phone)
+        .ask_to_resume(&person.owner.phone, crate::office::NETWORK)
         .await
         .unwrap();
     assert_eq!(asked.expires_at - office.now(), 300_000);
@@ -122,16 +127,22 @@ async fn a_number_nobody_has_is_answered_as_any_other(office: Office) {
     for _ in 0..7 {
         for (number, heard) in numbers.iter().zip(&mut heard) {
             for _ in 0..2 {
-                heard.push(match office.registration.ask_to_resume(number).await {
-                    Ok(asked) => format!(
-                        "asked {} {}",
-                        asked.expires_at - office.now(),
-                        asked.resend_at - office.now()
-                    ),
-                    Err(Error::CodeTooSoon { at, now }) => format!("too soon {}", at - now),
-                    Err(Error::CodeLimit { at, now }) => format!("limit {}", at - now),
-                    Err(other) => panic!("{other}"),
-                });
+                heard.push(
+                    match office
+                        .registration
+                        .ask_to_resume(number, crate::office::NETWORK)
+                        .await
+                    {
+                        Ok(asked) => format!(
+                            "asked {} {}",
+                            asked.expires_at - office.now(),
+                            asked.resend_at - office.now()
+                        ),
+                        Err(Error::CodeTooSoon { at, now }) => format!("too soon {}", at - now),
+                        Err(Error::CodeLimit { at, now }) => format!("limit {}", at - now),
+                        Err(other) => panic!("{other}"),
+                    },
+                );
             }
         }
         office.advance(46_000);
@@ -352,7 +363,12 @@ async fn closed_numbers_are_refused(mut office: Office) {
         ("+14155550100", "phone-form"),
         ("", "required"),
     ] {
-        match office.registration.ask_to_resume(number).await.map(drop) {
+        match office
+            .registration
+            .ask_to_resume(number, crate::office::NETWORK)
+            .await
+            .map(drop)
+        {
             Err(Error::Fields(errors)) => {
                 assert_eq!((errors[0].field, errors[0].code), ("phone", code))
             }

@@ -82,7 +82,7 @@ async fn every_step_survives_a_closed_phone_and_another_node(office: Office) {
     );
     office
         .registration
-        .request_code(id, Channel::Sms)
+        .request_code(id, Channel::Sms, crate::office::NETWORK)
         .await
         .unwrap();
     assert_eq!(
@@ -146,7 +146,7 @@ async fn the_owner_may_come_before_the_phone_number(office: Office) {
     office.registration.pay(&person.id).await.unwrap();
     office
         .registration
-        .request_code(&person.id, Channel::Email)
+        .request_code(&person.id, Channel::Email, crate::office::NETWORK)
         .await
         .unwrap();
     let jobs = office

@@ -196,9 +196,9 @@ section! {
         officers_required: u32 = 1_u32;
         /// How old, in days, an officer's signature may be when the credential is opened; then officers decide anew.
         approval_days: u32 = 7_u32;
-        /// Most codes that one network (an IPv4 address, a /64) may ask for in an hour, by whatever channel. More people than
-        /// that behind the address of one hall: raise it for the day.
-        codes_per_network_hour: u32 = 60_u32;
+        /// Most codes that one network (an IPv4 address, a /64) is sent in an hour, by whatever channel; what is refused does not
+        /// count. A mobile operator has thousands of subscribers behind one address: leave room for neighbours.
+        codes_per_network_hour: u32 = 600_u32;
         /// Hours for which no phone is bound after an enrolment that was handed in was resumed from another phone; its citizen
         /// is told on every contact, and can call.
         resumption_rest_hours: u32 = 24_u32;

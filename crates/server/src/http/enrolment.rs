@@ -415,15 +415,8 @@ pub async fn create_resumption(
     Body(new): Body<NewResumptionWire>,
 ) -> Result<(StatusCode, Json<ResumptionWire>), Problem> {
     let registration = &app.platform.registration;
-    let asked = counted(
-        async {
-            registration
-                .allow_network(&anyone.network.to_string())
-                .await?;
-            registration.ask_to_resume(&new.phone).await
-        }
-        .await,
-    )?;
+    let network = anyone.network.to_string();
+    let asked = counted(registration.ask_to_resume(&new.phone, &network).await)?;
     let wire = ResumptionWire {
         id: asked.id.to_string(),
         destination: asked.destination,
@@ -525,13 +518,8 @@ pub async fn send_activation_code(
     let channel = Channel::read(&wire.channel)
         .ok_or_else(|| Problem::new("body-malformed").with_field("channel", "unknown"))?;
     let registration = &app.platform.registration;
-    let code = counted(
-        async {
-            registration.allow_network(&network.to_string()).await?;
-            registration.request_code(&id, channel).await
-        }
-        .await,
-    )?;
+    let network = network.to_string();
+    let code = counted(registration.request_code(&id, channel, &network).await)?;
     Ok((StatusCode::ACCEPTED, Json(code.into())))
 }
 

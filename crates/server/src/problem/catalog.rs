@@ -435,8 +435,8 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         "code-limit",
         429,
-        "Đã gửi nhiều mã. Chờ rồi gửi lại, hoặc gọi hỗ trợ.",
-        "Too many codes were sent to this person or destination.",
+        "Đã gửi nhiều mã tới số này, hoặc tới những người dùng chung mạng này. Chờ rồi gửi lại, thử bằng mạng khác, hoặc gọi hỗ trợ.",
+        "Too many codes were sent for this enrolment, to this destination, or to the network of the caller; try again as late as Retry-After says, or from another network.",
     ),
     entry(
         "message-budget",

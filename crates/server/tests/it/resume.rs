@@ -60,6 +60,11 @@ async fn one_network_asks_for_so_many_codes_and_no_more() {
     let world = World::on(Database::sqlite().await, options).await;
     let caller = world.phone();
     caller.ask_to_resume("0866123451").await.unwrap();
+    // What is refused costs nothing.
+    assert_eq!(
+        code(caller.ask_to_resume("0866123451").await),
+        "code-too-soon"
+    );
     caller.ask_to_resume("0866123452").await.unwrap();
     assert_eq!(code(caller.ask_to_resume("0866123453").await), "code-limit");
     // The other door is the same.
