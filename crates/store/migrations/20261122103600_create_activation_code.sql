@@ -46,6 +46,8 @@ CREATE TABLE resumption (
     tries      BIGINT NOT NULL DEFAULT 0,
     tries_max  BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
+    -- when it was counted among what the provider sends: once, however often the gateway is tried
+    charged_at BIGINT,
     CHECK (tries BETWEEN 0 AND tries_max)
 );
 CREATE INDEX resumption_ending ON resumption (expires_at);

@@ -78,7 +78,7 @@ impl Registration {
     }
 
     /// The code of a `SendResumptionCode` job; `None` if nobody has an enrolment under way with this number, or it is sent or
-    /// too old, and the job is simply done. Uses one code of the budget.
+    /// too old, and the job is simply done. Uses one code of the budget, the first time.
     ///
     /// # Errors
     /// [`Error::MessageBudget`]: to be tried later.
@@ -97,8 +97,10 @@ impl Registration {
         };
         drop(tx);
         let mut tx = self.store().write().await?;
-        self.spend_budget(&mut tx, Channel::Sms, ACTIVATION).await?;
-        tx.commit().await?;
+        if table::charge_resumption(&mut tx, id).await? {
+            self.spend_budget(&mut tx, Channel::Sms, ACTIVATION).await?;
+            tx.commit().await?;
+        }
         let context = id.to_string();
         let digits = match self.sealed().read(self.store(), &context, &blob).await {
             Ok(digits) => digits,

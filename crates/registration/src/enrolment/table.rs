@@ -220,6 +220,9 @@ INSERT INTO resumption (id, phone, salt_blob, code_blob, verifier, tries_max, ex
 const RESUMPTION_TRY: &str = "-- resumption_try
 UPDATE resumption SET tries = tries + 1 WHERE id = $1 AND tries < tries_max AND expires_at > $2 RETURNING tries";
 
+const RESUMPTION_CHARGE: &str = "-- resumption_charge
+UPDATE resumption SET charged_at = $2 WHERE id = $1 AND charged_at IS NULL";
+
 const RESUMPTION_SENT: &str = "-- resumption_sent
 UPDATE resumption SET code_blob = NULL WHERE id = $1 AND code_blob IS NOT NULL";
 
@@ -361,6 +364,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     RESUMPTION,
     RESUMPTION_INSERT,
     RESUMPTION_TRY,
+    RESUMPTION_CHARGE,
     RESUMPTION_SENT,
     RESUMPTION_END,
     RESUMPTIONS_EXPIRED,
@@ -872,6 +876,15 @@ pub(crate) async fn try_resumption(tx: &mut Tx, id: &ResumptionId) -> Result<Opt
         .optional(RESUMPTION_TRY, &[id.into(), now.into()])
         .await?;
     Ok(row.map(|row| row.int("tries")).transpose()?)
+}
+
+/// `true` the first time.
+pub(crate) async fn charge_resumption(tx: &mut Tx, id: &ResumptionId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx
+        .execute(RESUMPTION_CHARGE, &[id.into(), now.into()])
+        .await?
+        == 1)
 }
 
 pub(crate) async fn resumption_sent(tx: &mut Tx, id: &ResumptionId, blob: &BlobId) -> Result<()> {
