@@ -2,10 +2,12 @@
 //!
 //! Anyone can type a telephone number, an identity number and a campaign's code. So until a code has come back nothing is held
 //! for an enrolment and nothing is said about others: a place of the campaign is held only for a telephone number that was
-//! proved, a few for each number, and is otherwise taken when the enrolment is handed in; the person is held from then on.
+//! proved, a few for each number, and is otherwise taken when the enrolment is handed in; the person is held from then on. That
+//! a person is held already is said early only to a proved telephone number, so many times an hour.
 
 use kyso_store::Tx;
 
+use super::code::HOUR_MS;
 use super::state::{Change, Piece, State, Step, missing};
 use super::table::{self, Enrolment, refused_by};
 use super::{Start, Started, View, view};
@@ -16,6 +18,10 @@ use crate::citizen::{
 use crate::ledger::line;
 use crate::ra::OfficerRole;
 use crate::{EnrolmentId, Error, Registration, Result, campaign, secret, unit};
+
+/// How often in an hour one telephone number hears, before it hands in, that a person is held already: enough for a family, and for
+/// a number that was mistyped.
+const TAKEN_TOLD_HOUR: i64 = 5;
 
 impl Registration {
     /// Begins an enrolment.
@@ -139,11 +145,13 @@ impl Registration {
             .map(|before| changed_pieces(before, &owner));
         check_asked(&mut tx, &row, changed.as_deref().unwrap_or_default()).await?;
 
-        // Early for whoever has proved how they are reached; handing in judges it again.
-        if row.activated_at.is_some()
+        // Early for whoever has proved a telephone number, a few times an hour: mailboxes cost nothing, and who asks for one identity
+        // number after the other is told no more. Handing in judges it in any case.
+        if row.activated_channel == Some(Channel::Sms)
             && let Some(holder) = table::holder(&mut tx, &owner.identity_number, id).await?
+            && self.may_hear_of_others(&mut tx, &row).await?
         {
-            drop(tx);
+            tx.commit().await?;
             // Once the other enrolment has let go, everything is judged anew.
             self.release_person(&holder).await?;
             return Box::pin(self.set_owner(id, new)).await;
@@ -337,6 +345,14 @@ impl Registration {
         }
         campaign::take_place(tx, code).await?;
         table::set_place(tx, &row.id).await
+    }
+
+    /// Uses one of the times in an hour that a telephone number is told of a person who is held already.
+    async fn may_hear_of_others(&self, tx: &mut Tx, row: &Enrolment) -> Result<bool> {
+        let phone = row.phone.as_deref().unwrap_or_default();
+        let subject = secret::subject("person-taken", phone);
+        let heard = table::allow(tx, &subject, TAKEN_TOLD_HOUR, HOUR_MS).await?;
+        Ok(heard.is_ok())
     }
 
     /// Lets go of the person another enrolment holds, if that one is over in all but name: its credential has ended.

@@ -11,6 +11,7 @@ use crate::office::{Office, PIN, Person, Phone};
 
 crate::everywhere!(
     one_person_cannot_enrol_twice,
+    who_is_here_is_told_to_a_proved_number_a_few_times_an_hour,
     a_number_that_somebody_typed_holds_nobody,
     one_person_racing_on_two_nodes_hands_in_once,
     the_last_place_of_a_campaign_is_won_once,
@@ -83,6 +84,53 @@ async fn one_person_cannot_enrol_twice(office: Office) {
         .await
         .unwrap();
     office.registration.submit(&three.id).await.unwrap();
+    office.check().await;
+}
+
+async fn who_is_here_is_told_to_a_proved_number_a_few_times_an_hour(office: Office) {
+    let known = office.begin().await;
+    office.hand_in(&known).await;
+    let is_told = async |person: &Person| match office
+        .registration
+        .set_owner(&person.id, &person.owner)
+        .await
+        .map(drop)
+    {
+        Ok(()) => false,
+        Err(Error::PersonTaken) => true,
+        Err(other) => panic!("{other}"),
+    };
+    // A mailbox costs nothing, and proves nothing.
+    let by_mail = office
+        .begin_as(on_another_phone(&known.owner, 1), free())
+        .await;
+    office.activate_by(&by_mail, Channel::Email).await;
+    assert!(!is_told(&by_mail).await);
+    // A number is told, and then answered as if nobody were here; another enrolment on it does not begin anew.
+    let by_sms = office
+        .begin_as(on_another_phone(&known.owner, 2), free())
+        .await;
+    office.activate(&by_sms).await;
+    let another = office
+        .begin_as(on_another_phone(&known.owner, 2), free())
+        .await;
+    office.activate(&another).await;
+    for (person, times, expected) in [(&by_sms, 4, true), (&another, 1, true), (&by_sms, 1, false)]
+    {
+        for _ in 0..times {
+            assert_eq!(is_told(person).await, expected);
+        }
+    }
+    // It proved the number it has now, not the one that is held: what is handed in is judged all the same.
+    office.advance(3_600_000);
+    assert!(is_told(&by_sms).await);
+    office.photos(&by_mail).await;
+    office.registration.pay(&by_mail.id).await.unwrap();
+    office.sign_contract(&by_mail).await;
+    assert!(matches!(
+        office.registration.submit(&by_mail.id).await,
+        Err(Error::PersonTaken)
+    ));
     office.check().await;
 }
 
