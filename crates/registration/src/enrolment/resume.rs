@@ -6,7 +6,8 @@
 //! for every number, and the worker finds out whether there is somebody to send the code to. Only a right code is told more.
 //!
 //! Guessing and pumping are bounded as for the first code, in counters of their own: five tries a code, five codes an hour and
-//! number. The provider's budget is charged by the worker, only for a code that is sent: numbers nobody has use none of it up.
+//! number, of which one network gets two: a number is no secret, and who asks for it does not use up what its citizen needs. Whoever
+//! asks from three networks does, until the hour is over. The provider's budget is charged by the worker, only for a code that is sent: numbers nobody has use none of it up.
 //!
 //! Who takes a number over and knows the identity number would get token and code of a first binding both. So before the citizen
 //! has handed in, a resumption takes back the photo of the face and the contract: whoever goes on is photographed, and an officer
@@ -21,6 +22,9 @@ use crate::citizen::{Channel, masked, read_phone};
 use crate::ledger::line;
 use crate::task::Event;
 use crate::{Error, Registration, Result, ResumptionId, Task, secret};
+
+/// Codes an hour to one number that are sent for one calling network.
+const NETWORK_SHARE_HOUR: i64 = 2;
 
 impl Registration {
     /// Sends a code to whoever has an enrolment under way with this telephone number; answers the same if nobody has. `network` is
@@ -63,6 +67,11 @@ impl Registration {
         table::allow(&mut tx, &pause, 1, config.code_resend_ms)
             .await?
             .map_err(|at| Error::CodeTooSoon { at, now })?;
+        // Of the number's codes one network gets a share, so that nobody keeps from theirs a citizen who lost the phone.
+        let share = secret::subject("resume-network", &format!("{} {network}", new.phone));
+        table::allow(&mut tx, &share, NETWORK_SHARE_HOUR, HOUR_MS)
+            .await?
+            .map_err(|at| Error::CodeLimit { at, now })?;
         let number = secret::subject("resume", &new.phone);
         table::allow(&mut tx, &number, config.codes_per_destination_hour, HOUR_MS)
             .await?

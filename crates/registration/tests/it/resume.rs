@@ -15,6 +15,7 @@ crate::everywhere!(
     a_right_code_on_two_nodes_resumes_once,
     an_old_code_is_refused_and_its_rows_are_wiped,
     closed_numbers_are_refused,
+    one_network_gets_a_share_of_a_numbers_codes,
     numbers_nobody_has_use_up_no_budget,
     no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed,
     who_resumes_what_is_not_handed_in_is_photographed_again,
@@ -32,13 +33,11 @@ async fn entered(office: &Office) -> Person {
     person
 }
 
+/// Each time from another network.
 async fn ask(office: &Office, phone: &str) -> ResumptionId {
-    office
-        .registration
-        .ask_to_resume(phone, crate::office::NETWORK)
-        .await
-        .unwrap()
-        .id
+    let network = format!("network {}", office.now());
+    let asked = office.registration.ask_to_resume(phone, &network).await;
+    asked.unwrap().id
 }
 
 /// The code as the sender reads it; `None` if there is nobody to send it to.
@@ -124,15 +123,12 @@ async fn a_number_nobody_has_is_answered_as_any_other(office: Office) {
     let numbers = [person.owner.phone.clone(), "0866123456".to_owned()];
     // Asked for in turns, both hear the same of everything.
     let mut heard = [Vec::new(), Vec::new()];
-    for _ in 0..7 {
+    for round in 0..7 {
+        let network = format!("192.0.2.{round}");
         for (number, heard) in numbers.iter().zip(&mut heard) {
             for _ in 0..2 {
                 heard.push(
-                    match office
-                        .registration
-                        .ask_to_resume(number, crate::office::NETWORK)
-                        .await
-                    {
+                    match office.registration.ask_to_resume(number, &network).await {
                         Ok(asked) => format!(
                             "asked {} {}",
                             asked.expires_at - office.now(),
@@ -375,6 +371,33 @@ async fn closed_numbers_are_refused(mut office: Office) {
             other => panic!("{other:?}"),
         }
     }
+}
+
+async fn one_network_gets_a_share_of_a_numbers_codes(office: Office) {
+    let person = entered(&office).await;
+    let ask = async |network: &str| {
+        let asked = office
+            .registration
+            .ask_to_resume(&person.owner.phone, network);
+        asked.await.map(|asked| asked.id)
+    };
+    let mut sent = 0;
+    for _ in 0..12 {
+        match ask("192.0.2.66").await {
+            Ok(_) => sent += 1,
+            Err(Error::CodeLimit { at, now }) => assert!((1..=3_600_000).contains(&(at - now))),
+            other => panic!("{other:?}"),
+        }
+        office.advance(46_000);
+    }
+    assert_eq!(sent, 2);
+    // The citizen, who is elsewhere, goes on.
+    let asked = ask("2001:db8::/64").await.unwrap();
+    let code = code_of(&office, &asked).await.unwrap();
+    let number = Some(person.owner.identity_number.as_str());
+    let resumed = office.registration.resume(&asked, &code, number).await;
+    assert_eq!(resumed.unwrap().id, person.id);
+    office.check().await;
 }
 
 async fn numbers_nobody_has_use_up_no_budget(mut office: Office) {
