@@ -40,9 +40,9 @@ pub enum Task {
         event: Event,
         /// Of which round of vetting: the same event may happen again after a supplement.
         round: i64,
-        /// `sms` or `email` of an alarm, which each channel is told for itself; none: by one that works.
+        /// Where an alarm goes; none: by a channel that works.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        channel: Option<String>,
+        alarm: Option<Alarm>,
     },
     /// Put the provider's seal on a signed contract.
     SealContract {
@@ -63,6 +63,16 @@ pub enum Task {
     Expire,
 }
 
+/// One way of an alarm. Each channel is told for itself: one that works says nothing about the other, and may be in a stranger's
+/// hands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// `sms` or `email`.
+    pub channel: String,
+    /// The sealed contact as it was when it happened; who caused the alarm may have entered another by now.
+    pub contact: String,
+}
+
 /// What a citizen is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -75,18 +85,18 @@ pub enum Event {
     Rejected,
     /// The acceptance is signed: the credential is active.
     Complete,
-    /// The enrolment goes on from another phone. Told on every channel: it may not have been the citizen.
+    /// The enrolment goes on from another phone. An alarm: it may not have been the citizen.
     Resumed,
     /// Another phone is bound.
     DeviceChanged,
     /// Another PIN is in force.
     PinChanged,
-    /// Five wrong PINs locked the key. Told on every channel: it may not have been the citizen.
+    /// Five wrong PINs locked the key. An alarm: it may not have been the citizen.
     Locked,
 }
 
 impl Event {
-    /// Whether it is told on every channel there is, not on one that works.
+    /// Whether it is told on every contact there is, as [`Alarm`]s, not on one that works.
     pub fn is_alarm(self) -> bool {
         matches!(self, Event::Resumed | Event::Locked)
     }
@@ -159,10 +169,10 @@ impl Task {
                 enrolment,
                 event,
                 round,
-                channel,
+                alarm,
             } => {
-                let channel = channel.as_deref().unwrap_or("any");
-                format!("{enrolment}:{}:{round}:{channel}", event.as_str())
+                let contact = alarm.as_ref().map_or("any", |alarm| &alarm.contact);
+                format!("{enrolment}:{}:{round}:{contact}", event.as_str())
             }
             Task::SealContract { contract } => contract.to_string(),
             Task::OpenCredential { enrolment } | Task::Accept { enrolment } => {

@@ -13,8 +13,7 @@ use std::time::Duration;
 use kyso_authority::Task as AuthorityTask;
 use kyso_keystore::Keystore;
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
-use kyso_registration::citizen::Channel;
-use kyso_registration::task::Event;
+use kyso_registration::task::{Alarm, Event};
 use kyso_registration::{CodeId, EnrolmentId, ResumptionId, Task as RegistrationTask};
 use kyso_signing::credential::BindingState;
 use kyso_signing::request::RequestState;
@@ -380,33 +379,41 @@ impl Worker {
     }
 
     async fn message_job(self, job: Job) -> Result<(), Error> {
-        let delivery = match RegistrationTask::read(&job.payload) {
-            Some(RegistrationTask::SendCode { code, .. }) => self.send_code(&code, &job).await?,
+        let task = RegistrationTask::read(&job.payload);
+        let delivery = match &task {
+            Some(RegistrationTask::SendCode { code, .. }) => self.send_code(code, &job).await?,
             Some(RegistrationTask::SendResumptionCode { resumption, .. }) => {
-                self.send_resumption_code(&resumption, &job).await?
+                self.send_resumption_code(resumption, &job).await?
             }
             Some(RegistrationTask::SendDeviceCode {
                 enrolment, nonce, ..
-            }) => self.send_device_code(&enrolment, &nonce, &job).await?,
+            }) => self.send_device_code(enrolment, nonce, &job).await?,
             Some(RegistrationTask::Notify {
                 enrolment,
                 event,
-                channel,
+                alarm,
                 ..
-            }) => {
-                self.notify(&enrolment, event, channel.as_deref(), &job)
-                    .await?
-            }
+            }) => self.notify(enrolment, *event, alarm.as_ref(), &job).await?,
             _ => Delivery::Refused("task-unknown"),
         };
         metrics::counter!("kyso_messages_total", "outcome" => delivery.label()).increment(1);
+        let delivery = match delivery {
+            Delivery::Unreachable(code) if job.attempts >= MESSAGE_TRIES_MAX => {
+                Delivery::Refused(code)
+            }
+            delivery => delivery,
+        };
+        if let Some(RegistrationTask::Notify {
+            alarm: Some(alarm), ..
+        }) = &task
+            && !matches!(delivery, Delivery::Unreachable(_))
+        {
+            self.platform.registration.alarm_over(alarm).await?;
+        }
         let mut tx = self.platform.store.write().await?;
         match delivery {
             Delivery::Accepted => tx.finish(&job).await?,
             Delivery::Refused(code) => tx.fail(&job, code).await?,
-            Delivery::Unreachable(code) if job.attempts >= MESSAGE_TRIES_MAX => {
-                tx.fail(&job, code).await?;
-            }
             Delivery::Unreachable(code) => {
                 let due_at = tx.now() + message_backoff_ms(job.attempts);
                 tx.retry(&job, due_at, code).await?;
@@ -497,33 +504,23 @@ impl Worker {
         Ok(self.outbound.send(&letter).await)
     }
 
-    /// Tells the citizen by the channel that is known to work, or by the other one where that does not; with `only`, by that one.
+    /// Tells the citizen by one of the ways that works; an alarm has one.
     async fn notify(
         &self,
         enrolment: &EnrolmentId,
         event: Event,
-        only: Option<&str>,
+        alarm: Option<&Alarm>,
         job: &Job,
     ) -> Result<Delivery, Error> {
-        let notice = self.platform.registration.notice(enrolment, event).await?;
-        let by_mail = notice
-            .email
-            .as_deref()
-            .map(|address| (Channel::Email, address));
-        let by_sms = Some((Channel::Sms, notice.phone.as_str()));
-        let ways = if notice.channel == Channel::Email {
-            [by_mail, by_sms]
-        } else {
-            [by_sms, by_mail]
+        let registration = &self.platform.registration;
+        let Some(notice) = registration.notice(enrolment, event, alarm).await? else {
+            return Ok(Delivery::Accepted);
         };
-        let mut delivery = Delivery::Refused("channel-gone");
+        let mut delivery = Delivery::Unreachable(NO_CHANNEL);
         let hotline = self.platform.loaded.config.provider.hotline.as_str();
-        let ways = ways.into_iter().flatten();
-        for (channel, destination) in
-            ways.filter(|(channel, _)| only.is_none_or(|only| only == channel.as_str()))
-        {
+        for (channel, destination) in &notice.ways {
             let letter = Letter {
-                channel,
+                channel: *channel,
                 destination,
                 name: event.as_str(),
                 language: &notice.language,
@@ -536,7 +533,7 @@ impl Worker {
             }
         }
         // An alarm's other channel has a job of its own; for one that this provider does not have there is nothing to wait for.
-        if only.is_some() && delivery == Delivery::Unreachable(NO_CHANNEL) {
+        if alarm.is_some() && delivery == Delivery::Unreachable(NO_CHANNEL) {
             delivery = Delivery::Refused(NO_CHANNEL);
         }
         Ok(delivery)

@@ -472,7 +472,7 @@ impl Registration {
         }
     }
 
-    /// Whoever did not ask for another phone or PIN, or did not guess at it, hears of it, on the contact that is known to work.
+    /// Whoever did not ask for another phone or PIN, or did not guess at it, hears of it.
     pub(crate) async fn tell(&self, id: &EnrolmentId, news: News) -> Result<()> {
         let mut tx = self.store().write().await?;
         let row = table::lock(&mut tx, id).await?;
@@ -481,7 +481,11 @@ impl Registration {
             News::PinChanged => Event::PinChanged,
             News::PinLocked => Event::Locked,
         };
-        notify(&mut tx, &row, event);
+        if event.is_alarm() {
+            self.alarm(&mut tx, &row, event).await?;
+        } else {
+            notify(&mut tx, &row, event);
+        }
         Ok(tx.commit().await?)
     }
 
@@ -606,33 +610,15 @@ pub(crate) fn enqueue(tx: &mut Tx, task: &Task) {
     tx.enqueue(task.kind(), &task.key(), &task.payload(), now);
 }
 
-/// Puts a message to the citizen into the transaction.
+/// Puts a message to the citizen into the transaction; not an alarm, which [`Registration::alarm`] is for.
 pub(crate) fn notify(tx: &mut Tx, row: &Enrolment, event: Event) {
-    let channels = match event.is_alarm() {
-        // Each for itself: one that works says nothing about the other, and may be in a stranger's hands.
-        true => [
-            Some(Channel::Sms),
-            row.email.is_some().then_some(Channel::Email),
-        ]
-        .into_iter()
-        .flatten()
-        .map(Some)
-        .collect(),
-        false => vec![None],
+    let task = Task::Notify {
+        enrolment: row.id,
+        event,
+        round: row.round,
+        alarm: None,
     };
-    for channel in channels {
-        let channel = channel.map(|channel: Channel| channel.as_str().to_owned());
-        let (enrolment, round) = (row.id, row.round);
-        enqueue(
-            tx,
-            &Task::Notify {
-                enrolment,
-                event,
-                round,
-                channel,
-            },
-        );
-    }
+    enqueue(tx, &task);
 }
 
 fn credential_of(row: &Enrolment) -> Option<CredentialId> {

@@ -228,12 +228,8 @@ pub struct CodeToSend {
 pub struct Notice {
     /// What happened.
     pub event: Event,
-    /// Phone, E.164.
-    pub phone: String,
-    /// E-mail.
-    pub email: Option<String>,
-    /// The channel that the citizen activated by: known to work.
-    pub channel: Channel,
+    /// Where to, the channel that is known to work first: one that accepts it is enough.
+    pub ways: Vec<(Channel, String)>,
     /// Number to say on the telephone.
     pub reference: String,
     /// `vi` or `en`.

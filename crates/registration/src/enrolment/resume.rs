@@ -11,11 +11,11 @@
 //!
 //! Who takes a number over and knows the identity number would get token and code of a first binding both. So before the citizen
 //! has handed in, a resumption takes back the photo of the face and the contract: whoever goes on is photographed, and an officer
-//! compares. After that, a resumption is an alarm on every contact, and no phone is bound for
-//! [`crate::RegistrationConfig::resumption_rest_ms`].
+//! compares. After that, no phone is bound for [`crate::RegistrationConfig::resumption_rest_ms`]. Either is an alarm on every
+//! contact as it was then: the number is in other hands, and who goes on may enter another mailbox.
 
 use super::code::{ACTIVATION, DIGITS, HOUR_MS};
-use super::device::{enqueue, notify};
+use super::device::enqueue;
 use super::table::{self, Resumption};
 use super::{CodeToSend, Kind, ResumptionView, Started, State, begin, view};
 use crate::citizen::{Channel, masked, read_phone};
@@ -216,7 +216,7 @@ impl Registration {
             line("registration.evidence.withdrawn", &subject, "system").record(&mut tx);
             begin::void_contract(&mut tx, &row).await?;
         }
-        notify(&mut tx, &row, Event::Resumed);
+        self.alarm(&mut tx, &row, Event::Resumed).await?;
         let view = view(&mut tx, &enrolment).await?;
         tx.commit().await?;
         Ok(Started {

@@ -334,8 +334,9 @@ async fn five_wrong_pins_before_the_first_signature_end_the_enrolment(office: Of
     );
     office.work().await;
     let told = office.messages().await;
-    for alarm in ["locked by sms", "locked by email"] {
-        assert!(told.contains(&alarm.to_owned()), "{told:?}");
+    let number = format!("+84{}", &person.owner.phone[1..]);
+    for contact in [&number, &person.owner.email] {
+        assert!(told.contains(&format!("locked to {contact}")), "{told:?}");
     }
     office.work().await;
     office.check().await;

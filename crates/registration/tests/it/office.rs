@@ -470,7 +470,7 @@ impl Office {
         }
     }
 
-    /// Messages that wait to be sent, as `event` or, of an alarm, `event by channel`, and sends them.
+    /// Messages that wait to be sent, as `event` or, of an alarm, `event to contact`, and sends them.
     pub async fn messages(&self) -> Vec<String> {
         let mut events = Vec::new();
         for job in self
@@ -482,13 +482,24 @@ impl Office {
             if let Some(Task::Notify {
                 enrolment,
                 event,
-                channel,
+                alarm,
                 ..
             }) = Task::read(&job.payload)
             {
-                let notice = self.registration.notice(&enrolment, event).await.unwrap();
+                let notice = self.registration.notice(&enrolment, event, alarm.as_ref());
+                let notice = notice.await.unwrap().expect("it is not told yet");
                 let event = notice.event.as_str();
-                events.push(channel.map_or(event.to_owned(), |by| format!("{event} by {by}")));
+                events.push(match &alarm {
+                    Some(_) => format!("{event} to {}", notice.ways[0].1),
+                    None => event.to_owned(),
+                });
+                if let Some(alarm) = alarm {
+                    self.registration.alarm_over(&alarm).await.unwrap();
+                    let again = self
+                        .registration
+                        .notice(&enrolment, notice.event, Some(&alarm));
+                    assert!(again.await.unwrap().is_none(), "it is told once");
+                }
             }
             let mut tx = self.store.write().await.unwrap();
             tx.finish(&job).await.unwrap();

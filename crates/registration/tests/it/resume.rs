@@ -19,6 +19,7 @@ crate::everywhere!(
     numbers_nobody_has_use_up_no_budget,
     no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed,
     who_resumes_what_is_not_handed_in_is_photographed_again,
+    an_alarm_goes_to_the_contacts_as_they_were,
     one_row_that_does_not_read_keeps_no_other_from_its_end,
 );
 
@@ -51,6 +52,15 @@ async fn code_of(office: &Office, id: &ResumptionId) -> Option<String> {
         assert_eq!(to_send.channel, Channel::Sms);
         to_send.code
     })
+}
+
+/// What this person's alarms are, as [`alarms`] finds them.
+fn told(person: &Person) -> Vec<String> {
+    let number = format!("+84{}", &person.owner.phone[1..]);
+    vec![
+        format!("resumed to {number}"),
+        format!("resumed to {}", person.owner.email),
+    ]
 }
 
 async fn alarms(office: &Office) -> Vec<String> {
@@ -98,10 +108,7 @@ async fn a_fresh_code_opens_the_enrolment_here_and_nowhere_else(office: Office) 
         office.registration.authenticate(&person.session).await,
         Err(Error::SessionInvalid)
     ));
-    assert_eq!(
-        alarms(&office).await,
-        ["resumed by email", "resumed by sms"]
-    );
+    assert_eq!(alarms(&office).await, told(&person));
     let lines = office.ledger(&person.id).await;
     assert!(lines.contains(&"registration.enrolment.resumed".to_owned()));
     // Once.
@@ -458,10 +465,7 @@ async fn no_phone_is_bound_for_a_day_after_what_was_handed_in_is_resumed(office:
         .resume(&asked, &code, number)
         .await
         .unwrap();
-    assert_eq!(
-        alarms(&office).await,
-        ["resumed by email", "resumed by sms"]
-    );
+    assert_eq!(alarms(&office).await, told(&person));
     office.approve(&officer, &person.id).await;
     office.work().await;
     let certified = office.certified().await;
@@ -545,6 +549,43 @@ async fn who_resumes_what_is_not_handed_in_is_photographed_again(office: Office)
     office.photos(&person).await;
     office.sign_contract(&person).await;
     office.registration.submit(&person.id).await.unwrap();
+    office.check().await;
+}
+
+async fn an_alarm_goes_to_the_contacts_as_they_were(office: Office) {
+    let person = entered(&office).await;
+    let number = Some(person.owner.identity_number.as_str());
+    let blobs = async || {
+        let found = "-- test_blobs\nSELECT COUNT(1) AS found FROM blob";
+        let row = office.store.one(found, &[]).await.unwrap();
+        row.int("found").unwrap()
+    };
+    let before = blobs().await;
+    // Somebody has the number now. Twice, and before anything was sent they enter contacts of their own.
+    let mut expected = Vec::new();
+    for _ in 0..2 {
+        let asked = ask(&office, &person.owner.phone).await;
+        let code = code_of(&office, &asked).await.unwrap();
+        let resumed = office.registration.resume(&asked, &code, number).await;
+        resumed.unwrap();
+        expected.extend(told(&person));
+        office.advance(46_000);
+    }
+    expected.sort();
+    office
+        .registration
+        .set_contact(&person.id, "0866123456", "ke-la@example.vn")
+        .await
+        .unwrap();
+    let jobs = "-- test_jobs\nSELECT payload FROM job";
+    for job in office.store.all(jobs, &[]).await.unwrap() {
+        let payload = job.text("payload").unwrap();
+        for contact in [&person.owner.phone[1..], &person.owner.email] {
+            assert!(!payload.contains(contact), "{payload}");
+        }
+    }
+    assert_eq!(alarms(&office).await, expected);
+    assert_eq!(blobs().await, before, "contacts are erased once told");
     office.check().await;
 }
 
