@@ -516,7 +516,7 @@ impl Worker {
         let Some(notice) = registration.notice(enrolment, event, alarm).await? else {
             return Ok(Delivery::Accepted);
         };
-        let mut delivery = Delivery::Unreachable(NO_CHANNEL);
+        let mut failed = None;
         let hotline = self.platform.loaded.config.provider.hotline.as_str();
         for (channel, destination) in &notice.ways {
             let letter = Letter {
@@ -527,16 +527,19 @@ impl Worker {
                 variables: &[("reference", &notice.reference), ("hotline", hotline)],
                 reference: &job.id.to_string(),
             };
-            delivery = self.outbound.send(&letter).await;
-            if delivery == Delivery::Accepted {
-                break;
+            match self.outbound.send(&letter).await {
+                Delivery::Accepted => return Ok(Delivery::Accepted),
+                Delivery::Unreachable(NO_CHANNEL) => {}
+                // A way that may work later is tried later, whatever the other one says.
+                later @ Delivery::Unreachable(_) => failed = Some(later),
+                refused @ Delivery::Refused(_) => failed = failed.or(Some(refused)),
             }
         }
-        // An alarm's other channel has a job of its own; for one that this provider does not have there is nothing to wait for.
-        if alarm.is_some() && delivery == Delivery::Unreachable(NO_CHANNEL) {
-            delivery = Delivery::Refused(NO_CHANNEL);
-        }
-        Ok(delivery)
+        Ok(failed.unwrap_or(match alarm {
+            // Its other channel has a job of its own; for one that this provider does not have there is nothing to wait for.
+            Some(_) => Delivery::Refused(NO_CHANNEL),
+            None => Delivery::Unreachable(NO_CHANNEL),
+        }))
     }
 
     async fn every_minute(&self, mut stop: watch::Receiver<bool>) {

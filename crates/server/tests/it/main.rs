@@ -15,6 +15,7 @@ mod documents;
 mod harness;
 mod history;
 mod judges;
+mod messages;
 mod mission;
 mod openssl;
 mod operator;
