@@ -8,7 +8,7 @@
 //! Whoever may fetch the document may ask for its pages: the caller decides that, and names the document by its digest.
 
 pub mod child;
-mod confine;
+pub mod confine;
 mod kept;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

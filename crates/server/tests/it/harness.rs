@@ -541,6 +541,11 @@ impl Node {
         );
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A field of the line that said it serves.
     pub fn said(&self, field: &str) -> String {
         serving(&self.log(), field).unwrap()

@@ -236,6 +236,129 @@ async fn who_draws_has_given_up_everything_before_a_byte_of_the_file_is_read() {
     }
 }
 
+/// What a confined process may not do, each with what it does to try.
+#[cfg(target_os = "linux")]
+const TRIES: [(&str, fn()); 8] = [
+    ("open", || drop(std::fs::File::open("/dev/null"))),
+    ("socket", || {
+        drop(std::net::UdpSocket::bind("127.0.0.1:0"));
+    }),
+    ("thread", || {
+        let _ = std::thread::Builder::new().spawn(|| ());
+    }),
+    // SAFETY: a child would do nothing but end.
+    ("fork", || unsafe {
+        if libc::fork() == 0 {
+            libc::_exit(0);
+        }
+    }),
+    ("exec", || {
+        use std::os::unix::process::CommandExt;
+        let _ = Command::new("/proc/self/exe").exec();
+    }),
+    ("executable map", || {
+        map(libc::PROT_EXEC, libc::MAP_ANONYMOUS, -1)
+    }),
+    ("file map", || map(libc::PROT_READ, 0, 0)),
+    // SAFETY: one byte is read into one.
+    ("read of fd 3", || unsafe {
+        let mut byte = 0_u8;
+        libc::read(3, (&raw mut byte).cast(), 1);
+    }),
+];
+
+#[cfg(target_os = "linux")]
+fn map(protection: libc::c_int, flags: libc::c_int, file: libc::c_int) {
+    let flags = libc::MAP_PRIVATE | flags;
+    // SAFETY: a new map anywhere, which nobody uses.
+    unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, file, 0) };
+}
+
+/// One test process for each try: this very program, with the try in its environment.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_is_confined_opens_reaches_starts_and_runs_nothing_else() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let end = |name: &str| {
+        Command::new("/proc/self/exe")
+            .args(["--exact", "preview::the_confined", "--ignored"])
+            .env("KYSO_TEST_TRY", name)
+            .env(RESERVE.0, RESERVE.1)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+    };
+    // Who tries nothing ends as it wants to: it is the try that kills.
+    assert_eq!(end("nothing").code(), Some(17));
+    for (name, _) in TRIES {
+        assert_eq!(end(name).signal(), Some(libc::SIGSYS), "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "a process of its own, started by who_is_confined_opens_reaches_starts_and_runs_nothing_else"]
+fn the_confined() {
+    let Ok(name) = std::env::var("KYSO_TEST_TRY") else {
+        return;
+    };
+    kyso_server::preview::confine::confine().unwrap();
+    if let Some((_, attempt)) = TRIES.into_iter().find(|(known, _)| *known == name) {
+        attempt();
+    }
+    // SAFETY: ends this process at once; what exit would do besides is not what is tried.
+    unsafe { libc::_exit(17) }
+}
+
+/// Killed from outside, as for want of memory: that says nothing about the document, and is not kept.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_drawing_was_killed_is_drawn_when_it_is_asked_for_again() {
+    let world = World::sqlite().await;
+    let citizen = world.citizen(1).await;
+    let token = citizen.session.token.clone();
+    let server = world.node.id().to_string();
+    let draws = |process: &std::path::Path| {
+        let said = |file| std::fs::read(process.join(file)).unwrap_or_default();
+        let status = String::from_utf8_lossy(&said("status")).into_owned();
+        status.contains(&format!("PPid:\t{server}\n"))
+            && said("cmdline").windows(8).any(|word| word == b"\0render\0")
+    };
+    // A page may be done before it is found.
+    for n in 1..=20 {
+        let request = world.ask(&citizen, &[dossier(n)]).await;
+        let path = of_request(&request, 0, 1, 1080);
+        let (url, bearer) = (format!("{}{path}", world.node.url), token.clone());
+        let asked =
+            tokio::spawn(
+                async move { client().get(url).bearer_auth(bearer).send().await.unwrap() },
+            );
+        let mut killed = false;
+        while !killed && !asked.is_finished() {
+            for process in std::fs::read_dir("/proc").unwrap().flatten() {
+                if draws(&process.path()) {
+                    let id = process.file_name().into_string().unwrap();
+                    let mut kill = Command::new("kill");
+                    killed = kill.args(["-KILL", &id]).status().unwrap().success();
+                }
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        let answer = asked.await.unwrap().status();
+        if answer == 200 {
+            continue;
+        }
+        assert!(killed);
+        assert_eq!(answer, 500);
+        assert_eq!(ask(&world, &path, &token, None).await.status(), 200);
+        return world.finish().await;
+    }
+    panic!("no drawing process was found in time");
+}
+
 /// The process that draws the first page so wide, as the server starts it.
 fn who_draws(width: &str) -> Child {
     let (name, value) = RESERVE;
