@@ -91,6 +91,22 @@ pub enum Error {
     IdempotencyMismatch,
     #[error("the transaction id is in use")]
     TransactionTaken,
+    #[error("the page's token is not valid, or its request is over")]
+    ScreenToken,
+    #[error("the code or link from the screen is not of now")]
+    ScreenCodeOld,
+    #[error("the code or link is not one of this request")]
+    ScreenCodeWrong,
+    #[error("these are not the digits on the screen, {tries_left} tries are left")]
+    DigitsWrong { tries_left: i64 },
+    #[error(
+        "these are not the digits on the screen, and it was the last try: the request is refused"
+    )]
+    DigitsRefused,
+    #[error("the request was opened already")]
+    RequestOpened,
+    #[error("the phone has not been in front of the screen that shows the request")]
+    RequestUnopened,
     #[error("the approval is refused: {code}")]
     ApprovalRefused { code: String },
     #[error("no signature units are left: {left} for {needed}")]

@@ -20,6 +20,10 @@ CREATE TABLE signature_request (
     transaction_live    BOOLEAN NOT NULL DEFAULT FALSE,
     -- the network that asked for the transaction: an id that can be guessed is answered to it alone
     asked_from          TEXT,
+    -- its portal shows it on a screen: it is approved only by a phone that proved, by this channel, that it was in front of it
+    on_screen           BOOLEAN NOT NULL DEFAULT FALSE,
+    channel             TEXT    CHECK (channel IN ('same-device', 'qr', 'push')),
+    digits_tried        BIGINT  NOT NULL DEFAULT 0 CHECK (digits_tried BETWEEN 0 AND 3),
     tries_left          BIGINT,
     statement           BYTEA,
     device_signature    BYTEA,
@@ -37,6 +41,8 @@ CREATE TABLE signature_request (
     CHECK ((kind = 'sp769') = (tran_code IS NOT NULL)),
     CHECK ((idempotency_key IS NULL) = (idempotency_digest IS NULL)),
     CHECK (state NOT IN ('approved', 'signed', 'delivered') OR (statement IS NOT NULL AND device_signature IS NOT NULL AND approved_at IS NOT NULL)),
+    CHECK (on_screen OR (channel IS NULL AND digits_tried = 0)),
+    CHECK (NOT on_screen OR channel IS NOT NULL OR state NOT IN ('approved', 'signed', 'delivered')),
     -- a sealed PIN is kept only while it is needed
     CHECK ((state = 'approved') = (sealed_pin IS NOT NULL)),
     CHECK (state <> 'pending' OR statement IS NULL),

@@ -17,6 +17,7 @@ use kyso_demo::card;
 use kyso_demo::provider::{self, Provider};
 use kyso_demo::stage::{Failure, Stage, bold, green, has_colours, red};
 use kyso_phone::{Console, Enrolment, Owner, Phone, Session};
+use kyso_portal::Portal;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -141,13 +142,44 @@ async fn tell(options: &Options) -> Result<bool, Failure> {
         "\nThe server goes on until Ctrl-C; `kyso serve` in {} starts it again.",
         directory.display()
     );
+    let demo_portal = open_portal(&provider).await?;
     show_application(&provider).await;
+    println!(
+        "  portal    {}  (a province's portal: file a dossier there, sign it with the app's phone)",
+        demo_portal.url()
+    );
     println!("  API       {}/v1/openapi.json", provider.url);
     println!("  errors    {}/errors", provider.url);
     println!("  OCSP      {}/ocsp", provider.url);
     println!("  metrics   {}/metrics", provider.operator_url);
     println!("  inbox     http://{}/", catcher.http_addr);
     std::future::pending().await
+}
+
+/// A second portal, for whoever goes on by hand: a program of its own, which knows no more than any integrator.
+async fn open_portal(provider: &Provider) -> Result<Portal, Failure> {
+    let port = provider::free_port(8090)?;
+    let webhook = format!("http://127.0.0.1:{port}/webhook");
+    let added = provider
+        .run_json(&[
+            "portal",
+            "add",
+            "--name",
+            "Cổng dịch vụ công Tỉnh Trà Sơn",
+            "--client-id",
+            "cong-tra-son",
+            "--webhook",
+            &webhook,
+            "--json",
+        ])
+        .await?;
+    let options = kyso_portal::Options {
+        port,
+        api: provider.url.clone(),
+        public: provider.public_url.clone(),
+        credentials: serde_json::from_value(added)?,
+    };
+    Ok(Portal::start(options).await?)
 }
 
 /// Where a person goes on by themselves: the ward's campaign, as its printed code leads there.

@@ -393,12 +393,36 @@ impl Phone {
     /// The body of an approval for a request as it was shown; made apart so that a test can tamper with it.
     pub async fn approval(&self, session: &Session, shown: &Value, pin: &str) -> Result<Value> {
         let key = self.approval_key(session).await?;
-        let statement = statement::approval(shown, "same-device", self.now());
+        // As it was opened; what its owner found in the list came to the phone by itself.
+        let channel = shown["channel"].as_str().unwrap_or("push");
+        let statement = statement::approval(shown, channel, self.now());
         Ok(json!({
             "statement": URL_SAFE_NO_PAD.encode(&statement),
             "signature": self.signature(&statement)?,
             "sealed_pin": seal(&key, PIN, pin, &statement)?,
         }))
+    }
+
+    /// Says that the phone read a code on a portal's screen, or followed the link there: `proof` stands behind the `#`.
+    pub async fn open(&self, session: &Session, request: &str, proof: &str) -> Result<Value> {
+        let body = json!({ "proof": proof });
+        self.send_opening(session, request, &body).await
+    }
+
+    /// Says which two digits its owner read there.
+    pub async fn open_by_digits(
+        &self,
+        session: &Session,
+        request: &str,
+        digits: &str,
+    ) -> Result<Value> {
+        let body = json!({ "digits": digits });
+        self.send_opening(session, request, &body).await
+    }
+
+    async fn send_opening(&self, session: &Session, request: &str, body: &Value) -> Result<Value> {
+        let path = format!("/v1/citizen/signature-requests/{request}/opening");
+        self.post(&path, Some(&session.token), body).await
     }
 
     /// Sends an approval as it is.

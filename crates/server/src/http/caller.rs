@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kyso_registration::{EnrolmentId, ra};
 use kyso_signing::device::Session;
+use kyso_signing::request::Screen;
 
 use super::App;
 use super::client::network_of;
@@ -46,6 +47,9 @@ pub struct Own(pub bool);
 /// The phone that started the enrolment of the path's `{id}`, or its own one where the path names none; by the token it was given:
 /// bearer, or in our application's cookie.
 pub struct Enrolling(pub EnrolmentId);
+
+/// A page of a portal, by the token of the screen that the path's `{id}` names; with what it shows.
+pub struct Page(pub Screen);
 
 /// An officer, by bearer token.
 pub struct Officer(pub ra::Officer);
@@ -122,6 +126,25 @@ impl FromRequestParts<App> for Enrolling {
         } else {
             Err(Problem::new("not-found"))
         }
+    }
+}
+
+impl FromRequestParts<App> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let token = bearer(&parts.headers).ok_or(Problem::new("unauthenticated"))?;
+        let path = RawPathParams::from_request_parts(parts, app)
+            .await
+            .map_err(|_| Problem::new("not-found"))?;
+        let named = path.iter().find(|(name, _)| *name == "id");
+        let id = named
+            .and_then(|(_, id)| id.parse().ok())
+            .ok_or(Problem::new("not-found"))?;
+        let requests = &app.platform.signing.requests;
+        let screen = app.known(parts, requests.screen_of_page(&id, &token).await)?;
+        app.spend(("screen", id.to_string()))?;
+        Ok(Self(screen))
     }
 }
 

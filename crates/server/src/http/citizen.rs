@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use kyso_keystore::Consent;
 use kyso_signing::credential::{Binding, BindingIntention, BindingState};
 use kyso_signing::device::{OpenedSession, Session};
-use kyso_signing::request::{Approval, ApprovalProof, Page, RequestState};
+use kyso_signing::request::{Approval, ApprovalProof, Opening, Page, RequestState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -104,6 +104,18 @@ pub struct ApprovalWire {
     statement: String,
     signature: DeviceSignatureWire,
     sealed_pin: SealedPinWire,
+}
+
+/// How the phone was in front of the screen that shows the request: one of the two.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpeningWire {
+    /// What stood behind the `#` of the code that was read, or of the link that was followed.
+    #[serde(default)]
+    proof: Option<String>,
+    /// The two digits that stand on the screen.
+    #[serde(default)]
+    digits: Option<String>,
 }
 
 /// Why the citizen refuses.
@@ -552,6 +564,27 @@ pub async fn approve_signature_request(
         .approve(&citizen.session, &parse_id(&id)?, approval)
         .await?;
     Ok((StatusCode::ACCEPTED, Json(view.into())))
+}
+
+/// The phone has been in front of the screen that shows the request. A third wrong try of the digits refuses the request.
+#[utoipa::path(post, path = "/v1/citizen/signature-requests/{id}/opening", tag = "citizen",
+    params(("id" = String, Path)), request_body = OpeningWire,
+    responses((status = 200, body = RequestWire), (status = "default", body = ProblemDocument, content_type = "application/problem+json")))]
+pub async fn open_signature_request(
+    State(app): State<App>,
+    citizen: Citizen,
+    Path(id): Path<String>,
+    Body(wire): Body<OpeningWire>,
+) -> Result<Json<RequestWire>, Problem> {
+    let opening = match (wire.proof, wire.digits) {
+        (Some(proof), None) => Opening::Proof(proof),
+        (None, Some(digits)) => Opening::Digits(digits),
+        _ => return Err(Problem::new("body-malformed").with_field("proof", "either-or")),
+    };
+    let id = parse_id(&id)?;
+    let requests = &app.platform.signing.requests;
+    let view = requests.open(&citizen.session, &id, &opening).await?;
+    Ok(Json(view.into()))
 }
 
 /// Refuse: one tap, no PIN.

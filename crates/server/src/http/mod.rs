@@ -20,6 +20,7 @@ mod rate;
 mod receive;
 mod request;
 mod sca;
+pub mod screen;
 pub mod status;
 mod unit;
 pub mod web;
@@ -150,6 +151,7 @@ pub fn routers(
             public
                 .merge(api.with_state(app.clone()))
                 .route("/v1/openapi.json", get(serve_openapi))
+                .route(screen::ELEMENT, get(screen::element))
                 .fallback(web::serve)
         }
         Role::Worker | Role::Status => public.fallback(not_found),
@@ -220,6 +222,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(citizen::show_own_document_page))
         .routes(routes!(citizen::fetch_own_signed_document))
         .routes(routes!(citizen::show_own_signature_proof))
+        .routes(routes!(citizen::open_signature_request))
         .routes(routes!(citizen::approve_signature_request))
         .routes(routes!(citizen::refuse_signature_request))
         // portals
@@ -227,6 +230,9 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(request::show_signature_request))
         .routes(routes!(request::fetch_signed_document))
         .routes(routes!(request::withdraw_signature_request))
+        .routes(routes!(screen::show_signature_screen))
+        // a page of a portal, in anybody's browser
+        .routes(routes!(screen::show_screen))
         // officers
         .routes(routes!(ra::list_dossiers, ra::create_assisted_enrolment))
         .routes(routes!(ra::show_dossier))
@@ -292,6 +298,7 @@ fn protect(router: Router, app: &App) -> Router {
         .layer(header("referrer-policy", "no-referrer"))
         .layer(header("x-frame-options", "DENY"))
         .layer(header("x-content-type-options", "nosniff"))
+        .layer(middleware::from_fn(screen::cross_origin))
         .layer(middleware::from_fn(sca::shape))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(measure))

@@ -34,6 +34,12 @@ const SCHEMES: &[(&str, &str, HttpAuthScheme, &str)] = &[
         "Client id and secret of a portal, as `kyso portal add` printed them.",
     ),
     (
+        "page",
+        "page",
+        HttpAuthScheme::Bearer,
+        "The token that `show_signature_screen` gave the portal; it opens that one screen.",
+    ),
+    (
         "officer",
         "officer",
         HttpAuthScheme::Bearer,
@@ -69,6 +75,10 @@ const TAGS: &[(&str, &str)] = &[
     (
         "citizen",
         "The bound phone: see what is asked, approve, refuse. Cookies as for an enrolment (`__Host-kyso-device`).",
+    ),
+    (
+        "page",
+        "A portal's page, in the browser of whoever is to sign elsewhere. `/elements/v1/kyso-sign.js` is an element that does it all.",
     ),
     ("officer", "The registration authority's desk."),
     (

@@ -73,6 +73,10 @@ pub struct NewRequestWire {
     /// How long the citizen has, in seconds.
     #[serde(default)]
     expires_in_seconds: Option<u32>,
+    /// The portal shows the request on a screen (`GET …/{id}/screen`): it can be approved only by a phone that was in front of it,
+    /// which read the code, followed the link, or whose owner typed the two digits. Left out: by whoever finds it in their list.
+    #[serde(default)]
+    on_screen: bool,
 }
 
 /// The same in parts, so that documents need no base64.
@@ -360,6 +364,7 @@ impl NewRequestWire {
             expires_in_ms: self
                 .expires_in_seconds
                 .map(|seconds| i64::from(seconds) * 1000),
+            on_screen: self.on_screen,
         })
     }
 }

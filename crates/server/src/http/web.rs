@@ -34,8 +34,8 @@ const PAGE: &str = "/index.html";
 const ASSETS: &str = "/assets/";
 
 /// First parts of addresses that are no screens.
-const INTERFACES: [&str; 10] = [
-    "v1", "sca", "ocsp", "crl", "ca", "errors", "cps", "livez", "readyz", "metrics",
+const INTERFACES: [&str; 11] = [
+    "v1", "sca", "ocsp", "crl", "ca", "errors", "cps", "elements", "livez", "readyz", "metrics",
 ];
 
 /// No inline script or style, nothing of anybody else's, in nobody's frame. `blob:` is a document that was verified on the phone.

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use kyso_keystore::{DeviceKey, DeviceKind, DeviceSignature, SealedPin};
 use kyso_pki::algorithm::{Digest, DigestAlgorithm};
-use kyso_signing::request::RequestView;
+use kyso_signing::request::{RequestView, channel_word};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -256,6 +256,11 @@ pub struct RequestWire {
     pub signature_algorithm: &'static str,
     /// The documents, in the order they are signed.
     pub documents: Vec<DocumentWire>,
+    /// Its portal shows it on a screen, and the phone proves that it was in front of it (`…/opening`) before it approves.
+    pub on_screen: bool,
+    /// How it proved that: `qr`, `same-device` or `push`. The statement says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<&'static str>,
     /// After a wrong PIN: tries left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tries_left: Option<i64>,
@@ -302,6 +307,8 @@ impl From<RequestView> for RequestWire {
             code: view.code,
             nonce: view.nonce,
             signature_algorithm: view.signature_algorithm.as_str(),
+            on_screen: view.on_screen,
+            channel: view.channel.map(channel_word),
             tries_left: view.tries_left,
             failure: view.failure,
             created_at: view.created_at,

@@ -293,6 +293,48 @@ pub const ENTRIES: &[Entry] = &[
         "The transaction id is in use.",
     ),
     entry(
+        "screen-token",
+        401,
+        "Trang này không còn được xem yêu cầu ký. Tải lại trang của cổng.",
+        "The page's token is not valid, or its request is over; the portal gives another.",
+    ),
+    entry(
+        "screen-code-old",
+        422,
+        "Mã trên màn hình đã đổi. Quét lại mã đang hiện, hoặc nhập hai số bên cạnh.",
+        "The code or link is not of now; read the one that is shown.",
+    ),
+    entry(
+        "screen-code-wrong",
+        422,
+        "Mã này không phải của yêu cầu ký. Chỉ quét mã trên trang của cổng.",
+        "The code or link is not one of this request.",
+    ),
+    entry(
+        "digits-wrong",
+        422,
+        "Số chưa giống trên màn hình kia. Xem lại rồi nhập lại.",
+        "These are not the digits on the screen; tries_left says how many tries are left.",
+    ),
+    entry(
+        "digits-refused",
+        409,
+        "Số không giống ba lần. Có thể là yêu cầu giả, đã từ chối.",
+        "The digits were wrong three times; the request is refused.",
+    ),
+    entry(
+        "request-opened",
+        409,
+        "Yêu cầu đã được mở trên điện thoại này.",
+        "The request was opened already; show it again and go on.",
+    ),
+    entry(
+        "request-unopened",
+        409,
+        "Quét mã trên màn hình kia, hoặc nhập hai số đang hiện, rồi mới ký.",
+        "The request is on a screen; the phone opens it before it approves.",
+    ),
+    entry(
         "approval-refused",
         422,
         "Xác nhận ký không khớp với yêu cầu. Mở lại yêu cầu và ký lại.",
@@ -897,6 +939,11 @@ pub const FIELD_RULES: &[(&str, &str, &str)] = &[
         "algorithm-unsuitable",
         "Khóa không dùng được với thuật toán này.",
         "The key does not suit this algorithm.",
+    ),
+    (
+        "channel-mismatch",
+        "Cách mở yêu cầu không khớp. Mở lại yêu cầu và ký lại.",
+        "The statement's channel is not the way by which the request was opened.",
     ),
     // documents
     ("not-a-pdf", "Tệp không phải PDF.", "The file is not a PDF."),

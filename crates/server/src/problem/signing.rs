@@ -34,6 +34,17 @@ impl From<kyso_signing::Error> for Problem {
             E::TransactionTaken => "transaction-taken",
             E::UnitsExhausted { .. } => "units-exhausted",
             E::ClientIdTaken | E::BindingPending => "conflict",
+            E::ScreenToken => "screen-token",
+            E::ScreenCodeOld => "screen-code-old",
+            E::ScreenCodeWrong => "screen-code-wrong",
+            E::DigitsRefused => "digits-refused",
+            E::RequestOpened => "request-opened",
+            E::RequestUnopened => "request-unopened",
+            E::DigitsWrong { tries_left } => {
+                return Problem::new("digits-wrong")
+                    .with_tries_left(u32::try_from(*tries_left).unwrap_or(0))
+                    .because(&error);
+            }
             E::Unacceptable { field, .. } => {
                 return Problem::new("body-malformed")
                     .with_field(*field, "unacceptable")

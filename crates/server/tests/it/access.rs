@@ -26,6 +26,8 @@ enum Door {
     Portal,
     /// The portal that made the request in the path.
     Asker,
+    /// A page with the token of the screen in the path.
+    Page,
     /// An officer who may look into dossiers.
     Reader,
     /// An officer who may decide.
@@ -80,12 +82,15 @@ const MATRIX: &[(&str, Door, bool)] = &[
     ("show_own_document_page", Door::Signer, false),
     ("fetch_own_signed_document", Door::Signer, false),
     ("show_own_signature_proof", Door::Signer, false),
+    ("open_signature_request", Door::Signer, false),
     ("approve_signature_request", Door::Signer, false),
     ("refuse_signature_request", Door::Signer, false),
     ("create_signature_request", Door::Portal, false),
     ("show_signature_request", Door::Asker, false),
     ("fetch_signed_document", Door::Asker, false),
     ("withdraw_signature_request", Door::Asker, true),
+    ("show_signature_screen", Door::Asker, false),
+    ("show_screen", Door::Page, false),
     ("list_dossiers", Door::Reader, false),
     ("create_assisted_enrolment", Door::Helper, false),
     ("show_dossier", Door::Reader, false),
@@ -117,6 +122,10 @@ enum Caller {
     BareBrowser,
     Portal,
     OtherPortal,
+    /// A page that shows the request.
+    Page,
+    /// A page that shows another request of the same portal.
+    OtherPage,
     Vetter,
     Lead,
     Helper,
@@ -143,7 +152,7 @@ impl Caller {
     }
 }
 
-const CALLERS: [Caller; 20] = [
+const CALLERS: [Caller; 22] = [
     Caller::Nobody,
     Caller::Forger,
     Caller::Enrolling,
@@ -155,6 +164,8 @@ const CALLERS: [Caller; 20] = [
     Caller::BareBrowser,
     Caller::Portal,
     Caller::OtherPortal,
+    Caller::Page,
+    Caller::OtherPage,
     Caller::Vetter,
     Caller::Lead,
     Caller::Helper,
@@ -172,6 +183,7 @@ struct People {
     one: Citizen,
     other: Citizen,
     request: String,
+    pages: [String; 2],
     binding: String,
     lead: String,
     helper: String,
@@ -240,6 +252,7 @@ fn the_openapi_document_says_who_may_call() {
                 Door::Enroller | Door::Enrolling => Some("enrolment"),
                 Door::Citizen | Door::Signer => Some("device"),
                 Door::Portal | Door::Asker => Some("portal"),
+                Door::Page => Some("page"),
                 Door::Reader | Door::Decider | Door::Helper => Some("officer"),
             };
             let wanted = scheme.map_or(
@@ -263,6 +276,7 @@ fn body(name: &str) -> serde_json::Value {
         "approve_signature_request" => json!({
             "statement": "e30", "signature": { "signature": "AA" }, "sealed_pin": { "enc": "AA", "ciphertext": "AA" },
         }),
+        "open_signature_request" => json!({ "digits": "00" }),
         "approve_enrolment" => json!({ "statement": "e30", "signature": { "signature": "AA" } }),
         "refuse_signature_request" => json!({ "reason": "other" }),
         "reject_enrolment" => json!({ "reasons": ["card-expired"] }),
@@ -285,6 +299,7 @@ fn admits(door: Door, caller: Caller) -> bool {
         Door::Signer => matches!(caller, C::Citizen | C::Browser),
         Door::Portal => matches!(caller, C::Portal | C::OtherPortal),
         Door::Asker => caller == C::Portal,
+        Door::Page => caller == C::Page,
         Door::Reader => matches!(caller, C::Vetter | C::Lead | C::Auditor),
         Door::Decider => matches!(caller, C::Vetter | C::Lead),
         Door::Helper => caller == C::Helper,
@@ -316,7 +331,16 @@ impl People {
         let world = World::on(database, Options::default()).await;
         let one = world.citizen(1).await;
         let other = world.citizen(2).await;
-        let request = world.ask(&one, std::slice::from_ref(&dossier(1))).await;
+        let request = world.ask_on_screen(&one, &[dossier(1)]).await;
+        let shown = world.screen(&request).await;
+        let digits = shown["digits"].as_str().unwrap();
+        one.phone
+            .open_by_digits(&one.session, &request, digits)
+            .await
+            .unwrap();
+        let unsigned = world.ask_on_screen(&one, &[dossier(2)]).await;
+        let pages = [shown, world.screen(&unsigned).await]
+            .map(|screen| screen["token"].as_str().unwrap().to_owned());
         one.phone
             .approve(&one.session, &request, PIN)
             .await
@@ -369,6 +393,7 @@ impl People {
             one,
             other,
             request,
+            pages,
             binding,
             lead,
             helper,
@@ -396,7 +421,7 @@ impl People {
     fn filled(&self, caller: Caller, path: &str) -> String {
         let id = if path.contains("/ra/credentials/") {
             &self.one.session.credential
-        } else if path.contains("signature-requests") {
+        } else if path.contains("signature-requests") || path.contains("/screens/") {
             &self.request
         } else if path.contains("/bindings/") {
             &self.binding
@@ -447,6 +472,8 @@ impl People {
                 &self.world.other_portal.client_id,
                 Some(&self.world.other_portal.secret),
             ),
+            Caller::Page => request.bearer_auth(&self.pages[0]),
+            Caller::OtherPage => request.bearer_auth(&self.pages[1]),
             Caller::Vetter => request.bearer_auth(&self.world.officer),
             Caller::Lead => request.bearer_auth(&self.lead),
             Caller::Helper => request.bearer_auth(&self.helper),

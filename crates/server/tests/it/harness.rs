@@ -358,12 +358,29 @@ impl World {
 
     /// The portal asks a citizen to sign PDFs; the id of the request.
     pub async fn ask(&self, citizen: &Citizen, pdfs: &[Vec<u8>]) -> String {
+        self.ask_so(citizen, pdfs, false).await
+    }
+
+    /// As [`World::ask`], for a page that shows the request.
+    pub async fn ask_on_screen(&self, citizen: &Citizen, pdfs: &[Vec<u8>]) -> String {
+        self.ask_so(citizen, pdfs, true).await
+    }
+
+    /// What the portal's page shows.
+    pub async fn screen(&self, request: &str) -> Value {
+        let path = format!("/v1/signature-requests/{request}/screen");
+        let asked = client().get(format!("{}{path}", self.node.url));
+        let asked = asked.basic_auth(&self.portal.client_id, Some(&self.portal.secret));
+        read(asked).await.expect("the request is on a screen")
+    }
+
+    async fn ask_so(&self, citizen: &Citizen, pdfs: &[Vec<u8>], on_screen: bool) -> String {
         let documents: Vec<Value> = pdfs
             .iter()
             .enumerate()
             .map(|(n, pdf)| json!({ "name": format!("tai-lieu-{n}.pdf"), "content": base64(pdf) }))
             .collect();
-        let ask = json!({ "signer": { "identity_number": citizen.owner.identity_number }, "documents": documents });
+        let ask = json!({ "signer": { "identity_number": citizen.owner.identity_number }, "documents": documents, "on_screen": on_screen });
         let made = self
             .portal_post("/v1/signature-requests", &ask)
             .await

@@ -28,6 +28,7 @@ mod race;
 mod refusals;
 mod resume;
 mod roles;
+mod screen;
 mod smartca;
 mod token;
 mod web;

@@ -67,6 +67,7 @@ impl Requests {
             description: new.description,
             return_url: new.return_url,
             expires_in_ms,
+            on_screen: new.on_screen,
         };
         let created = self.store(asked, &credential, new.documents, extras).await;
         if constraint(&created) == Some("signature_request_idempotency") {
@@ -116,6 +117,7 @@ impl Requests {
             description: None,
             return_url: None,
             expires_in_ms: self.inner.config.acceptance_expires_in_ms,
+            on_screen: false,
         };
         let created = self
             .store(asked, &credential, documents, Extras::default())
@@ -326,6 +328,8 @@ impl Requests {
             nonce: chance::nonce(),
             documents: views,
             signature_algorithm: algorithm,
+            on_screen: asked.on_screen,
+            channel: None,
             tries_left: None,
             failure: None,
             created_at,
@@ -394,6 +398,7 @@ pub(super) struct Asked<'a> {
     pub(super) description: Option<String>,
     pub(super) return_url: Option<String>,
     pub(super) expires_in_ms: i64,
+    pub(super) on_screen: bool,
 }
 
 /// One job a second sweeps everything due by then.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kyso_ades::pades::Prepared;
-use kyso_keystore::activation::Preview;
+use kyso_keystore::activation::{Channel, Preview};
 use kyso_keystore::{Activation, Expected, ExpectedDocument, Refusal};
 use kyso_store::{Event, Tx, ledger};
 use serde_json::json;
@@ -21,6 +21,7 @@ use crate::{CredentialId, Error, Inner, PortalId, RequestId, Result, chance, cre
 
 mod create;
 mod recompute;
+mod screen;
 mod sign;
 pub mod sp769;
 pub mod state;
@@ -28,13 +29,16 @@ pub(crate) mod table;
 mod together;
 mod wait;
 
+pub(crate) use screen::check_channel;
+pub use screen::{Opening, Screen, ScreenCode};
 pub(crate) use together::Gathering;
 pub use wait::Listener;
 pub(crate) use wait::Waiting;
 
 pub use state::{
     Approval, ApprovalProof, DocumentFormat, DocumentView, Idempotency, NewDocument, NewRequest,
-    Page, Place, RequestEvent, RequestKind, RequestState, RequestView, Signer, document_code,
+    Page, Place, RequestEvent, RequestKind, RequestState, RequestView, Signer, channel_word,
+    document_code,
 };
 
 /// The verbs of a request's life, in order. `create` and its kin are in `create.rs`, the worker's part in `sign.rs`.
@@ -136,8 +140,8 @@ impl Requests {
     ///
     /// # Errors
     /// [`Error::ApprovalRefused`] with the code of what disagreed (recorded), [`Error::RequestState`],
-    /// [`Error::RequestExpired`], [`Error::CredentialState`], [`Error::CredentialUnbound`], [`Error::PinLocked`],
-    /// [`Error::UnitsExhausted`], [`Error::NotFound`].
+    /// [`Error::RequestExpired`], [`Error::RequestUnopened`], [`Error::CredentialState`], [`Error::CredentialUnbound`],
+    /// [`Error::PinLocked`], [`Error::UnitsExhausted`], [`Error::NotFound`].
     pub async fn approve(
         &self,
         session: &Session,
@@ -352,6 +356,9 @@ impl Requests {
                 now,
             });
         }
+        if context.on_screen && context.channel.is_none() {
+            return Err(Error::RequestUnopened);
+        }
         may_sign(context.kind, context.credential_state, context.is_bound)?;
         if context.is_locked {
             return Err(Error::PinLocked);
@@ -390,9 +397,12 @@ impl Requests {
         .map_err(|refusal| Error::ApprovalRefused {
             code: code_of(&refusal).to_owned(),
         })?;
-        check_previews(&checked, &documents).map_err(|code| Error::ApprovalRefused {
-            code: code.to_owned(),
-        })
+        let stated = checked.statement().channel;
+        check_previews(&checked, &documents)
+            .and_then(|()| check_channel(stated, context.on_screen, context.channel))
+            .map_err(|code| Error::ApprovalRefused {
+                code: code.to_owned(),
+            })
     }
 
     /// A refusal is a ledger entry in its own transaction: one, however often the very same approval is sent again, and
@@ -412,6 +422,7 @@ impl Requests {
             Error::CredentialUnbound => "credential-unbound",
             Error::RequestExpired { .. } => "request-expired",
             Error::RequestState { .. } => "request-state",
+            Error::RequestUnopened => "request-unopened",
             _ => return Ok(()),
         };
         let statement = hex::encode(chance::sha256(&approval.statement));

@@ -838,6 +838,8 @@ fn judge(work: &Work, now: i64) -> Result<(Activation, CitizenKey), Unfit> {
             refusal => Failed(code_of(&refusal)),
         })?;
     check_previews(&activation, &work.documents).map_err(Failed)?;
+    let stated = activation.statement().channel;
+    check_channel(stated, work.on_screen, work.channel).map_err(Failed)?;
     may_sign(work.kind, work.credential_state, work.bound_at.is_some())
         .map_err(|_| Failed("credential-not-active"))?;
     if work.not_after_at.is_none_or(|end| now > end) {

@@ -173,6 +173,7 @@ impl Requests {
             description: new.description,
             return_url: None,
             expires_in_ms: self.inner.config.expires_in_ms,
+            on_screen: false,
         };
         let stored = self.store(asked, &credential, documents, extras).await;
         if constraint(&stored).is_some_and(|name| name.ends_with("_transaction")) {

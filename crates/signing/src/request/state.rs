@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kyso_keystore::activation::Channel;
 use kyso_keystore::{DeviceSignature, SealedPin};
 use kyso_pki::algorithm::Digest;
 
@@ -218,6 +219,8 @@ pub struct NewRequest {
     pub idempotency: Option<Idempotency>,
     /// How long the citizen has; `None` takes the configured default (300 s).
     pub expires_in_ms: Option<i64>,
+    /// The portal shows it on a screen: it is approved only by a phone that was in front of it.
+    pub on_screen: bool,
 }
 
 /// The citizen's approval as the phone sends it.
@@ -296,6 +299,10 @@ pub struct RequestView {
     pub documents: Vec<DocumentView>,
     /// Signature algorithm by its stable name.
     pub signature_algorithm: kyso_pki::algorithm::SignatureAlgorithm,
+    /// Its portal shows it on a screen.
+    pub on_screen: bool,
+    /// How the phone proved that it was in front of that screen.
+    pub channel: Option<Channel>,
     /// After a wrong PIN: how many tries are left.
     pub tries_left: Option<i64>,
     /// Stable code, when failed.
@@ -305,6 +312,22 @@ pub struct RequestView {
     pub approved_at: Option<i64>,
     pub signed_at: Option<i64>,
     pub ended_at: Option<i64>,
+}
+
+/// The word of a channel in statement, row and interface.
+pub fn channel_word(channel: Channel) -> &'static str {
+    match channel {
+        Channel::SameDevice => "same-device",
+        Channel::Qr => "qr",
+        Channel::Push => "push",
+    }
+}
+
+/// The channel a stored word means; `None` for a word no version of ours wrote.
+pub(crate) fn channel_from_stored(word: &str) -> Option<Channel> {
+    [Channel::SameDevice, Channel::Qr, Channel::Push]
+        .into_iter()
+        .find(|channel| channel_word(*channel) == word)
 }
 
 /// The document code: first eight Crockford base 32 characters (40 bits) of `digest`, in groups of four.

@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use kyso_keystore::activation::Channel;
 use kyso_keystore::{CitizenKey, DeviceKey, DeviceSignature, SealedPin};
 use kyso_pki::algorithm::{Digest, DigestAlgorithm, SignatureAlgorithm};
 use kyso_store::{BlobId, Row, Store, Tx, Value};
 
 use super::state::{
     Approval, DocumentFormat, DocumentView, Page, Place, RequestKind, RequestState, RequestView,
+    channel_from_stored, channel_word,
 };
 use super::together::Checked;
 use crate::credential::CredentialState;
@@ -50,12 +52,15 @@ pub(crate) const STATEMENTS: &[&str] = &[
     FREE_TRANSACTION,
     BY_TRANSACTION,
     TRANSACTION,
+    OPEN,
+    COUNT_DIGITS,
 ];
 
 const INSERT: &str = "-- request.insert
 INSERT INTO signature_request (id, kind, state, portal_id, credential_id, description, return_url, code, nonce, signature_algorithm, serial,
-    document_count, units, idempotency_key, idempotency_digest, transaction_id, tran_code, transaction_live, created_at, expires_at, asked_from)
-VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+    document_count, units, idempotency_key, idempotency_digest, transaction_id, tran_code, transaction_live, created_at, expires_at, asked_from,
+    on_screen)
+VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 
 const PENDING: &str = "-- request.pending
 SELECT COUNT(id) AS of_all, COALESCE(SUM(CASE WHEN portal_id = $2 THEN 1 ELSE 0 END), 0) AS of_portal FROM signature_request
@@ -68,12 +73,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 
 const VIEW: &str = "-- request.view
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
-    r.signature_algorithm, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
+    r.signature_algorithm, r.on_screen, r.channel, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
 FROM signature_request r LEFT JOIN portal p ON p.id = r.portal_id WHERE r.id = $1";
 
 const VIEW_OF_PORTAL: &str = "-- request.view_of_portal
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
-    r.signature_algorithm, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
+    r.signature_algorithm, r.on_screen, r.channel, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
 FROM signature_request r JOIN portal p ON p.id = r.portal_id WHERE r.id = $1 AND r.portal_id = $2";
 
 const STATE_OF_PORTAL: &str = "-- request.state_of_portal
@@ -81,12 +86,12 @@ SELECT state FROM signature_request WHERE id = $1 AND portal_id = $2";
 
 const VIEW_OF_CREDENTIAL: &str = "-- request.view_of_credential
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
-    r.signature_algorithm, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
+    r.signature_algorithm, r.on_screen, r.channel, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
 FROM signature_request r LEFT JOIN portal p ON p.id = r.portal_id WHERE r.id = $1 AND r.credential_id = $2";
 
 const LIST: &str = "-- request.list
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
-    r.signature_algorithm, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
+    r.signature_algorithm, r.on_screen, r.channel, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
 FROM signature_request r LEFT JOIN portal p ON p.id = r.portal_id
 WHERE r.credential_id = $1 AND r.id < $3 AND ($4 = '' OR $4 LIKE '%' || r.state || '%') ORDER BY r.id DESC LIMIT $2";
 
@@ -119,8 +124,8 @@ const BLOBS: &str = "-- request.blobs
 SELECT original_blob, prepared_blob, signature FROM signature_document WHERE request_id = $1 AND position = $2";
 
 const APPROVAL_CONTEXT: &str = "-- request.approval_context
-SELECT r.kind, r.state, r.portal_id, r.code, r.nonce, r.serial, r.units, r.statement, r.created_at, r.expires_at,
-    c.state AS credential_state, c.serial AS credential_serial, c.pin_locked_at, c.bound_at, c.not_after_at, c.units_left, d.device_key
+SELECT r.kind, r.state, r.portal_id, r.code, r.nonce, r.serial, r.units, r.statement, r.on_screen, r.channel, r.created_at,
+    r.expires_at, c.state AS credential_state, c.serial AS credential_serial, c.pin_locked_at, c.bound_at, c.not_after_at, c.units_left, d.device_key
 FROM signature_request r JOIN credential c ON c.id = r.credential_id LEFT JOIN device d ON d.credential_id = c.id AND d.removed_at IS NULL
 WHERE r.id = $1 AND r.credential_id = $2";
 
@@ -154,6 +159,15 @@ WHERE (tran_code = $1 OR (transaction_id = $1 AND transaction_live)) AND kind = 
 const TRANSACTION: &str = "-- request.transaction_of
 SELECT transaction_id FROM signature_request WHERE id = $1";
 
+const OPEN: &str = "-- request.open
+UPDATE signature_request SET channel = $3
+WHERE id = $1 AND credential_id = $2 AND state = 'pending' AND on_screen AND channel IS NULL AND expires_at > $4";
+
+const COUNT_DIGITS: &str = "-- request.count_digits
+UPDATE signature_request SET digits_tried = digits_tried + 1
+WHERE id = $1 AND credential_id = $2 AND state = 'pending' AND on_screen AND channel IS NULL AND expires_at > $3
+RETURNING digits_tried";
+
 const STATES: &str = "-- request.state_of
 SELECT state, statement FROM signature_request WHERE id = $1";
 
@@ -166,7 +180,7 @@ SELECT id, credential_id FROM signature_request WHERE state = 'approved' ORDER B
 const WORK: &str = "-- request.work
 SELECT r.id, r.kind, r.state, r.portal_id, p.webhook_url IS NOT NULL AS announced,
     COALESCE(p.may_digests, FALSE) AS may_digests, COALESCE(p.may_sp769, FALSE) AS may_sp769, r.code, r.nonce, r.signature_algorithm, r.serial, r.units,
-    r.statement, r.device_signature, r.sealed_pin, r.approved_at, r.expires_at,
+    r.statement, r.device_signature, r.sealed_pin, r.approved_at, r.expires_at, r.on_screen, r.channel,
     c.id AS credential_id, c.state AS credential_state, c.serial AS credential_serial, c.key_row, c.attempt, c.not_after_at, c.bound_at,
     c.enrolment, c.units_left
 FROM (VALUES ($1)) AS v JOIN signature_request r ON r.id = v.column1 JOIN credential c ON c.id = r.credential_id
@@ -238,7 +252,7 @@ pub(crate) async fn insert(tx: &mut Tx, view: &RequestView, extras: &Extras) -> 
         .as_ref()
         .map(|(id, code)| (id.as_str(), code.as_str()))
         .unzip();
-    let args: [Value; 20] = [
+    let args: [Value; 21] = [
         view.id.into(),
         view.kind.as_str().into(),
         view.portal.into(),
@@ -267,6 +281,7 @@ pub(crate) async fn insert(tx: &mut Tx, view: &RequestView, extras: &Extras) -> 
         view.created_at.into(),
         view.expires_at.into(),
         extras.asked_from.as_deref().into(),
+        view.on_screen.into(),
     ];
     Ok(tx.change("signature_request", 1, INSERT, &args).await?)
 }
@@ -472,6 +487,8 @@ pub(crate) struct ApprovalContext {
     pub(crate) serial: String,
     pub(crate) units: i64,
     pub(crate) statement: Option<Vec<u8>>,
+    pub(crate) on_screen: bool,
+    pub(crate) channel: Option<Channel>,
     pub(crate) created_at: i64,
     pub(crate) expires_at: i64,
     pub(crate) credential_state: CredentialState,
@@ -509,6 +526,8 @@ pub(crate) async fn approval_context(
         serial: row.text("serial")?,
         units: row.int("units")?,
         statement: row.opt_bytes("statement")?,
+        on_screen: row.bool("on_screen")?,
+        channel: channel(&row)?,
         created_at: row.int("created_at")?,
         expires_at: row.int("expires_at")?,
         credential_state: credential_state(&row, "credential_state")?,
@@ -570,6 +589,29 @@ pub(crate) async fn end_pending(
     Ok(tx
         .change("signature_request", 1, END_PENDING, &args)
         .await?)
+}
+
+/// The phone of this credential has been in front of the screen; whether it was the first to say so, in time.
+pub(super) async fn open(
+    tx: &mut Tx,
+    id: RequestId,
+    credential: CredentialId,
+    channel: Channel,
+) -> Result<bool> {
+    let word = channel_word(channel);
+    let args = [id.into(), credential.into(), word.into(), tx.now().into()];
+    Ok(tx.execute(OPEN, &args).await? == 1)
+}
+
+/// Counts a try of the digits; how many there were with it, or `None` where none is due.
+pub(super) async fn count_digits(
+    tx: &mut Tx,
+    id: RequestId,
+    credential: CredentialId,
+) -> Result<Option<i64>> {
+    let args = [id.into(), credential.into(), tx.now().into()];
+    let row = tx.optional(COUNT_DIGITS, &args).await?;
+    row.map(|row| Ok(row.int("digits_tried")?)).transpose()
 }
 
 /// Expires what is due, at most 500: (request, kind, portal).
@@ -701,6 +743,8 @@ pub(crate) struct Work {
     pub(crate) approval: Option<Approval>,
     pub(crate) approved_at: Option<i64>,
     pub(crate) expires_at: i64,
+    pub(crate) on_screen: bool,
+    pub(crate) channel: Option<Channel>,
     pub(crate) documents: Vec<WorkDocument>,
     pub(crate) credential: CredentialId,
     pub(crate) credential_state: CredentialState,
@@ -867,6 +911,8 @@ fn read_work(row: &Row) -> Result<Work> {
         approval,
         approved_at: row.opt_int("approved_at")?,
         expires_at: row.int("expires_at")?,
+        on_screen: row.bool("on_screen")?,
+        channel: channel(row)?,
         documents: Vec::new(),
         credential: row.id("credential_id")?,
         credential_state: credential_state(row, "credential_state")?,
@@ -954,6 +1000,8 @@ fn read(row: &Row, provider: &str) -> Result<RequestView> {
             .text("signature_algorithm")?
             .parse()
             .map_err(|_| corrupt("signature_request", &id))?,
+        on_screen: row.bool("on_screen")?,
+        channel: channel(row)?,
         tries_left: row.opt_int("tries_left")?,
         failure: row.opt_text("failure")?,
         created_at: row.int("created_at")?,
@@ -1004,6 +1052,12 @@ fn digest(row: &Row, column: &str, request: RequestId) -> Result<Digest> {
 fn kind(row: &Row) -> Result<RequestKind> {
     let word = row.text("kind")?;
     RequestKind::from_stored(&word).ok_or_else(|| corrupt("signature_request", &word))
+}
+
+fn channel(row: &Row) -> Result<Option<Channel>> {
+    row.opt_text("channel")?
+        .map(|word| channel_from_stored(&word).ok_or_else(|| corrupt("signature_request", &word)))
+        .transpose()
 }
 
 fn state(row: &Row) -> Result<RequestState> {

@@ -11,6 +11,7 @@ mod credential;
 mod office;
 mod portal;
 mod race;
+mod screen;
 mod sign;
 mod sp769;
 mod speed;

@@ -380,6 +380,7 @@ pub fn request(phone: &Phone, documents: Vec<NewDocument>) -> NewRequest {
         return_url: None,
         idempotency: None,
         expires_in_ms: None,
+        on_screen: false,
     }
 }
 
