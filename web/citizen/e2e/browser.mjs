@@ -8,7 +8,7 @@ import qrcode from 'qrcode-generator';
 import { OUT } from './stage.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Which screens are looked at: `all`, their names with commas between them, or `no`. */
 const LOOK = (process.env.KYSO_LOOK ?? 'all').split(',');
 const SIZES = [
@@ -36,6 +36,22 @@ export async function cardVideo(text, path) {
   await browser.close();
   writeFileSync(path, Buffer.concat(Array.from({ length: 4 }, () => frame)));
   return frame;
+}
+
+/** What axe has against a page. */
+export async function judged(page) {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(() =>
+    globalThis.axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    }),
+  );
+  const nothing = found.passes.length < 10 ? ['axe looked at nothing'] : [];
+  return nothing.concat(
+    found.violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
+    ),
+  );
 }
 
 export async function phone(stage, video) {
@@ -98,17 +114,8 @@ export async function phone(stage, video) {
     await page.setViewportSize(SIZES[1]);
   };
   const judge = async (name) => {
-    await page.evaluate(AXE);
-    const found = await page.evaluate(() =>
-      globalThis.axe.run(document, {
-        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-      }),
-    );
-    if (found.passes.length < 10) {
-      violations.push(`${name}: axe looked at nothing`);
-    }
-    for (const { id, nodes } of found.violations) {
-      violations.push(`${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+    for (const violation of await judged(page)) {
+      violations.push(`${name}: ${violation}`);
     }
   };
   const press = (name) => page.getByRole('button', { name, exact: true }).click();

@@ -12,13 +12,13 @@ import { fileURLToPath } from 'node:url';
 import { stand } from './between.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const BINARIES = process.env.KYSO_BINARIES ?? join(ROOT, 'target/debug');
+export const BINARIES = process.env.KYSO_BINARIES ?? join(ROOT, 'target/debug');
 export const OUT = process.env.KYSO_SHOTS ?? fileURLToPath(new URL('./out/', import.meta.url));
 mkdirSync(OUT, { recursive: true });
 
 export const PORTAL = 'Cổng dịch vụ công Tỉnh Sông Lam';
 
-async function freePort() {
+export async function freePort() {
   return new Promise((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
       const { port } = probe.address();
@@ -85,6 +85,9 @@ tls = "none"
 [sms]
 url = "${sms}"
 token_file = "sms.token"
+
+[webhook]
+danger_allow_private_addresses = true
 `,
   );
   writeFileSync(join(directory, 'sms.token'), 'catcher');

@@ -3,9 +3,10 @@
 import { useEffect, useState } from 'preact/hooks';
 import { go, match, path } from './router';
 import { ConfirmScreen } from './screens/confirm';
-import { HomeScreen, LockScreen, ScanScreen, UnboundScreen } from './screens/home';
+import { HomeScreen, LockScreen, UnboundScreen } from './screens/home';
 import { Ended, Gate, inAppBrowser, Landing, Mine, Missing, PlanScreen, Resume } from './screens/landing';
 import { ChangePinScreen } from './screens/pin';
+import { ScanScreen } from './screens/scan';
 import { enrolment, ticket } from './state/enrolment';
 import { isBound } from './state/session';
 import { Cover, useIdle } from './ui/cover';

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { Enrolment } from '../src/api/types';
+import type { Enrolment, SignatureRequest } from '../src/api/types';
 import { judge } from '../src/camera/picture';
 import { en } from '../src/messages/en';
 import { vi } from '../src/messages/vi';
 import { match } from '../src/router';
 import { isReturnable } from '../src/screens/confirm';
-import { requestInQr } from '../src/screens/home';
 import { inAppBrowser } from '../src/screens/landing';
 import { type Draft, fits, nextScreen, ownerOf } from '../src/state/enrolment';
+import { channelOf, isUnopened, requestInQr } from '../src/state/opening';
 
 const row = (state: string, ...next: string[]) => ({ state, next }) as unknown as Enrolment;
 
@@ -76,16 +76,32 @@ describe('addresses', () => {
 
   it('only a request of this very site is followed from a QR', () => {
     const here = 'https://ky.example';
-    expect(requestInQr(`${here}/requests/req_01ABC`, here)).toBe('req_01ABC');
+    const proof = 'q.1795384800.AbCdEfGhIjKlMn-_';
+    expect(requestInQr(`${here}/requests/req_01ABC`, here)).toEqual({ id: 'req_01ABC', proof: undefined });
+    expect(requestInQr(`${here}/requests/req_01ABC#${proof}`, here)).toEqual({ id: 'req_01ABC', proof });
     for (const other of [
       'https://ky.example.evil/requests/req_01ABC',
       'https://evil/https://ky.example/requests/req_01ABC',
       `${here}/requests/../lock`,
       `${here}/requests/req_01ABC?pin=1`,
+      `${here}/requests/req_01ABC#q.1795384800.short`,
+      `${here}/requests/req_01ABC#x.1795384800.AbCdEfGhIjKlMn-_`,
       'req_01ABC',
     ]) {
       expect(requestInQr(other, here), other).toBeUndefined();
     }
+  });
+
+  it('a request on a screen is opened before the PIN, and its statement says by which way', () => {
+    const request = (more: object) =>
+      ({ kind: 'portal', state: 'pending', on_screen: false, ...more }) as unknown as SignatureRequest;
+    expect(isUnopened(request({}))).toBe(false);
+    expect(isUnopened(request({ on_screen: true }))).toBe(true);
+    expect(isUnopened(request({ on_screen: true, channel: 'qr' }))).toBe(false);
+    expect(isUnopened(request({ on_screen: true, state: 'refused' }))).toBe(false);
+    expect(channelOf(request({}))).toBe('push');
+    expect(channelOf(request({ on_screen: true, channel: 'qr' }))).toBe('qr');
+    expect(channelOf(request({ kind: 'acceptance' }))).toBe('same-device');
   });
 
   it('a portal may send people to its page or app, never to a script', () => {

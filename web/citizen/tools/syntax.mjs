@@ -4,15 +4,17 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parse } from 'acorn';
 
 const assets = new URL('../dist/assets/', import.meta.url).pathname;
-for (const name of readdirSync(assets).filter((found) => found.endsWith('.js'))) {
-  const text = readFileSync(join(assets, name), 'utf8').replace(/\bimport\(/g, 'lazy(');
+const element = new URL('../../portal/kyso-sign.js', import.meta.url).pathname;
+const served = readdirSync(assets).filter((found) => found.endsWith('.js'));
+for (const name of [...served.map((found) => join(assets, found)), element]) {
+  const text = readFileSync(name, 'utf8').replace(/\bimport\(/g, 'lazy(');
   try {
     parse(text, { ecmaVersion: 2017, sourceType: 'module' });
-    console.log(`ES2017  ${name}`);
+    console.log(`ES2017  ${basename(name)}`);
   } catch (error) {
     console.error(`${name}: ${error.message}: ${text.slice(error.pos - 40, error.pos + 40)}`);
     process.exitCode = 1;

@@ -67,6 +67,9 @@ export const documentPage = (id: string, position: number, page: number, width: 
 export const signedDocument = (id: string, position: number) =>
   callBytes(`${REQUESTS}/${encodeURIComponent(id)}/documents/${position}/signed`);
 export const proof = (id: string) => callJson<SignatureProof>(`${REQUESTS}/${encodeURIComponent(id)}/proof`);
+/** By what stood in the code or link, or by the digits that its owner typed. */
+export const open = (id: string, by: { proof: string } | { digits: string }) =>
+  callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}/opening`, { method: 'POST', json: by });
 export const approve = (id: string, body: ApprovalBody) =>
   callJson<SignatureRequest>(`${REQUESTS}/${encodeURIComponent(id)}/approval`, {
     method: 'POST',

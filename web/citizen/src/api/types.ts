@@ -274,6 +274,10 @@ export interface SignatureRequest {
   code: string;
   nonce: string;
   documents: RequestDocument[];
+  /** Its portal shows it on a screen, in front of which this phone has to be. */
+  on_screen: boolean;
+  /** How it proved that. */
+  channel?: 'same-device' | 'qr' | 'push';
   tries_left?: number;
   failure?: string;
   created_at: number;

@@ -422,6 +422,7 @@ export const en: Messages = {
     title: 'Scan a code to sign',
     text: 'Hold the QR code that the portal shows in the middle of the frame.',
     other: 'This is not the code of a request on this site.',
+    notMine: 'This request was sent to somebody else, or is gone. Look at the portal’s page again.',
   },
 
   confirm: {
@@ -438,6 +439,15 @@ export const en: Messages = {
     codeText: 'It must be the same as on the portal’s screen.',
     codeWrong: 'The document code does not belong to these documents. Do not sign. Call for help.',
     openAll: 'See every page before signing.',
+    codeOld:
+      'The code on the other screen has changed. Look at the documents; before signing, enter two digits or scan again.',
+    digitsTitle: 'Enter the 2 digits on the other screen',
+    digitsText: (who) => `They stand on the page of ${who}, beside the QR code.`,
+    digits: 'Two digits',
+    digitsShort: 'Enter both digits that the other screen shows.',
+    digitsWrong: (left) => `These are not the digits. Tries left: ${left}.`,
+    digitsWarning: 'No screen shows you two digits? Ask nobody on the phone for them. Press Refuse.',
+    digitsScan: 'Scan the QR code',
     go: 'I have read it, continue',
     blindTitle: 'The content cannot be shown',
     blindText: (who) => `Sign only if you have just made this document at ${who}.`,
@@ -476,6 +486,8 @@ export const en: Messages = {
     acceptedText: 'From now on you can sign with this phone.',
     refused: 'Refused',
     refusedText: (who) => `${who} has been told. Nothing was signed.`,
+    refusedByDigits:
+      'The digits were wrong three times. The request may be a fake, so it was refused. Nothing was signed.',
     refusedLock: 'If you suspect that somebody pretends to be you, lock your signature now.',
     expired: 'The request has expired',
     expiredText: (who) => `Go back to ${who} and make a new one.`,

@@ -422,6 +422,7 @@ export const vi = {
     title: 'Quét mã để ký',
     text: 'Đưa mã QR đang hiện trên màn hình của cổng vào giữa khung.',
     other: 'Đây không phải mã của một yêu cầu ký ở trang này.',
+    notMine: 'Yêu cầu này gửi cho người khác, hoặc không còn nữa. Xem lại trang của cổng.',
   },
 
   confirm: {
@@ -438,6 +439,14 @@ export const vi = {
     codeText: 'Phải giống mã trên màn hình của cổng.',
     codeWrong: 'Mã tài liệu không khớp với tài liệu. Không ký. Gọi hỗ trợ.',
     openAll: 'Xem hết các trang rồi mới ký được.',
+    codeOld: 'Mã trên màn hình kia đã đổi. Vẫn xem được tài liệu; trước khi ký sẽ nhập hai số hoặc quét lại.',
+    digitsTitle: 'Nhập 2 số trên màn hình kia',
+    digitsText: (who: string) => `Hai số này đang hiện trên trang của ${who}, cạnh mã QR.`,
+    digits: 'Hai số',
+    digitsShort: 'Nhập đủ hai số đang hiện trên màn hình kia.',
+    digitsWrong: (left: number) => `Số chưa giống. Còn ${left} lần.`,
+    digitsWarning: 'Không thấy màn hình nào đang hiện hai số? Không hỏi ai qua điện thoại. Bấm Từ chối.',
+    digitsScan: 'Quét mã QR',
     go: 'Đã xem, tiếp tục ký',
     blindTitle: 'Không xem trước được nội dung',
     blindText: (who: string) => `Chỉ ký nếu vừa tự tạo tài liệu này trên ${who}.`,
@@ -474,6 +483,8 @@ export const vi = {
     acceptedText: 'Từ bây giờ có thể ký hồ sơ bằng điện thoại này.',
     refused: 'Đã từ chối',
     refusedText: (who: string) => `${who} đã được báo. Không có gì được ký.`,
+    refusedByDigits:
+      'Số nhập vào không giống ba lần. Có thể là yêu cầu giả, nên đã từ chối. Không có gì được ký.',
     refusedLock: 'Nếu nghi có người mạo danh, khóa chữ ký số ngay.',
     expired: 'Yêu cầu đã hết hạn',
     expiredText: (who: string) => `Quay lại ${who} và tạo lại.`,

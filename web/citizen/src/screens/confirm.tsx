@@ -15,14 +15,15 @@ import { documentCode, isSameMatter } from '../device/statement';
 import { clock, day, moment, words } from '../messages';
 import { go } from '../router';
 import { enrolment, leave, refresh, ticket } from '../state/enrolment';
+import { channelOf, isUnopened, openByDigits, openedRequest, proofInAddress } from '../state/opening';
 import { deviceKey, withSession } from '../state/session';
 import { DocumentCard } from '../ui/document';
 import { Icon } from '../ui/icons';
 import { InstallOffer } from '../ui/install';
 import { Page } from '../ui/page';
-import { Alert, Busy, Button, ButtonLink, Facts, Notice as NoticeBox } from '../ui/parts';
+import { Alert, Busy, Button, ButtonLink, Facts, Notice as NoticeBox, TextField } from '../ui/parts';
 import { PinPad } from '../ui/pin_pad';
-import { FaultAlert, useLook, useWork } from '../ui/work';
+import { FaultAlert, isCode, useLook, useWork } from '../ui/work';
 
 /** The least time between the first look at the documents and the PIN. */
 const LOOK_MS = 3_000;
@@ -39,10 +40,19 @@ export function ConfirmScreen({ id }: { id: string }) {
   const [credential, setCredential] = useState<Credential | undefined>(undefined);
   const [stage, setStage] = useState<Stage>('who');
   const [notice, setNotice] = useState<Notice | undefined>(undefined);
+  const [isOld, setOld] = useState(false);
+  const [isEndedByDigits, setEndedByDigits] = useState(false);
   const work = useWork();
+  const proof = useRef<string | undefined>(undefined);
   const load = () =>
     work.run(async () => {
-      const [found, own] = await withSession(() => Promise.all([citizen.request(id), citizen.credential()]));
+      proof.current = proofInAddress() ?? proof.current;
+      const [opened, own] = await withSession(() =>
+        Promise.all([openedRequest(id, proof.current), citizen.credential()]),
+      );
+      proof.current = undefined;
+      const found = opened.request;
+      setOld((was) => (was || opened.isOld) && isUnopened(found));
       setRequest(found);
       setCredential(own);
       // Sent by an earlier visit of this page and not answered yet.
@@ -63,7 +73,7 @@ export function ConfirmScreen({ id }: { id: string }) {
     );
   }
   if (request.state !== 'pending' && request.state !== 'approved') {
-    return <Result request={request} />;
+    return <Result request={request} isEndedByDigits={isEndedByDigits} />;
   }
   if (stage === 'sent') {
     return (
@@ -85,6 +95,26 @@ export function ConfirmScreen({ id }: { id: string }) {
   }
   if (stage === 'refuse') {
     return <Refuse request={request} onBack={() => setStage('who')} onDone={setRequest} />;
+  }
+  if (stage === 'secret' && isUnopened(request)) {
+    return (
+      <Digits
+        request={request}
+        onOver={load}
+        onBack={() => setStage('what')}
+        onRefuse={() => setStage('refuse')}
+        onEnded={() => {
+          setEndedByDigits(true);
+          void load();
+        }}
+        onOpened={(opened) => {
+          setRequest(opened);
+          const isSame = isSameMatter(opened, request);
+          setNotice(isSame ? undefined : 'changed');
+          setStage(isSame ? 'secret' : 'who');
+        }}
+      />
+    );
   }
   if (stage === 'secret') {
     return (
@@ -122,6 +152,7 @@ export function ConfirmScreen({ id }: { id: string }) {
       request={request}
       credential={credential}
       isChanged={notice === 'changed'}
+      isOld={isOld}
       onOver={load}
       onSee={() => setStage('what')}
       onRefuse={() => setStage('refuse')}
@@ -143,12 +174,15 @@ function Who({
   request,
   credential,
   isChanged,
+  isOld,
   onSee,
   onRefuse,
   onOver,
 }: Timed & {
   credential: Credential | undefined;
   isChanged: boolean;
+  /** A code was read, but not of now: the digits are asked for, or it is read again. */
+  isOld: boolean;
   onSee: () => void;
   onRefuse: () => void;
 }) {
@@ -159,6 +193,7 @@ function Who({
   return (
     <Page title={t.asks(request.portal_name)} back="/home">
       {isChanged && <Alert>{t.changed}</Alert>}
+      {isOld && <NoticeBox>{t.codeOld}</NoticeBox>}
       <p class="known">
         <Icon name="shield" size={22} /> <span>{t.known}</span>
       </p>
@@ -317,6 +352,89 @@ function What({
   );
 }
 
+/** 3. What came from the list: the digits that stand on the screen from which it was asked. */
+function Digits({
+  request,
+  onBack,
+  onRefuse,
+  onOpened,
+  onEnded,
+  onOver,
+}: Timed & {
+  onBack: () => void;
+  onRefuse: () => void;
+  onOpened: (request: SignatureRequest) => void;
+  onEnded: () => void;
+}) {
+  const t = words.value.confirm;
+  const [digits, setDigits] = useState('');
+  const [error, setError] = useState<'short' | { left: number } | undefined>(undefined);
+  const work = useWork();
+  const send = () => {
+    if (digits.length !== 2) {
+      setError('short');
+      return;
+    }
+    void work.run(async () => {
+      setError(undefined);
+      try {
+        onOpened(await openByDigits(request.id, digits));
+      } catch (cause) {
+        setDigits('');
+        if (isCode(cause, 'digits-wrong') && cause instanceof Refused) {
+          setError({ left: cause.problem.tries_left ?? 0 });
+        } else if (isCode(cause, 'digits-refused')) {
+          onEnded();
+        } else if (isCode(cause, 'request-opened', 'request-state', 'request-expired')) {
+          onOver();
+        } else {
+          throw cause;
+        }
+      }
+    });
+  };
+  const said = error === 'short' ? t.digitsShort : error && t.digitsWrong(error.left);
+  return (
+    <Page title={t.digitsTitle} back={onBack}>
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          send();
+        }}
+      >
+        <p>{t.digitsText(request.portal_name)}</p>
+        <FaultAlert fault={work.fault} />
+        <TextField
+          id="digits"
+          label={t.digits}
+          error={said}
+          inputMode="numeric"
+          maxLength={2}
+          isShort
+          value={digits}
+          onInput={(typed) => setDigits(typed.replace(/\D/g, ''))}
+        />
+        <NoticeBox kind="warning" icon="call">
+          {t.digitsWarning}
+        </NoticeBox>
+        <div class="actions">
+          <Button type="submit" isBusy={work.isBusy}>
+            {words.value.next}
+          </Button>
+          <ButtonLink href="/scan" kind="second" icon="qr">
+            {t.digitsScan}
+          </ButtonLink>
+          <Button kind="danger" onClick={onRefuse}>
+            {t.refuse}
+          </Button>
+        </div>
+      </form>
+      <TimeLeft until={request.expires_at} onOver={onOver} />
+    </Page>
+  );
+}
+
 /** 4. The secret. Nothing is kept of it here: it is sealed at once. */
 function Secret({
   request,
@@ -345,7 +463,7 @@ function Secret({
         throw new Error('this phone has no device key');
       }
       const approvalKey = await withSession(citizen.ownApprovalKey);
-      const body = await approvalOf(request, key, pin, 'same-device', approvalKey);
+      const body = await approvalOf(request, key, pin, channelOf(request), approvalKey);
       try {
         await withSession(() => citizen.approve(request.id, body));
       } catch (cause) {
@@ -465,7 +583,7 @@ function Refuse({
 }
 
 /** S22, and the other ends of a request. */
-function Result({ request }: Step) {
+function Result({ request, isEndedByDigits }: Step & { isEndedByDigits: boolean }) {
   const t = words.value.result;
   const who = request.portal_name;
   const isSigned = request.state === 'signed' || request.state === 'delivered';
@@ -506,7 +624,7 @@ function Result({ request }: Step) {
     );
   }
   const texts: Record<string, [string, string]> = {
-    refused: [t.refused, t.refusedText(who)],
+    refused: [t.refused, isEndedByDigits ? t.refusedByDigits : t.refusedText(who)],
     expired: [t.expired, t.expiredText(who)],
     withdrawn: [t.withdrawn, t.withdrawnText(who)],
   };

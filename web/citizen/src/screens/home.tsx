@@ -1,11 +1,9 @@
-/** S20 and S26: home, scanning a portal's code, the lock. */
+/** S20 and S26: home, the lock. */
 
 import { useState } from 'preact/hooks';
 import * as citizen from '../api/citizen';
 import { now, Refused } from '../api/client';
 import type { Credential, SignatureRequest } from '../api/types';
-import { pictureOf } from '../camera/picture';
-import { qrReader, type ReadQr } from '../camera/qr';
 import { PasskeyDeclined } from '../device/key';
 import { clock, day, words } from '../messages';
 import { go } from '../router';
@@ -13,8 +11,7 @@ import { isBound, markUnbound, withSession } from '../state/session';
 import { Guilloche } from '../ui/guilloche';
 import { Icon, type IconName } from '../ui/icons';
 import { CallHelp, Page } from '../ui/page';
-import { Alert, Busy, Button, ButtonLink, FileButton, Notice } from '../ui/parts';
-import { Viewfinder } from '../ui/viewfinder';
+import { Busy, Button, ButtonLink, Notice } from '../ui/parts';
 import { FaultAlert, useLook, useWork } from '../ui/work';
 
 /** While the list is looked at. */
@@ -150,67 +147,6 @@ export function UnboundScreen() {
     <Page title={t.unknownDevice}>
       <p>{t.unknownDeviceText}</p>
       <ButtonLink href="/">{t.startOver}</ButtonLink>
-    </Page>
-  );
-}
-
-/** A portal's QR holds the address of a request here. */
-export function requestInQr(text: string, origin: string): string | undefined {
-  const found = /^(https?:\/\/[^/]+)\/requests\/(req_[A-Za-z0-9]+)$/.exec(text);
-  return found !== null && found[1] === origin ? found[2] : undefined;
-}
-
-export function ScanScreen() {
-  const t = words.value.scanToSign;
-  const [isOpen, setOpen] = useState(false);
-  const [problem, setProblem] = useState<'other' | 'unread' | undefined>(undefined);
-  const [reader] = useState<{ read?: Promise<ReadQr> }>({});
-  const found = (text: string) => {
-    const id = requestInQr(text, location.origin);
-    if (id === undefined) {
-      setProblem('other');
-    } else {
-      go(`/requests/${id}`);
-    }
-  };
-  const look = async (video: HTMLVideoElement) => {
-    reader.read ??= qrReader();
-    const text = await (await reader.read)(video);
-    if (text) {
-      found(text);
-    }
-  };
-  const photo = async (file: File | undefined) => {
-    try {
-      const text = file && (await (await qrReader())(await pictureOf(file)));
-      if (file !== undefined) {
-        found(text ?? '');
-      }
-    } catch {
-      setProblem('unread');
-    }
-  };
-  return (
-    <Page title={t.title} back="/home">
-      {problem !== undefined && <Alert>{problem === 'other' ? t.other : words.value.scan.photoUnread}</Alert>}
-      <p>{t.text}</p>
-      {isOpen && (
-        <Viewfinder
-          facing="environment"
-          shape="qr"
-          hint={words.value.scan.looking}
-          everyMs={250}
-          onLook={look}
-        />
-      )}
-      <div class="actions">
-        {!isOpen && (
-          <Button icon="camera" onClick={() => setOpen(true)}>
-            {words.value.scan.open}
-          </Button>
-        )}
-        <FileButton label={words.value.scan.photo} capture="environment" onFile={photo} />
-      </div>
     </Page>
   );
 }
