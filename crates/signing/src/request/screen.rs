@@ -118,7 +118,7 @@ impl Requests {
         match opening {
             Opening::Proof(proof) => {
                 let channel = self.channel_proved(request, proof, now)?;
-                self.store_opening(session, request, channel).await?;
+                self.store_opening(session, &view, channel).await?;
             }
             Opening::Digits(digits) => self.try_digits(session, &view, digits).await?,
         }
@@ -196,17 +196,17 @@ impl Requests {
     async fn store_opening(
         &self,
         session: &Session,
-        request: &RequestId,
+        view: &RequestView,
         channel: Channel,
     ) -> Result<()> {
         let mut tx = self.inner.store.write().await?;
-        if !table::open(&mut tx, *request, session.credential, channel).await? {
-            drop(tx);
-            return Err(self.why_not_opened(session, request).await?);
+        let id = view.id;
+        if !table::open(&mut tx, id, session.credential, channel).await? {
+            return Err(why_not_opened(&mut tx, view).await?);
         }
-        record_opened(&mut tx, *request, session, channel);
+        record_opened(&mut tx, id, session, channel);
         tx.commit().await?;
-        self.inner.waiting.moved(*request);
+        self.inner.waiting.moved(id);
         Ok(())
     }
 
@@ -215,8 +215,7 @@ impl Requests {
         let id = view.id;
         let mut tx = self.inner.store.write().await?;
         let Some(tried) = table::count_digits(&mut tx, id, session.credential).await? else {
-            drop(tx);
-            return Err(self.why_not_opened(session, &id).await?);
+            return Err(why_not_opened(&mut tx, view).await?);
         };
         let channel = Channel::Push;
         let refusal = if is_same(digits, &self.digits(&id)) {
@@ -254,16 +253,17 @@ impl Requests {
         self.inner.waiting.moved(id);
         refusal.map_or(Ok(()), Err)
     }
+}
 
-    /// What another call did to the request meanwhile.
-    async fn why_not_opened(&self, session: &Session, request: &RequestId) -> Result<Error> {
-        let view = self.show(session, request).await?;
-        let now = self.inner.now(self.inner.store.now());
-        Ok(match check_openable(&view, now) {
-            Err(error) => error,
-            Ok(()) => Error::RequestState { state: view.state },
-        })
-    }
+/// What another call did to the request meanwhile, as the transaction that could do nothing sees it: a reader may not see it yet.
+async fn why_not_opened(tx: &mut Tx, view: &RequestView) -> Result<Error> {
+    let state = table::state_of(tx, view.id).await?.ok_or(NO_REQUEST)?;
+    let (expires_at, now) = (view.expires_at, tx.now());
+    Ok(match state {
+        RequestState::Pending if now >= expires_at => Error::RequestExpired { expires_at, now },
+        RequestState::Pending => Error::RequestOpened,
+        state => Error::RequestState { state },
+    })
 }
 
 const QR: &str = "q";
