@@ -88,8 +88,9 @@ fn stage(repository: &Repository) -> Result<bool, Failure> {
             "There is no browser at {chromium}. On Debian: apt-get install chromium; elsewhere set CHROMIUM to one."
         )));
     }
-    let arguments = ["build", "-p", "kyso-server", "-p", "kyso-catcher"];
-    Ok(build(repository)? && run(cargo(repository.root()).args(arguments))?)
+    let packages = ["kyso-server", "kyso-catcher", "kyso-portal"];
+    let arguments = packages.iter().flat_map(|package| ["-p", package]);
+    Ok(build(repository)? && run(cargo(repository.root()).arg("build").args(arguments))?)
 }
 
 /// npm for a browser's tests, which start the binaries that were just built.

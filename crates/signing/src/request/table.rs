@@ -98,7 +98,7 @@ WHERE r.credential_id = $1 AND r.id < $3 AND ($4 = '' OR $4 LIKE '%' || r.state 
 /// What has not ended: found by the index of these alone, so the ids must not look like a way through all of a citizen's history.
 const LIST_WAITING: &str = "-- request.list_waiting
 SELECT r.id, r.kind, r.state, r.portal_id, p.name AS portal_name, r.credential_id, r.description, r.return_url, r.code, r.nonce,
-    r.signature_algorithm, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
+    r.signature_algorithm, r.on_screen, r.channel, r.tries_left, r.failure, r.created_at, r.expires_at, r.approved_at, r.signed_at, r.ended_at
 FROM signature_request r LEFT JOIN portal p ON p.id = r.portal_id
 WHERE r.credential_id = $1 AND r.ended_at IS NULL AND r.id || '' < $3 AND $4 LIKE '%' || r.state || '%' ORDER BY r.id || '' DESC LIMIT $2";
 
